@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { kernelDestinations } from '@tulle/intercept';
 import type { OverloadOptions } from '@tulle/proxy';
 import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
@@ -11,6 +12,8 @@ export interface EngineSettings {
   readonly workload: string;
   /** How load is shed, for one process. Default: the engine's own way. */
   readonly overload?: OverloadOptions;
+  /** While this file is there, health checks fail. */
+  readonly failFile: string;
   /** Time over which connections are asked to close, in milliseconds. */
   readonly drainWindowMs: number;
 }
@@ -45,6 +48,7 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
     log,
     danglingReferences: 'allow', // as Envoy: 503 or 404 until what is named has come
   });
+  proxy.failHealthChecks(existsSync(settings.failFile));
   await proxy.start();
   return {
     async apply(config) {

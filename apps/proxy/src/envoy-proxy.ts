@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTulleError, type Log } from '@tulle/filter';
 import { formatAddress, isUnixAddress, type Address, type Discover, type ProxyConfig } from '@tulle/model';
@@ -68,6 +68,8 @@ const DEFAULT_DRAIN_MS = 600_000;
 const DEFAULT_PARENT_SHUTDOWN_MS = 900_000;
 /** Envoy `initial_fetch_timeout`. */
 const DEFAULT_FETCH_TIMEOUT_MS = 15_000;
+/** In the run directory while health checks fail by hand. */
+const FAIL_FILE = 'fail-health-checks';
 const DEFAULT_STOP_DRAIN_MS = 10_000;
 /** Over so long connections are asked to close where a process ends; a longer window is for draining by hand. */
 const END_WINDOW_MS = 5_000;
@@ -100,6 +102,8 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
 
     let state: ServerState = 'PRE_INITIALIZING';
     let failedByHand = false;
+    const failFile = join(directory.path, FAIL_FILE);
+    rmSync(failFile, { force: true }); // of an earlier run
     const quit = Promise.withResolvers<void>();
     const front = { path: join(directory.path, 'front.sock') };
     const startedMs = Date.now();
@@ -109,6 +113,14 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
       files.reopen();
       const { status, body } = await askFront(front.path, '/reopen_logs', 'POST');
       if (status !== 200) throw new Error(`access logs are not open anew: ${body.trim()}`);
+    };
+    const failHealthCheck = async (fail: boolean): Promise<void> => {
+      // A process that starts later looks for the file.
+      if (fail) writeFileSync(failFile, '');
+      else rmSync(failFile, { force: true });
+      failedByHand = fail;
+      const { status, body } = await askFront(front.path, `/healthcheck/${fail ? 'fail' : 'ok'}`, 'POST');
+      if (status !== 200) throw new Error(`health checks: ${body.trim()}`);
     };
     let admin: AdminServer | undefined;
     if (translation.admin !== undefined) {
@@ -127,7 +139,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
           discovered: () => discoveredOnly(whole, loaded.translation.config),
           discovery: () => xds?.state(),
           state: () => (failedByHand && state === 'LIVE' ? 'DRAINING' : state),
-          failHealthCheck: (fail) => void (failedByHand = fail),
+          failHealthCheck,
           draining: () => void (state = 'DRAINING'),
           setLogLevel: (level) => void (files.log.level = level),
           reopenLogs,
@@ -265,6 +277,7 @@ function makeSupervisor(
   const settings: EngineSettings = {
     workload: node.cluster === '' || node.cluster === undefined ? 'envoy' : node.cluster,
     ...(overload && { overload: overloadFor(overload, workers) }),
+    failFile: join(runDir, FAIL_FILE),
     drainWindowMs: Math.min(options.drainTimeMs ?? END_WINDOW_MS, DEFAULT_DRAIN_MS),
   };
   const common = { settings, runDir, log, discover };

@@ -150,6 +150,47 @@ describe('the program', () => {
     expect(await program.ended).toMatchObject({ code: 0 });
   }, 60_000);
 
+  it('fails health checks by hand in every process, and in those that come later, until they are to pass again', async () => {
+    const file = write(
+      'health.yaml',
+      simple().replace(
+        'http_filters:',
+        `http_filters:
+            - name: health
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                pass_through_mode: false
+                headers: [ { name: ":path", string_match: { exact: /well } } ]`,
+      ),
+    );
+    const address = join(directory, 'health-admin');
+    const program = run('-c', file, '--concurrency', '2', '--admin-address-path', address);
+    const [, port = ''] =
+      /listens on 127\.0\.0\.1:(\d+);/.exec(await program.said(/listens on \S+; admin/)) ?? [];
+    /** Over connections of their own, so that both processes get some. */
+    const statuses = async (path: string): Promise<number[]> => {
+      const seen = new Set<number>();
+      for (let i = 0; i < 8; i++) {
+        const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } });
+        await answer.arrayBuffer();
+        seen.add(answer.status);
+      }
+      return [...seen];
+    };
+    const tell = async (what: string): Promise<string> =>
+      (await fetch(`http://${readFileSync(address, 'utf8')}/healthcheck/${what}`, { method: 'POST' })).text();
+    expect(await statuses('/well')).toEqual([200]);
+    expect(await tell('fail')).toBe('OK\n');
+    expect([await statuses('/well'), await statuses('/healthz')]).toEqual([[503], [200]]);
+    program.child.kill('SIGUSR2');
+    await program.said(/the engine processes were replaced/);
+    expect(await statuses('/well')).toEqual([503]);
+    expect(await tell('ok')).toBe('OK\n');
+    expect(await statuses('/well')).toEqual([200]);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toMatchObject({ code: 0 });
+  }, 60_000);
+
   it('serves, reads its bootstrap again at SIGHUP, replaces its engine at SIGUSR2, drains at SIGTERM and ends with 0', async () => {
     const file = write('serve.yaml', simple());
     const address = join(directory, 'admin-address');

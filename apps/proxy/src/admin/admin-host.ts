@@ -23,7 +23,8 @@ export interface AdminHost {
   /** `undefined` where nothing is discovered. */
   discovery(): XdsClientState | undefined;
   state(): ServerState;
-  failHealthCheck(fail: boolean): void;
+  /** @throws Error where not every engine process does so */
+  failHealthCheck(fail: boolean): Promise<void>;
   /** Listeners are drained by hand. */
   draining(): void;
   /** Of the process that is no engine. */

@@ -139,8 +139,8 @@ export function adminPages(host: AdminHost): AdminPage[] {
       path: '/healthcheck/fail',
       method: 'POST',
       help: 'cause the server to fail health checks',
-      reply() {
-        host.failHealthCheck(true);
+      async reply() {
+        await host.failHealthCheck(true);
         return OK;
       },
     },
@@ -148,8 +148,8 @@ export function adminPages(host: AdminHost): AdminPage[] {
       path: '/healthcheck/ok',
       method: 'POST',
       help: 'cause the server to pass health checks',
-      reply() {
-        host.failHealthCheck(false);
+      async reply() {
+        await host.failHealthCheck(false);
         return OK;
       },
     },

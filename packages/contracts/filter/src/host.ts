@@ -50,6 +50,8 @@ export interface FilterHost {
   gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): HostGauge;
   /** Whether the proxy takes its leave: callers should go elsewhere. */
   readonly draining: boolean;
+  /** Whether an operator has it fail health checks (POST `/healthcheck/fail`): it serves on, and may be told to be well again. */
+  readonly failsHealthChecks: boolean;
   /** How many endpoints of a cluster are fit to be asked, of how many; `undefined` for a cluster that is not there. */
   clusterHealth(name: string): ClusterHealth | undefined;
   /**

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { healthCheck } from './index.ts';
 
 const match = [{ name: ':path', match: { kind: 'exact', value: '/healthz' } as const }];
+const IMMEDIATE_FAIL = 'x-envoy-immediate-health-check-fail';
 const running: TestProxy[] = [];
 afterEach(async () => {
   for (const one of running.splice(0)) await one.stop();
@@ -91,6 +92,31 @@ describe('a health check', () => {
     expect((await client.request({ path: '/healthz' })).status).toBe(503);
     await proxy.clock.advance(20_000);
     await drained;
+  });
+
+  it('fails while an operator says so, and every answer asks its caller to go elsewhere', async () => {
+    const proxy = await proxyWith({});
+    const look = async (): Promise<unknown[]> =>
+      Promise.all(
+        ['/healthz', '/served', '/nowhere'].map(async (path) => {
+          const answer = await proxy.client().request({ path });
+          return [answer.status, answer.header(IMMEDIATE_FAIL), answer.header('connection')];
+        }),
+      );
+    const well = [
+      [200, undefined, undefined],
+      [200, undefined, undefined],
+      [404, undefined, undefined],
+    ];
+    expect(await look()).toEqual(well);
+    proxy.proxy.failHealthChecks(true);
+    expect(await look()).toEqual([
+      [503, 'true', 'close'],
+      [200, 'true', 'close'],
+      [404, 'true', 'close'],
+    ]);
+    proxy.proxy.failHealthChecks(false);
+    expect(await look()).toEqual(well);
   });
 
   it('fails where too few endpoints are fit, or a cluster is not there', async () => {

@@ -14,13 +14,16 @@ import { jsonSchema } from '@tulle/schema';
 /** Decision note (decision D10): answered here; the value is the status. */
 export const NOTE_ANSWERED = 1;
 
+/** Says in any answer that its sender is to be taken for ill (Envoy). */
+const IMMEDIATE_FAIL = 'x-envoy-immediate-health-check-fail';
+
 interface CheckState {
   /** Whether the service's answer is to be remembered. */
   asked: boolean;
 }
 
 /**
- * Answers the requests by which a load balancer asks whether the proxy is well: 200 while it serves, 503 while it drains or too few
+ * Answers the requests by which a load balancer asks whether the proxy is well: 200 while it serves, 503 while it drains, an operator has it fail, or too few
  * endpoints are fit; or lets the service answer, and remembers what it said.
  */
 export const healthCheck: HttpFilter<
@@ -60,7 +63,7 @@ async function createHealthCheck(
   return {
     requestHeaders(stream, _config, state) {
       if (!isCheck(stream.request)) return CONTINUE;
-      if (host.draining) return answer(stream, 503);
+      if (host.draining || host.failsHealthChecks) return answer(stream, 503);
       if (answerBy === 'proxy') return answer(stream, isFit() ? 200 : 503);
       if (host.nowMs() < untilMs) return answer(stream, status);
       byService.add();
@@ -68,6 +71,8 @@ async function createHealthCheck(
       return CONTINUE;
     },
     responseHeaders(stream, _config, state) {
+      // Load balancers that ask in vain, and those that only look at answers, go elsewhere at once.
+      if (host.failsHealthChecks) stream.response.headers.set(IMMEDIATE_FAIL, 'true');
       if (!state.asked) return CONTINUE;
       status = stream.response.status;
       untilMs = host.nowMs() + cacheMs;

@@ -30,6 +30,8 @@ import type { Sink } from '@tulle/telemetry';
 export class Engine implements Services {
   /** Whether the proxy takes its leave. */
   draining = false;
+  /** Whether an operator has it fail health checks: it serves on, and asks callers to go elsewhere. */
+  failsHealthChecks = false;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly transport: Transport;

@@ -69,6 +69,8 @@ export interface Proxy {
    * @param options.windowMs default 5,000
    */
   drain(options?: { readonly windowMs?: number }): Promise<void>;
+  /** Whether health checks fail from now on; it serves on, and asks callers to close (Envoy `/healthcheck/fail`). */
+  failHealthChecks(fail: boolean): void;
   /** Resolves when no caller is connected: after {@link drain}, when the last long connection has ended by itself. */
   emptied(): Promise<void>;
   /** Closes everything now; call {@link drain} before, to lose nobody. */
@@ -409,6 +411,10 @@ export class ProxyRuntime implements Proxy {
       ...[...this.listeners.values()].map((runtime) => runtime.drain(windowMs)),
     ]);
     await Promise.all(this.telemetry.map((plugin) => this.#finish(plugin, 'flush')));
+  }
+
+  failHealthChecks(fail: boolean): void {
+    this.engine.failsHealthChecks = fail;
   }
 
   async emptied(): Promise<void> {

@@ -116,6 +116,10 @@ export interface UpstreamCluster {
   readonly drops: Drops | undefined;
   /** Where endpoints are made when they are asked for; else `undefined`. */
   readonly onDemand: OnDemandStreams | undefined;
+  /** Whether its endpoints are checked; then {@link saysUnwell} counts. */
+  readonly checksHealth: boolean;
+  /** An endpoint says in an answer that it is to be taken for ill. */
+  saysUnwell(endpoint: UpstreamEndpoint): void;
   /** A stream begins; false past `maxRequests`. @param high its route's circuit priority */
   enter(high: boolean): boolean;
   /** It is over. */

@@ -159,6 +159,8 @@ function answerOfAll(
   if (method === 'POST') {
     // Out of service means every process: one that served on would take the others' share.
     if (url.pathname === '/drain_listeners') return drainAll(supervisor, path);
+    if (url.pathname === '/healthcheck/fail' || url.pathname === '/healthcheck/ok')
+      return tellAll(supervisor, path, 200);
     // One that drains still writes, to the file that was moved away.
     if (url.pathname === '/reopen_logs') return tellAll(supervisor, path, 200, NOT_REOPENED, STILL_WRITING);
     return url.pathname === '/logging' && url.searchParams.has('level')

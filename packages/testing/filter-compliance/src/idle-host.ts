@@ -4,6 +4,7 @@ const nothing = (): void => {};
 /** A host in which nothing happens. */
 export const IDLE_HOST: FilterHost = {
   draining: false,
+  failsHealthChecks: false,
   clusterHealth: () => undefined,
   name: 'idle',
   log: { debug: nothing, info: nothing, warn: nothing, error: nothing },

@@ -78,6 +78,9 @@ export function observeHost(host: FilterHost, seen: { timers: number; fetches: n
     get draining() {
       return host.draining;
     },
+    get failsHealthChecks() {
+      return host.failsHealthChecks;
+    },
     clusterHealth: (name) => host.clusterHealth(name),
     after(delayMs, fn) {
       seen.timers += 1;

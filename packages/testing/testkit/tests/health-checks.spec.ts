@@ -67,6 +67,50 @@ async function whoAnswers(test: TestProxy): Promise<string[]> {
 const checked = (test: TestProxy, what: string): number | undefined =>
   test.meter.value(`tulle_cluster_health_check_${what}`, { cluster: 'api' });
 
+describe('an endpoint that says in an answer that it is to be taken for ill', () => {
+  const ill = { headers: { 'x-envoy-immediate-health-check-fail': 'true' } };
+  const services = (checks: boolean): Promise<TestProxy> =>
+    started({
+      listeners: [LISTENER],
+      clusters: [
+        checks
+          ? api(['10.0.0.1', '10.0.0.2'], { ...CHECK, noTrafficIntervalMs: CHECK.intervalMs })
+          : {
+              name: 'api',
+              discovery: {
+                kind: 'static',
+                endpoints: ['10.0.0.1', '10.0.0.2'].map((host) => ({ address: { host, port: 80 } })),
+              },
+            },
+      ],
+      upstreams: {
+        '10.0.0.1:80': ({ target }) => ({ body: '10.0.0.1', ...(target === '/ill' ? ill : {}) }),
+        '10.0.0.2:80': () => ({ body: '10.0.0.2' }),
+      },
+    });
+  const askBoth = async (test: TestProxy, path: string): Promise<void> => {
+    for (let i = 0; i < 2; i++) await test.client().request({ path });
+  };
+
+  it('is asked no more, whatever its check said last, until checks in a row pass', async () => {
+    const test = await services(true);
+    await test.clock.advance(100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2']);
+    await askBoth(test, '/ill');
+    expect(await whoAnswers(test)).toEqual(['10.0.0.2']);
+    await test.clock.advance(CHECK.intervalMs);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.2']); // one of two that it takes
+    await test.clock.advance(CHECK.intervalMs);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2']);
+  });
+
+  it('is asked on where nothing checks it', async () => {
+    const test = await services(false);
+    await askBoth(test, '/ill');
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2']);
+  });
+});
+
 describe('an HTTP health check', () => {
   it('takes out what answers with an error, at once, and takes it back after healthyThreshold good answers', async () => {
     const answers: Record<string, Answer> = { '10.0.0.1': {}, '10.0.0.2': {} };

@@ -60,6 +60,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
   cases: [
     ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
+    { name: 'health checks fail by hand alike', run: compareFailing },
     { name: 'access logs say the same, operator by operator', run: compareLogs },
   ],
 };
@@ -169,6 +170,34 @@ async function compareAdmin(corpus: Corpus): Promise<string> {
   const faults = adminDifferences(envoy, tulle);
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return `${tulle.stats.size} statistics, each one of Envoy's`;
+}
+
+/** What callers see while health checks fail by hand, and before and after. */
+async function compareFailing(corpus: Corpus): Promise<string> {
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const seen: unknown[] = [];
+    for (const what of ['ok', 'fail', 'ok']) {
+      const admin = `http://127.0.0.1:${ports.get(9901)}`;
+      const told = await fetch(`${admin}/healthcheck/${what}`, { method: 'POST' });
+      seen.push(what, told.status, await told.text(), await (await fetch(`${admin}/ready`)).text());
+      for (const path of ['/healthz', '/']) {
+        const { status, headers } = await ask(
+          ports.get(10_000) ?? 0,
+          { path, status: 200 },
+          corpus.directory,
+        );
+        const closes = headers.connection === 'close';
+        seen.push(path, status, headers['x-envoy-immediate-health-check-fail'] ?? null, closes);
+      }
+    }
+    return JSON.stringify(seen);
+  };
+  const [envoy, tulle] = [
+    await withEnvoy(corpus, 'health-check', look),
+    await withTulle(corpus, 'health-check', look),
+  ];
+  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  return 'statuses, fields and readiness of both';
 }
 
 /** Same configuration, same requests: what the logs of both say. */

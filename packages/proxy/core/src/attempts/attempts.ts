@@ -18,7 +18,13 @@ import { outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
-import { PAUSE_FLOW, type OnDemandStreams, type UpstreamEndpoint, type UpstreamStream } from '../sides.ts';
+import {
+  PAUSE_FLOW,
+  type OnDemandStreams,
+  type UpstreamCluster,
+  type UpstreamEndpoint,
+  type UpstreamStream,
+} from '../sides.ts';
 import {
   CLUSTER_ABSENT,
   CLUSTER_DROPS,
@@ -252,6 +258,8 @@ export function attemptAnswered(stream: Stream): void {
   attempt.outcome = outcomeOfAnswer(status, attempt.grpcStatus);
   attempt.end(nowMs);
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
+  if (cluster?.checksHealth === true && stream.responseHead.fields.get(IMMEDIATE_FAIL) !== undefined)
+    sayUnwell(stream, cluster);
   stream.note(SITE_ATTEMPT, 0, status);
   if (attempt.grpcStatus >= 0) stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
   showResponse(stream);
@@ -269,6 +277,13 @@ export function attemptAnswered(stream: Stream): void {
   if (status < 400 && status >= 300 && leadsOn(stream)) return;
   stream.upstreamServiceMs = nowMs - attempt.startMs;
   deliver(stream);
+}
+
+/** In an answer: its endpoint is to be taken for ill at once, where it is checked (Envoy). */
+const IMMEDIATE_FAIL = 'x-envoy-immediate-health-check-fail';
+
+function sayUnwell({ endpoint }: Stream, cluster: UpstreamCluster): void {
+  if (endpoint !== undefined) cluster.saysUnwell(endpoint);
 }
 
 /** @returns whether the stream went on to where the answer leads */

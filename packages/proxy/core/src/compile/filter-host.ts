@@ -100,6 +100,10 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
     return this.#engine.draining;
   }
 
+  get failsHealthChecks(): boolean {
+    return this.#engine.failsHealthChecks;
+  }
+
   clusterHealth(name: string): ClusterHealth | undefined {
     return this.#engine.fetcher.health(name);
   }

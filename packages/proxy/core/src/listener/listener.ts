@@ -246,6 +246,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   // — drain —
 
   asksToClose(): boolean {
+    if (this.#engine.failsHealthChecks) return true;
     if (this.#drainStartMs < 0) return this.#engine.overload.asksToClose();
     if (this.drainEnded || this.#drainWindowMs === 0) return true;
     return this.#engine.random() < (this.#engine.clock.nowMs() - this.#drainStartMs) / this.#drainWindowMs;

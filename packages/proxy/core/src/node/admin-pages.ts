@@ -89,6 +89,15 @@ export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
       help: `?level=${LOG_LEVELS.join('|')}`,
       reply: (query) => setLevel(proxy, query.get('level')),
     },
+    ...[true, false].map((fail): AdminPageEntry => ({
+      path: fail ? '/healthcheck/fail' : '/healthcheck/ok',
+      method: 'POST',
+      help: fail ? 'fail health checks, and serve on' : 'pass health checks again',
+      reply: () => {
+        proxy.failHealthChecks(fail);
+        return { body: 'OK\n' };
+      },
+    })),
     {
       path: '/reopen_logs',
       method: 'POST',

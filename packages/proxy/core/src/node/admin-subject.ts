@@ -22,5 +22,6 @@ export interface AdminSubject {
   readonly telemetry: readonly TelemetryPlugin[];
   readonly listeners: ReadonlyMap<string, ListenerRuntime>;
   readonly refs: ReadonlyMap<string, ClusterRef>;
+  failHealthChecks(fail: boolean): void;
   drain(options: { readonly windowMs: number }): Promise<void>;
 }

@@ -194,6 +194,14 @@ export class ClusterRuntime {
     this.#healthChecks?.follow(this.own.endpoints);
   }
 
+  get checksHealth(): boolean {
+    return this.#healthChecks !== undefined;
+  }
+
+  saysUnwell(endpoint: UpstreamEndpoint): void {
+    this.#healthChecks?.saysUnwell(endpoint);
+  }
+
   /** What checks of the runtime that this one replaces found holds until they are made anew. */
   inheritHealth(before: ClusterRuntime): void {
     if (this.#healthChecks === undefined) return;

@@ -43,6 +43,13 @@ export class EndpointCheck implements Waiting {
     this.#ended('timeout', `no answer within ${this.#checks.config.timeoutMs} ms`);
   }
 
+  /** It says so itself. */
+  unwell(): void {
+    this.#passes = 0;
+    if (this.state.check === 'passed')
+      this.#checks.found(this.state, false, 'an answer of its own says that it is to be taken for ill');
+  }
+
   /** The endpoint left, or the cluster does. */
   close(): void {
     if (this.#closed) return;

@@ -65,6 +65,11 @@ export class HealthChecks implements CheckOwner {
       engine.log.info(`endpoint ${state.address} of cluster ${name} passes its health check again`, fields);
   }
 
+  /** An endpoint says of itself that it is ill: it is, until as many checks as ever pass. */
+  saysUnwell(state: CheckedEndpoint): void {
+    this.#checks.get(state)?.unwell();
+  }
+
   close(): void {
     for (const check of this.#checks.values()) check.close();
     this.#checks.clear();
