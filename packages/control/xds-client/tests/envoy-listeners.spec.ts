@@ -9,6 +9,7 @@ import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/l
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { DownstreamTlsContextSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import { describe, expect, it } from 'vitest';
@@ -24,6 +25,7 @@ const registry = createRegistry(
   ProxyProtocolSchema,
   UuidRequestIdConfigSchema,
   PreserveCaseFormatterConfigSchema,
+  DownstreamTlsContextSchema,
 );
 const TYPE = 'type.googleapis.com/envoy.extensions.';
 const decoder = createResourceDecoder();
@@ -365,5 +367,44 @@ describe('a listener', () => {
       },
       expect.arrayContaining([`${HTTP}.hash_policy[0]`]),
     ]);
+  });
+});
+
+describe('TLS that asks callers for a certificate', () => {
+  const asked = (validation: Json, more: Json = {}, metadata: Json = {}): string | undefined | string[] => {
+    const got = read({
+      filter_chains: [
+        {
+          metadata: { filter_metadata: metadata },
+          filters: [tcp()],
+          transport_socket: {
+            name: 'tls',
+            typed_config: {
+              '@type': `${TYPE}transport_sockets.tls.v3.DownstreamTlsContext`,
+              common_tls_context: {
+                tls_certificates: [
+                  { certificate_chain: { filename: '/c.pem' }, private_key: { filename: '/k.pem' } },
+                ],
+                validation_context: { trusted_ca: { filename: '/ca.pem' }, ...validation },
+              },
+              ...more,
+            },
+          },
+        },
+      ],
+    });
+    return Array.isArray(got) ? got : (got.filterChains[0]?.tls?.clientCertificate ?? 'require');
+  };
+  const names = { match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'a.test' } }] };
+  const hash = { verify_certificate_hash: ['ab'.repeat(32)] };
+
+  it('takes callers without one, unless it is required, or names or hashes say whose it has to be', () => {
+    expect(asked({})).toBe('accept');
+    expect(asked({}, { require_client_certificate: true })).toBe('require');
+    expect(asked(names)).toBe('require');
+    expect(asked(hash)).toBe('require');
+    expect(asked(names, { require_client_certificate: false })).toBe('require');
+    // As Tulle's control plane says it.
+    expect(asked(names, {}, { 'tulle.dev': { certificateIfShown: true } })).toBe('accept');
   });
 });

@@ -330,11 +330,12 @@ describe('jwt_authn', () => {
     });
   });
 
-  it('on a route names a requirement of the chain, or is off', () => {
+  it('on a route names a requirement of the chain, or asks for nothing', () => {
     const route = (fields: JsonObject) => typed('http.jwt_authn.v3.PerRouteConfig', fields);
     expect(overrides({ a: route({ requirementName: 'some' }), b: route({ disabled: true }) })).toEqual({
       a: { requirement: 'some' },
-      b: null,
+      // What stands in the place of claims is removed all the same.
+      b: { requires: { ignore: true } },
     });
   });
 });

@@ -47,19 +47,19 @@ export function decodeJwt(context: DecodeContext, message: JwtAuthentication, pa
 
 const IGNORE: ModelRequirement = { ignore: true };
 
-/** @returns `null` where the filter is off */
 export function decodeJwtRoute(
   context: DecodeContext,
   { requirementSpecifier: specifier }: PerRouteConfig,
   path: string,
-): JwtRouteConfig | null {
+): JwtRouteConfig {
   if (specifier.case === 'disabled') {
     if (!specifier.value) context.refuse(`${path}.disabled`, 'must be true');
-    return null;
+    // Nothing is asked for; what a caller says in the place of claims is removed all the same.
+    return { requires: IGNORE };
   }
   if (specifier.case === 'requirementName') return { requirement: specifier.value };
   context.refuse(path, 'says nothing: give disabled or requirement_name');
-  return null;
+  return { requires: IGNORE };
 }
 
 function decodeRule(

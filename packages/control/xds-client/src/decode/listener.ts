@@ -206,8 +206,9 @@ function decodeChain(
       if (known) before.push({ name: filter.name, ...known });
     }
   }
+  const mayShowNone = extras.flag('certificateIfShown') ?? false;
   extras.end();
-  const tls = decodeDownstreamTls(context, chain.transportSocket, `${path}.transport_socket`);
+  const tls = decodeDownstreamTls(context, chain.transportSocket, mayShowNone, `${path}.transport_socket`);
   const readsNames = tls !== undefined || (chain.filterChainMatch?.serverNames.length ?? 0) > 0;
   for (const { name, config } of before)
     if (!readsNames && JSON.stringify(config ?? null).includes('"serverName":'))

@@ -25,10 +25,14 @@ import { decodeTlsParameters } from './tls-parameters.ts';
 import { decodeValidation, type Validation } from './tls-validation.ts';
 import { filled, present } from './values.ts';
 
-/** @returns `undefined` for plain text */
+/**
+ * @param mayShowNone Tulle's control plane says that a certificate is looked at where one is shown
+ * @returns `undefined` for plain text
+ */
 export function decodeDownstreamTls(
   context: DecodeContext,
   socket: TransportSocket | undefined,
+  mayShowNone: boolean,
   path: string,
 ): DownstreamTls | undefined {
   const message = openSocket(context, socket, path);
@@ -58,7 +62,10 @@ export function decodeDownstreamTls(
       `${at}.common_tls_context`,
       'names no certificate: give tls_certificates or tls_certificate_sds_secret_configs',
     );
-  const required = message.requireClientCertificate ?? false;
+  // Who has to have a name has to show a certificate; so in Envoy too, whatever require_client_certificate says.
+  const { allowedIds, subjectAltNames, certificateHashes, publicKeyHashes } = rest;
+  const isNamed = (allowedIds ?? subjectAltNames ?? certificateHashes ?? publicKeyHashes) !== undefined;
+  const required = message.requireClientCertificate === true || (isNamed && !mayShowNone);
   if (anyChain && required)
     context.refuse(
       `${at}.require_client_certificate`,

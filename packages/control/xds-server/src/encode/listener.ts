@@ -135,13 +135,22 @@ function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
   ];
 }
 
+function expectsName(tls: DownstreamTls): boolean {
+  return (
+    (tls.allowedIds ?? tls.subjectAltNames ?? tls.certificateHashes ?? tls.publicKeyHashes) !== undefined
+  );
+}
+
 function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm): FilterChain {
   const { handler, match, tls } = chain;
-  const extra = tulleMetadata(
-    handler.kind === 'http'
+  const extra = tulleMetadata({
+    ...(handler.kind === 'http'
       ? httpHandlerExtras(handler, form)
-      : { filters: filterFlags(handler.filters ?? []) },
-  );
+      : { filters: filterFlags(handler.filters ?? []) }),
+    // Envoy wants one from whoever has to have a name; a client of the release before does not.
+    certificateIfShown:
+      tls?.clientCertificate === 'accept' && expectsName(tls) && form.release === 'this' ? true : undefined,
+  });
   return create(FilterChainSchema, {
     name: chain.name,
     ...(match && { filterChainMatch: encodeChainMatch(match) }),
