@@ -1,11 +1,15 @@
 import type { Socket } from 'node:net';
 import { readMessage } from '@tulle/testkit';
 import type { Exchange } from './configuration.ts';
-import { type ClientCredentials, dial } from './http1-client.ts';
+import { type ClientCredentials, dial, spokenOf } from './http1-client.ts';
 import type { Reply } from './reply.ts';
 
 /** How long bytes may lead to nothing. */
 const PATIENCE_MS = 3_000;
+
+/** What is asked last: an area that asks raw has a route for it, which answers by itself. */
+export const PROBE_PATH = '/probe';
+const PROBE = `GET ${PROBE_PATH} HTTP/1.1\r\nHost: one.test\r\nConnection: close\r\n\r\n`;
 
 /** What came back for some bytes. */
 interface Heard {
@@ -16,7 +20,7 @@ interface Heard {
 /** Writes bytes and reads until the other side ends, enough has come, or nothing more comes. */
 async function say(
   socket: Socket,
-  { bytes = '', half }: Exchange,
+  { bytes = '', half, after }: Exchange,
   heard: (text: string) => string | undefined,
 ): Promise<Heard> {
   return new Promise((resolve) => {
@@ -30,8 +34,10 @@ async function say(
     socket.on('data', (piece: Buffer) => {
       text += piece.toString('latin1');
       const next = heard(text);
-      if (next === 'enough') finish('enough');
-      else if (next !== undefined && half !== true) socket.write(next);
+      if (next === 'enough') {
+        if (after === 'reset') socket.resetAndDestroy();
+        if (after !== 'wait') finish('enough');
+      } else if (next !== undefined && half !== true) socket.write(next);
     });
     socket.on('end', () => finish('closed')).on('close', () => finish('closed'));
     if (bytes !== '') socket.write(Buffer.from(bytes, 'latin1'));
@@ -48,7 +54,7 @@ export async function askRaw(port: number, exchange: Exchange, known: ClientCred
   const { text, fate } = await say(socket, exchange, (so) => {
     if (probed || !/^HTTP\/1\.[01] [2-5].*\r\n\r\n/s.test(so)) return undefined;
     probed = true;
-    return 'NO HTTP\r\n\r\n'; // so that a connection that stays is answered once more, and ends
+    return PROBE; // so that a connection that stays is answered once more, and ends
   });
   const statuses: string[] = [];
   let rest = text;
@@ -86,13 +92,15 @@ export async function askTcp(port: number, exchange: Exchange, known: ClientCred
   const socket = await dialed(port, exchange, known);
   if (!('write' in socket)) return socket;
   const { bytes = '' } = exchange;
+  const tls = spokenOf(socket);
   const { text, fate } = await say(socket, exchange, (so) =>
     exchange.half !== true && so.length >= bytes.length && so.endsWith(bytes) ? 'enough' : undefined,
   );
   return {
-    outcome: text === '' ? (fate === 'closed' ? 'ended' : 'nothing comes') : 'answered',
+    outcome: text === '' ? (fate === 'silent' ? 'nothing comes' : 'ended') : 'answered',
     body: text,
     fate: fate === 'enough' ? 'open' : fate,
+    ...(tls === undefined ? {} : { tls }),
   };
 }
 
@@ -100,6 +108,12 @@ async function dialed(port: number, exchange: Exchange, known: ClientCredentials
   try {
     return await dial(port, exchange.tls, known);
   } catch (error) {
-    return { outcome: 'no connection', note: String((error as { code?: string }).code ?? error) };
+    const code = String((error as { code?: string }).code ?? error);
+    // It was taken, and ended before this side looked.
+    if (code === 'ECONNRESET' && exchange.tls === undefined)
+      return exchange.protocol === 'tcp'
+        ? { outcome: 'ended', body: '', fate: 'closed' }
+        : { outcome: 'ended' };
+    return { outcome: 'no connection', note: code };
   }
 }

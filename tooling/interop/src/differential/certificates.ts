@@ -13,20 +13,33 @@ export interface Pair {
 export interface Certificates {
   /** Root of all but `stranger`. */
   readonly ca: string;
-  /** Of the origin that speaks TLS: `origin.test` and `127.0.0.1`. */
-  readonly server: Pair;
   pair(name: string): Pair;
+  /** What a configuration calls `$ca`, `$foreign-ca`, `$cert:NAME` and `$key:NAME`. */
+  pem(name: string): string;
 }
 
-/** Names in certificates, by how they are called. */
-const NAMES: Readonly<
-  Record<string, { readonly dns?: readonly string[]; readonly uri?: readonly string[] }>
-> = {
-  origin: { dns: ['origin.test'] },
+/** What is said of a certificate's holder. */
+interface Holder {
+  readonly dns?: readonly string[];
+  readonly uri?: readonly string[];
+  readonly ip?: readonly string[];
+  readonly isExpired?: boolean;
+}
+
+/** Holders of certificates, by how they are called. */
+const HOLDERS: Readonly<Record<string, Holder>> = {
+  origin: { dns: ['origin.test'], ip: ['127.0.0.1'] },
   one: { dns: ['one.test'] },
   two: { dns: ['two.test', '*.two.test'] },
   alice: { uri: ['spiffe://mesh.test/ns/default/sa/alice'] },
   bob: { uri: ['spiffe://mesh.test/ns/default/sa/bob'] },
+  both: { uri: ['https://carol.test/', 'spiffe://mesh.test/ns/default/sa/carol'], dns: ['carol.test'] },
+  late: { uri: ['spiffe://mesh.test/ns/default/sa/alice'], dns: ['origin.test'], isExpired: true },
+};
+/** Whom nobody vouches for that is believed. */
+const STRANGER: Holder = {
+  uri: ['spiffe://mesh.test/ns/default/sa/alice'],
+  dns: ['origin.test'],
 };
 
 /** Makes them; each run has others. */
@@ -34,17 +47,27 @@ export async function makeCertificates(): Promise<Certificates> {
   const root = await authority('root');
   const foreign = await authority('foreign');
   const pairs = new Map<string, Pair>();
-  for (const [name, names] of Object.entries(NAMES)) pairs.set(name, await issue(root, name, names));
-  pairs.set(
-    'stranger',
-    await issue(foreign, 'stranger', { uri: ['spiffe://mesh.test/ns/default/sa/alice'] }),
-  );
+  for (const [name, holder] of Object.entries(HOLDERS)) pairs.set(name, await issue(root, name, holder));
+  pairs.set('stranger', await issue(foreign, 'stranger', STRANGER));
   const pair = (name: string): Pair => {
     const found = pairs.get(name);
     if (found === undefined) throw new Error(`no certificate is called ${name}`);
     return found;
   };
-  return { ca: root.certificate.toString('pem'), server: pair('origin'), pair };
+  const [ca, foreignCa] = [root, foreign].map(({ certificate }) => certificate.toString('pem')) as [
+    string,
+    string,
+  ];
+  return {
+    ca,
+    pair,
+    pem(name) {
+      if (name === 'ca') return ca;
+      if (name === 'foreign-ca') return foreignCa;
+      const [part, holder = ''] = name.split(':');
+      return part === 'key' ? pair(holder).key : pair(holder).cert;
+    },
+  };
 }
 
 interface Authority {
@@ -52,9 +75,9 @@ interface Authority {
   readonly keys: Awaited<ReturnType<typeof newKeys>>;
 }
 
-const lifetime = (): { readonly notBefore: Date; readonly notAfter: Date } => ({
-  notBefore: new Date(Date.now() - 60_000),
-  notAfter: new Date(Date.now() + 86_400_000),
+const lifetime = (isExpired = false): { readonly notBefore: Date; readonly notAfter: Date } => ({
+  notBefore: new Date(Date.now() - 86_400_000),
+  notAfter: new Date(Date.now() + (isExpired ? -60_000 : 86_400_000)),
 });
 
 const newKeys = () => crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
@@ -80,7 +103,7 @@ let serial = 1;
 async function issue(
   by: Authority,
   name: string,
-  { dns = [], uri = [] }: { readonly dns?: readonly string[]; readonly uri?: readonly string[] },
+  { dns = [], uri = [], ip = [], isExpired }: Holder,
 ): Promise<Pair> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.create({
@@ -90,7 +113,7 @@ async function issue(
     signingKey: by.keys.privateKey,
     signingAlgorithm: algorithm,
     serialNumber: (++serial).toString(16).padStart(4, '0'),
-    ...lifetime(),
+    ...lifetime(isExpired),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -101,7 +124,7 @@ async function issue(
       new x509.SubjectAlternativeNameExtension([
         ...dns.map((value) => ({ type: 'dns' as const, value })),
         ...uri.map((value) => ({ type: 'url' as const, value })),
-        ...(name === 'origin' ? [{ type: 'ip' as const, value: '127.0.0.1' }] : []),
+        ...ip.map((value) => ({ type: 'ip' as const, value })),
       ]),
     ],
   });

@@ -23,6 +23,7 @@ export function aspectsOf(
   if (reply.fate !== undefined) aspects.set('reply.fate', reply.fate);
   if (reply.body !== undefined) aspects.set('reply.body', plain(reply.body));
   if (reply.statuses !== undefined) aspects.set('reply.statuses', reply.statuses.join(' '));
+  if (reply.tls !== undefined) aspects.set('reply.tls', reply.tls);
   if (reply.interim !== undefined) aspects.set('reply.interim', reply.interim.join(' '));
   fields(aspects, 'reply.header', reply.headers ?? [], plain);
   fields(aspects, 'reply.trailer', reply.trailers ?? [], plain);
@@ -41,6 +42,7 @@ export function aspectsOf(
     aspects.set(`${at}.host`, plain(one.host));
     aspects.set(`${at}.body`, one.body);
     aspects.set(`${at}.fault`, one.fault ?? '');
+    if (one.tls !== undefined) aspects.set(`${at}.tls`, one.tls);
     fields(aspects, `${at}.header`, one.headers, plain);
     fields(aspects, `${at}.trailer`, one.trailers, plain);
   }

@@ -25,8 +25,8 @@ export interface Answer {
 
 /** One request, and what is compared of it. */
 export interface Exchange {
-  /** Default `http1`. `raw` is text for an HTTP/1 connection, `tcp` for any. */
-  readonly protocol?: 'http1' | 'http2' | 'raw' | 'tcp';
+  /** Default `http1`. `raw` is text for an HTTP/1 connection, `frames` for one of HTTP/2, `tcp` for any. */
+  readonly protocol?: 'http1' | 'http2' | 'raw' | 'frames' | 'tcp';
   /** Default GET. */
   readonly method?: string;
   /** Default `/`. */
@@ -38,10 +38,12 @@ export interface Exchange {
   readonly body?: string;
   readonly chunked?: boolean;
   readonly trailers?: readonly Field[];
-  /** What is sent (latin1), of `raw` and `tcp`; nothing else is written. */
+  /** What is sent (latin1), of `raw`, `frames` and `tcp`; nothing else is written. */
   readonly bytes?: string;
   /** Of `raw` and `tcp`: the client ends its direction after the bytes. */
   readonly half?: boolean;
+  /** Of `tcp`: what the client does once it has heard enough. Default: it ends the connection. */
+  readonly after?: 'wait' | 'reset';
   readonly tls?: ClientTls;
   /** Answers by origin, in the order of requests that it gets; the last one stays. */
   readonly answers?: Readonly<Record<string, readonly Answer[]>>;

@@ -46,6 +46,11 @@ export function reachedOnlyAt(side: 'envoy' | 'tulle', difference: Difference): 
   return aspect === 'reply.status' || aspect === 'reply.body';
 }
 
+/** Where the first route, of `/own`, leads, or the second one. */
+function clusterOf(configuration: Named, exchange: Exchange): unknown {
+  return record(routeAt(configuration, exchange.path === '/own' ? '0/0' : '0/1')['route'])['cluster'];
+}
+
 /** Statuses that stand for one of gRPC, of those that are asked for. */
 const OF_GRPC: Readonly<Record<number, number>> = { 5: 404, 14: 503 };
 
@@ -59,7 +64,7 @@ export function abortOf(
   const { abort, headers, upstream_cluster: cluster } = ownPolicy(configuration, exchange, filter) ?? base;
   const { http_status: status, grpc_status: grpc, header_abort: byHeader, percentage } = record(abort);
   if (record(percentage)['numerator'] !== 100) return undefined;
-  if (cluster !== undefined && cluster !== (exchange.path === '/own' ? 'a' : 'b')) return undefined;
+  if (cluster !== undefined && cluster !== clusterOf(configuration, exchange)) return undefined;
   if (list(headers).length > 0 && asked(exchange, 'x-one') !== 'v1') return undefined;
   if (byHeader !== undefined) {
     const wanted = asked(exchange, 'x-envoy-fault-abort-request');
@@ -70,10 +75,15 @@ export function abortOf(
     : { status: OF_GRPC[grpc as number] as number, byGrpc: true };
 }
 
-/** Whether a route, by its mark `HOST/ROUTE`, has a pattern that fits a path in the one spelling of both and not as it is written. */
-export function fitsInOneSpelling({ routes }: Named, mark: string, path: string): boolean {
+/** A route by its mark: `HOST/ROUTE`, by their places. */
+export function routeAt({ routes }: Named, mark: string): Json {
   const [host, at] = mark.split('/').map(Number) as [number, number];
-  const match = record(list(list(routes?.['virtual_hosts'])[host]?.['routes'])[at]?.['match']);
+  return record(list(list(routes?.['virtual_hosts'])[host]?.['routes'])[at]);
+}
+
+/** Whether a route, by its mark `HOST/ROUTE`, has a pattern that fits a path in the one spelling of both and not as it is written. */
+export function fitsInOneSpelling(configuration: Named, mark: string, path: string): boolean {
+  const match = record(routeAt(configuration, mark)['match']);
   const kind = ['path', 'prefix', 'path_separated_prefix'].find((one) => match[one] !== undefined);
   if (kind === undefined) return false;
   const written = match[kind] as string;

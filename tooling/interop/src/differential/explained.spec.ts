@@ -3,6 +3,8 @@ import type { Configuration, Exchange } from './configuration.ts';
 import { differencesOf } from './compare.ts';
 import type { Observation } from './observe.ts';
 import type { Seen } from './origins.ts';
+import { EXPLANATIONS } from './explained.ts';
+import { block, END_HEADERS, END_STREAM, frame, TYPE } from './frames.ts';
 import { judged } from './run.ts';
 
 const seen = (more: Partial<Seen> = {}): Seen => ({
@@ -24,7 +26,13 @@ const observed = (
 ): Observation => ({
   tookMs: 1,
   seen: requests,
-  reply: { outcome: 'answered', status, headers: Object.entries(headers), body, fate: 'open' },
+  reply: {
+    outcome: 'answered',
+    status,
+    headers: Object.entries({ server: 'envoy', date: 'Thu, 26 Nov 2026 10:00:17 GMT', ...headers }),
+    body,
+    fate: 'open',
+  },
 });
 const ports = { listener: 1, origins: new Map<string, number>() };
 
@@ -43,127 +51,325 @@ function judge(
   return { left: left.map(({ aspect }) => aspect), by: [...used] };
 }
 
-const host = (domains: readonly string[], match: object = { prefix: '/' }): object => ({
-  domains,
-  routes: [{ match, route: { cluster: 'a' } }],
+/** As a proxy passes it on, and as the origin answers. */
+const passed = (
+  exchange: Exchange,
+  more: Partial<Seen> = {},
+  headers: Record<string, string> = {},
+): Observation => {
+  const { method = 'GET', path = '/', headers: given = [], body = '' } = exchange;
+  const one = seen({
+    method,
+    path,
+    body,
+    headers: [
+      ...given,
+      ['x-request-id', '00000000-0000-4000-8000-000000000001'],
+      ['x-forwarded-proto', 'http'],
+    ],
+    ...more,
+  });
+  return observed(
+    200,
+    [one],
+    { 'x-origin': one.origin, ...headers },
+    method === 'HEAD' ? '' : `${one.origin}\n`,
+  );
+};
+
+/** As Tulle's proxy refuses it. */
+const OWN = 'TULLE_PATH_AMBIGUOUS (request 00000000-0000-4000-8000-000000000001)\n';
+const refused = (status: number, headers: Record<string, string> = {}): Observation =>
+  observed(status, [], { 'content-type': 'text/plain; charset=utf-8', ...headers }, OWN);
+
+/** What goes wrong at Tulle's side, beside what is explained. */
+const PLANTS: Readonly<Record<string, (right: Observation) => Observation>> = {
+  'a wrong status': (right) => ({ ...right, reply: { ...right.reply, status: 509 } }),
+  'a lost field of the answer': (right) => ({
+    ...right,
+    reply: { ...right.reply, headers: (right.reply.headers ?? []).slice(1) },
+  }),
+  'a field more': (right) => ({
+    ...right,
+    reply: { ...right.reply, headers: [...(right.reply.headers ?? []), ['x-more', '1']] },
+  }),
+  'another body': (right) => ({ ...right, reply: { ...right.reply, body: 'other' } }),
+  'a lost field of the request': (right) => onFirst(right, ({ headers }) => ({ headers: headers.slice(1) })),
+  'a changed path': (right) => onFirst(right, ({ path }) => ({ path: `${path}x` })),
+  'another method': (right) => onFirst(right, () => ({ method: 'TRACE' })),
+  'another origin': (right) => onFirst(right, () => ({ origin: 'd' })),
+  'another body of the request': (right) => onFirst(right, () => ({ body: 'other' })),
+  'one request more': (right) => ({ ...right, seen: [...right.seen, seen({ origin: 'c' })] }),
+};
+
+function onFirst(right: Observation, change: (one: Seen) => Partial<Seen>): Observation {
+  const [one, ...more] = right.seen;
+  return one === undefined ? right : { ...right, seen: [{ ...one, ...change(one) }, ...more] };
+}
+
+/** A situation that an entry of the list explains in all that differs. */
+interface Situation {
+  readonly by: string;
+  readonly exchange: Exchange;
+  readonly configuration?: Omit<Configuration, 'exchanges'>;
+  readonly envoy: Observation;
+  readonly tulle: Observation;
+}
+
+const FAULT = 'envoy.filters.http.fault';
+const CORS = 'envoy.filters.http.cors';
+const ABORT = { abort: { grpc_status: 5, percentage: { numerator: 100 } } };
+const ORIGIN: readonly (readonly [string, string])[] = [
+  ['x-field', 'v'],
+  ['origin', 'null'],
+];
+const GRPC: readonly (readonly [string, string])[] = [['content-type', 'application/grpc']];
+
+const asterisk: Exchange = { method: 'OPTIONS', path: '*', headers: [['x-field', 'v']] };
+const spelt: Exchange = { path: '/%7Euser/a', headers: [['x-field', 'v']] };
+const ambiguous: Exchange = { path: '/a%2f..%2fb' };
+const ended: Exchange = { headers: [['x-field', 'v']], answers: { a: [{ fault: 'end' }, { status: 204 }] } };
+const hop: Exchange = {
+  headers: [
+    ['x-field', 'v'],
+    ['connection', 'x-two'],
+    ['x-two', 'v'],
+  ],
+};
+
+const SITUATIONS: readonly Situation[] = [
+  {
+    by: 'one-spelling-of-patterns',
+    exchange: spelt,
+    configuration: {
+      routes: {
+        virtual_hosts: [
+          { domains: ['*'], routes: [{ match: { prefix: '/%7Euser' }, route: { cluster: 'a' } }] },
+        ],
+      },
+    },
+    envoy: observed(404),
+    tulle: passed(spelt, { path: '/~user/a' }, { 'x-route': '0/0' }),
+  },
+  {
+    by: 'ambiguous-paths',
+    exchange: ambiguous,
+    envoy: passed(ambiguous, { path: '/b' }),
+    tulle: refused(400, { connection: 'close' }),
+  },
+  {
+    by: 'asterisk-form',
+    exchange: asterisk,
+    configuration: {
+      routes: {
+        virtual_hosts: [{ domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'a' } }] }],
+      },
+    },
+    envoy: observed(404),
+    tulle: passed(asterisk, {}, { 'x-route': '0' }),
+  },
+  {
+    by: 'cors-answers',
+    exchange: { headers: ORIGIN },
+    configuration: { httpFilters: [{ name: CORS }], routes: { virtual_hosts: [] } },
+    envoy: passed({ headers: ORIGIN }, {}, { 'access-control-allow-origin': 'null' }),
+    tulle: passed({ headers: ORIGIN }),
+  },
+  {
+    by: 'aborts-by-status',
+    exchange: { headers: GRPC },
+    configuration: { httpFilters: [{ name: FAULT, typed_config: ABORT }] },
+    envoy: observed(200, [], { 'content-type': 'application/grpc', 'grpc-status': '5' }, OWN),
+    tulle: refused(404),
+  },
+  {
+    by: 'repeats-by-method',
+    exchange: ended,
+    envoy: { ...refused(503), seen: [seen({ headers: [['x-field', 'v']] })] },
+    tulle: observed(204, [seen({ headers: [['x-field', 'v']] }), seen({ headers: [['x-field', 'v']] })], {
+      'x-origin': 'a',
+    }),
+  },
+  {
+    by: 'hop-by-hop',
+    exchange: hop,
+    envoy: passed(hop),
+    tulle: onFirst(passed(hop), ({ headers }) => ({ headers: headers.filter(([name]) => name !== 'x-two') })),
+  },
+];
+
+const leftOf = ({ envoy, tulle, exchange, configuration }: Situation): string[] =>
+  judge(envoy, tulle, exchange, configuration).left;
+
+describe.each(SITUATIONS.map((one) => [one.by, one] as const))('%s', (by, situation) => {
+  it('explains all of it', () => {
+    const { envoy, tulle, exchange, configuration } = situation;
+    const { left, by: used } = judge(envoy, tulle, exchange, configuration);
+    expect(left).toEqual([]);
+    expect(used).toContain(by);
+  });
+
+  it.each(Object.entries(PLANTS))('does not explain %s beside it', (_, plant) => {
+    const planted = plant(situation.tulle);
+    // Where there is nothing that could be changed, nothing is planted.
+    if (JSON.stringify(planted) === JSON.stringify(situation.tulle)) return;
+    expect(leftOf({ ...situation, tulle: planted })).not.toEqual([]);
+  });
+
+  it('explains nothing where its condition does not hold', () => {
+    const { headers: _, answers: _answers, ...rest } = situation.exchange;
+    const exchange: Exchange = { ...rest, path: '/plain', method: 'GET' };
+    expect(leftOf({ ...situation, exchange, configuration: {} })).not.toEqual([]);
+  });
 });
 
 describe('what is meant to differ', () => {
-  it('one-spelling-of-patterns: a route whose pattern fits when both are spelt alike, and no other', () => {
-    const routes = (match: object): NonNullable<Configuration['routes']> => ({
-      virtual_hosts: [host(['*'], match), host(['other.test'])],
-    });
-    const asked = (match: object, mark = '0/0'): string[] =>
+  it('is a list of at most 25, each with what says so', () => {
+    expect(EXPLANATIONS.length).toBeLessThanOrEqual(25);
+    expect(new Set(EXPLANATIONS.map(({ id }) => id)).size).toBe(EXPLANATIONS.length);
+    for (const { citation } of EXPLANATIONS) expect(citation).toMatch(/RFC|Envoy|standard|docs\/|packages\//);
+  });
+
+  it('repeats-by-method: once more after an end alone', () => {
+    const asked = (tulle: Observation, exchange: Exchange): string[] =>
+      judge({ ...refused(503), seen: [seen({ method: exchange.method ?? 'GET' })] }, tulle, exchange).left;
+    const answered = (...requests: Seen[]): Observation => observed(204, requests, { 'x-origin': 'a' });
+    const get: Exchange = { answers: { a: [{ status: 503 }, { status: 204 }] } };
+    expect(asked(answered(seen(), seen()), get)).not.toEqual([]);
+    const post = seen({ method: 'POST' });
+    const ending: Exchange = { method: 'POST', answers: { a: [{ fault: 'end' }, { status: 204 }] } };
+    expect(asked(answered(post, post), ending)).not.toEqual([]);
+  });
+
+  it('aborts-by-status: nobody is stopped, or let through, whom the filter does not stop', () => {
+    const asked = (tulle: Observation, envoy: Observation): string[] =>
+      judge(envoy, tulle, { headers: GRPC }, { httpFilters: [{ name: FAULT, typed_config: ABORT }] }).left;
+    const went = passed({ headers: GRPC });
+    expect(asked(refused(404), went)).not.toEqual([]);
+    expect(asked(went, observed(200, [], { 'grpc-status': '5' }))).not.toEqual([]);
+    expect(asked(refused(503), observed(200, [], { 'grpc-status': '5' }))).not.toEqual([]);
+  });
+
+  it('backend-edits-last: of fields that a backend and what stands around it edit', () => {
+    const adds = (key: string): object => ({ request_headers_to_add: [{ header: { key, value: 'v' } }] });
+    const asked = (name: string, wins = true): string[] =>
       judge(
-        observed(404),
-        observed(200, [seen({ path: '/~user/a' })], { 'x-route': mark }),
-        { path: '/%7Euser/a' },
-        { routes: routes(match) },
-      ).left;
-    expect(asked({ prefix: '/%7Euser' })).toEqual([]);
-    expect(asked({ path: '/%7Euser' })).not.toEqual([]);
-    expect(asked({ prefix: '/%7Eother' })).not.toEqual([]);
-    expect(asked({ prefix: '/%7Euser' }, '1/0')).not.toEqual([]);
-  });
-
-  it('ambiguous-paths: a refusal with 400 before an origin, and nothing more in it', () => {
-    const asked = (path: string, tulle: Observation): string[] =>
-      judge(observed(200, [seen({ path })], { 'x-origin': 'a' }), tulle, { path }).left;
-    expect(asked('/a%2f..%2fb', observed(400))).toEqual([]);
-    expect(asked('/a%2f..%2fb', observed(403))).not.toEqual([]);
-    expect(asked('/a%2f..%2fb', observed(400, [], { 'x-more': '' }))).toEqual(['reply.header.x-more']);
-    expect(asked('/a', observed(400))).not.toEqual([]);
-  });
-
-  it('asterisk-form: OPTIONS * goes on as it is', () => {
-    const asked = (path: string): string[] =>
-      judge(observed(404), observed(200, [seen({ method: 'OPTIONS', path })]), {
-        method: 'OPTIONS',
-        path: '*',
-      }).left;
-    expect(asked('*')).toEqual([]);
-    expect(asked('/')).toContain('seen');
-  });
-
-  it('faults: what the filter and its route come to together', () => {
-    const filter = 'envoy.filters.http.fault';
-    const abort = (what: object): object => ({ abort: { ...what, percentage: { numerator: 100 } } });
-    const asked = (tulle: Observation, path = '/own', own: object = abort({ http_status: 418 })): string[] =>
-      judge(
-        observed(200, [seen({ path })]),
-        tulle,
-        { path },
+        passed({}, { headers: [[name, 'one']] }),
+        passed({}, { headers: [[name, 'two']] }),
+        {},
         {
-          httpFilters: [{ name: filter, typed_config: { headers: [], ...abort({ grpc_status: 5 }) } }],
-          routes: { virtual_hosts: [{ routes: [{ typed_per_filter_config: { [filter]: own } }] }] },
+          routes: {
+            most_specific_header_mutations_wins: wins,
+            ...adds('x-both'),
+            virtual_hosts: [
+              {
+                routes: [
+                  { route: { weighted_clusters: { clusters: [{ ...adds('X-Both') }, adds('x-own')] } } },
+                ],
+              },
+            ],
+          },
         },
       ).left;
-    expect(asked(observed(418))).toEqual([]);
-    expect(asked(observed(503))).not.toEqual([]);
-    expect(asked(observed(418, [seen({ path: '/own', host: 'other.test' })]))).not.toEqual([]);
-    expect(asked(observed(404), '/')).toEqual([]);
-    expect(asked(observed(418), '/')).not.toEqual([]);
-    // For a header that the request does not have.
-    const other = { ...abort({ http_status: 418 }), headers: [{ name: 'x-one' }] };
-    expect(asked(observed(418), '/own', other)).not.toEqual([]);
+    expect(asked('x-both')).toEqual([]);
+    expect(asked('x-both', false)).not.toEqual([]);
+    expect(asked('x-own')).not.toEqual([]);
+    expect(asked('x-other')).not.toEqual([]);
   });
 
-  it('repeats-by-method: once more after an end alone, the same, with the answer to it', () => {
-    const asked = (
-      tulle: Observation,
-      method = 'GET',
-      answers: NonNullable<Exchange['answers']>[string] = [{ fault: 'end' }, { status: 204 }],
-    ): string[] => judge(observed(503, [seen({ method })]), tulle, { method, answers: { a: answers } }).left;
-    expect(asked(observed(204, [seen(), seen()]))).toEqual([]);
-    expect(asked(observed(204, [seen(), seen()]), 'GET', [{ status: 503 }, { status: 204 }])).not.toEqual([]);
-    expect(asked(observed(200, [seen(), seen()]))).toEqual(['reply.status']);
-    expect(asked(observed(204, [seen(), seen({ path: '/other' })]))).not.toEqual([]);
-    const post = seen({ method: 'POST' });
-    expect(asked(observed(204, [post, post]), 'POST')).not.toEqual([]);
-  });
-
-  it('hop-by-hop: a field that Connection names is gone, and not another one', () => {
-    const exchange: Exchange = {
-      headers: [
-        ['Connection', 'x-two'],
-        ['x-two', 'v'],
+  it('words-of-tokens: words of a refusal, and not whether there is one', () => {
+    const configuration = {
+      httpFilters: [
+        { name: 'jwt', typed_config: { claim_to_headers: [{ header_name: 'x-groups' }], jwt_authn: 1 } },
       ],
     };
-    const asked = (headers: Seen['headers']): string[] =>
-      judge(
-        observed(200, [
-          seen({
-            headers: [
-              ['x-one', 'v'],
-              ['x-two', 'v'],
-            ],
-          }),
-        ]),
-        observed(200, [seen({ headers })]),
-        exchange,
-      ).left;
-    expect(asked([['x-one', 'v']])).toEqual([]);
-    expect(
-      asked([
-        ['x-one', 'v'],
-        ['x-two', 'other'],
-      ]),
-    ).toEqual(['seen[0].header.x-two']);
-    expect(asked([['x-two', 'v']])).toEqual(['seen[0].header.x-one']);
+    const challenge = (realm: string, more = ''): Record<string, string> => ({
+      'www-authenticate': `Bearer realm="${realm}"${more}`,
+    });
+    const url = 'http://one.test/';
+    const bad = ', error="invalid_token"';
+    const words = (envoy: Observation, tulle: Observation): string[] =>
+      judge(envoy, tulle, {}, configuration).left;
+    expect(words(observed(401, [], challenge(url)), refused(401, challenge('one.test')))).toEqual([]);
+    expect(words(observed(401, [], challenge(url)), refused(401, challenge('two.test')))).not.toEqual([]);
+    expect(words(observed(401, [], challenge(url)), refused(401, challenge('one.test', bad)))).not.toEqual(
+      [],
+    );
+    const audience = observed(403, [], challenge(url, bad), 'Audiences in Jwt are not allowed');
+    expect(words(audience, refused(401, challenge('one.test', bad)))).toEqual([]);
+    expect(words(observed(403), refused(401))).toContain('reply.status');
+    expect(words(passed({}), refused(401))).not.toEqual([]);
+    const groups = (value: string): Observation => passed({}, { headers: [['x-groups', value]] });
+    const encoded = groups(Buffer.from('["x","y"]').toString('base64url'));
+    const lines = passed(
+      {},
+      {
+        headers: [
+          ['x-groups', 'x'],
+          ['x-groups', 'y'],
+        ],
+      },
+    );
+    expect(words(encoded, lines)).toEqual([]);
+    expect(words(encoded, groups('x'))).not.toEqual([]);
   });
 
-  it('cors-answers: an origin that is none is not listed', () => {
-    const filter = 'envoy.filters.http.cors';
-    const asked = (headers: Record<string, string>, origin = 'null'): string[] =>
-      judge(
-        observed(200, [seen()], { 'access-control-allow-origin': origin }),
-        observed(200, [seen()], headers),
-        { headers: [['origin', origin]] },
-        { httpFilters: [{ name: filter }], routes: { virtual_hosts: [] } },
-      ).left;
-    expect(asked({})).toEqual([]);
-    expect(asked({}, 'https://one.test')).not.toEqual([]);
-    expect(asked({ 'access-control-allow-origin': 'https://evil.test' })).not.toEqual([]);
-    expect(asked({ 'x-more': '' })).toEqual(['reply.header.x-more']);
+  it('protocols-by-alpn: a name more, or a refusal of who names none that is spoken', () => {
+    const spoken = (by: string): Observation => {
+      const right = passed({});
+      return { ...right, reply: { ...right.reply, tls: `one, TLSv1.3, ${by}` } };
+    };
+    const none: Observation = { tookMs: 1, seen: [], reply: { outcome: 'no connection' } };
+    const asked = (tulle: Observation, ...alpn: string[]): string[] =>
+      judge(spoken('no protocol'), tulle, { tls: { alpn } }, { filterChains: [{}] }).left;
+    expect(asked(spoken('http/1.1'), 'http/1.1')).toEqual([]);
+    expect(asked(spoken('h2'), 'http/1.1')).not.toEqual([]);
+    expect(asked(none, 'x-unknown')).toEqual([]);
+    expect(asked(none, 'http/1.1')).not.toEqual([]);
+    expect(asked({ ...spoken('http/1.1'), seen: [] }, 'http/1.1')).not.toEqual([]);
+  });
+
+  it('strict-http1: one refusal of what a judge calls invalid, which no origin sees', () => {
+    const asked = (bytes: string, tulle: Observation): string[] =>
+      judge(passed({}), tulle, { protocol: 'raw', bytes }).left;
+    const no = (...statuses: string[]): Observation => {
+      const right = refused(Number(statuses[0]));
+      return { ...right, reply: { ...right.reply, statuses, fate: 'closed' } };
+    };
+    const folded = 'GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n';
+    const valid = 'GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n';
+    expect(asked(folded, no('400'))).toEqual([]);
+    expect(asked(folded, no('200'))).not.toEqual([]);
+    expect(asked(folded, no('400', '200'))).not.toEqual([]);
+    expect(asked(folded, { ...no('400'), seen: [seen({ path: '/x' })] })).not.toEqual([]);
+    expect(asked(valid, no('400'))).not.toEqual([]);
+  });
+
+  it('strict-http2: a stream that ends alone, which no origin sees', () => {
+    const BASE = [
+      [':method', 'GET'],
+      [':scheme', 'http'],
+      [':path', '/'],
+      [':authority', 'one.test'],
+    ] as const;
+    const frames = (fields: readonly (readonly [string, string])[]): Exchange => ({
+      protocol: 'frames',
+      bytes: frame(TYPE.headers, END_HEADERS | END_STREAM, 1, block(fields)),
+    });
+    const said = (status: string, fate: 'open' | 'closed', requests: Seen[] = []): Observation => ({
+      tookMs: 1,
+      seen: requests,
+      reply: { outcome: 'answered', statuses: [`1: ${status}`], fate },
+    });
+    const asked = (envoy: Observation, tulle: Observation, exchange = frames(BASE)): string[] =>
+      judge(envoy, tulle, exchange).left;
+    expect(asked(said('nothing', 'closed'), said('reset', 'open'))).toEqual([]);
+    expect(asked(said('nothing', 'closed'), said('200', 'open', [seen()]))).not.toEqual([]);
+    expect(asked(said('200', 'open', [seen()]), said('reset', 'open'))).not.toEqual([]);
+    const hosts = frames([...BASE, ['host', 'other.test']]);
+    expect(asked(said('200', 'open', [seen()]), said('400', 'open'), hosts)).toEqual([]);
+    expect(
+      asked(said('200', 'open', [seen()]), said('200', 'open', [seen({ host: 'x' })]), hosts),
+    ).not.toEqual([]);
   });
 });

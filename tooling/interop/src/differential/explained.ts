@@ -1,27 +1,16 @@
-import { normalizePath } from '@tulle/match';
-import { type Difference, ordered } from './compare.ts';
-import type { Exchange, Named } from './configuration.ts';
-import {
-  abortOf,
-  answerTo,
-  asked,
-  fitsInOneSpelling,
-  hostPolicy,
-  isEnd,
-  ownPolicy,
-  reachedOnlyAt,
-  told,
-} from './expected.ts';
-import type { Observations } from './observe.ts';
-
-/** An exchange of which something differs. */
-export interface Pair {
-  readonly configuration: Named;
-  /** Absent where a configuration is taken by one side alone. */
-  readonly exchange?: Exchange;
-  readonly observations?: Observations;
-  readonly differences: readonly Difference[];
-}
+import type { Difference } from './compare.ts';
+import { explainsAlpn } from './explained/alpn.ts';
+import { explainsBackendEdits } from './explained/backend-edits.ts';
+import { explainsCors } from './explained/cors.ts';
+import { explainsAbort } from './explained/faults.ts';
+import { explainsHopByHop } from './explained/hop-by-hop.ts';
+import { explainsHttp1, explainsHttp2 } from './explained/malformed.ts';
+import type { Pair } from './explained/pair.ts';
+import { explainsAmbiguous, explainsAsterisk, explainsSpelling } from './explained/paths.ts';
+import { explainsRepeats } from './explained/repeats.ts';
+import { explainsToken } from './explained/tokens.ts';
+import { canonical, OWN_TEXT } from './explained/whole.ts';
+import { asked, told } from './expected.ts';
 
 /** A difference that is meant. */
 export interface Explanation {
@@ -31,9 +20,6 @@ export interface Explanation {
   readonly why: string;
   explains(difference: Difference, pair: Pair): boolean;
 }
-
-/** The body of an answer that Tulle makes itself. */
-const OWN_TEXT = /^TULLE_[A-Z_]+ \(request [0-9a-f-]{36}\)\n$/;
 
 /** Whether Tulle's proxy made the answer itself. */
 function isOwn({ exchange, observations }: Pair): boolean {
@@ -48,9 +34,13 @@ function isOwn({ exchange, observations }: Pair): boolean {
   );
 }
 
-/** What an origin may say itself of who may read its answer (area `cors`). */
-const OWN_ORIGIN = 'https://origin.test';
-const CORS = 'envoy.filters.http.cors';
+/** Whether a field of an answer is one that some route adds, with its value. */
+function isOfRoute(aspect: string, value: string, { configuration }: Pair): boolean {
+  const name = /^reply\.header\.(.+)$/.exec(aspect)?.[1];
+  return JSON.stringify(configuration.routes ?? '').includes(
+    `{"header":${JSON.stringify({ key: name, value })}`,
+  );
+}
 
 /** What Tulle says of what it does not take. */
 const REFUSED: readonly RegExp[] = [
@@ -61,13 +51,6 @@ const REFUSED: readonly RegExp[] = [
   /the pattern of \w+ is made of segments that are literal/,
 ];
 
-/** A path in the one spelling that Tulle gives to it. */
-function canonical(target: string): string {
-  const at = target.indexOf('?');
-  const [path, query] = at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at)];
-  return normalizePath(path) + query;
-}
-
 /** Members of a list that is spread over lines. */
 function members(text: string): string {
   return text
@@ -76,27 +59,22 @@ function members(text: string): string {
     .join();
 }
 
-/** Whether a path can be read in two ways. */
-function isAmbiguous(path: string): boolean {
-  return (
-    normalizePath(path) === '' ||
-    (/%2f|%5c|\\/i.test(path) && /\.|%2e/i.test(path)) ||
-    /%(?![0-9a-f]{2})/i.test(path)
-  );
-}
-
 /** What is meant to differ. At most 25: whoever adds one takes care that another goes. */
 export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'own-replies',
     citation:
-      'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; RFC 6585 §4: Retry-After; docs/reference/errors.md',
-    why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none.',
+      'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; §15.3.2: without Location, what was created is at the target URI; RFC 6585 §4: Retry-After; docs/reference/errors.md',
+    why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none, names the target URI in the Location of a direct response of 201, and adds to refusals what a route adds to answers.',
     explains: ({ aspect, envoy, tulle }, pair) =>
       (aspect === 'reply.header.content-type' &&
         envoy === 'text/plain' &&
         tulle === '(none)' &&
         JSON.stringify(pair.configuration.httpFilters ?? '').includes('ext_authz')) ||
+      (aspect === 'reply.header.location' &&
+        tulle === '(none)' &&
+        pair.observations?.envoy.reply.status === 201) ||
+      (isOwn(pair) && isOfRoute(aspect, envoy, pair) && tulle === '(none)') ||
       (isOwn(pair) &&
         ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
           (aspect === 'reply.header.x-request-id' && envoy === '(none)' && tulle === '(uuid)') ||
@@ -129,33 +107,28 @@ export const EXPLANATIONS: readonly Explanation[] = [
         observations?.envoy.reply.status === 400) &&
       observations?.envoy.reply.outcome === 'answered' &&
       ((aspect === 'reply.fate' && envoy === 'closed' && tulle === 'open') ||
+        (aspect === 'reply.statuses' && tulle === `${envoy} 299`) ||
         (aspect === 'reply.header.connection' && envoy === 'close' && tulle === '(none)')),
-  },
-  {
-    id: 'location-of-201',
-    citation: 'RFC 9110 §15.3.2: without Location, what was created is at the target URI',
-    why: 'Envoy names the target URI in Location beside a direct response of 201, which says nothing new.',
-    explains: ({ aspect, tulle }, { observations }) =>
-      aspect === 'reply.header.location' && tulle === '(none)' && observations?.envoy.reply.status === 201,
   },
   {
     id: 'length-of-nothing',
     citation:
-      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding',
-    why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said.',
-    explains: ({ aspect, envoy, tulle }, { exchange }) =>
-      tulle === '(none)' &&
-      ((/^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
-        envoy === '0' &&
-        exchange?.body === undefined) ||
-        (aspect === 'reply.header.transfer-encoding' && envoy === 'chunked' && exchange?.method === 'HEAD')),
-  },
-  {
-    id: 'host-in-lower-case',
-    citation: 'RFC 9110 §4.2.3: host is case-insensitive, normally provided in lower case',
-    why: 'One spelling of a host is judged and forwarded.',
-    explains: ({ aspect, envoy, tulle }) =>
-      /^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase() === tulle,
+      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding; RFC 9110 §8.6: Content-Length: 0 says that there is none',
+    why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said, and says it of its own answers without content over HTTP/2 too.',
+    explains: ({ aspect, envoy, tulle }, { exchange, observations }) =>
+      (aspect === 'reply.header.content-length' &&
+        exchange?.protocol === 'http2' &&
+        envoy === '(none)' &&
+        tulle === '0' &&
+        observations?.tulle.reply.body === '' &&
+        told(observations.tulle, 'x-origin') === undefined) ||
+      (tulle === '(none)' &&
+        ((/^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
+          envoy === '0' &&
+          exchange?.body === undefined) ||
+          (aspect === 'reply.header.transfer-encoding' &&
+            envoy === 'chunked' &&
+            exchange?.method === 'HEAD'))),
   },
   {
     id: 'refused-by-name',
@@ -171,86 +144,41 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'RFC 3986 §6.2.2.1, §6.2.2.2: hex digits are upper case, and octets that need no percent-encoding are decoded',
     why: 'A path is read in one spelling, of a configuration as of a request, so that %7E fits ~ and %c3 fits %C3; Envoy compares patterns as they are written.',
-    explains: (difference, { configuration, exchange, observations }) => {
-      if (observations === undefined) return false;
-      const [envoy, tulle] = [told(observations.envoy, 'x-route'), told(observations.tulle, 'x-route')];
-      if (tulle === undefined || tulle === envoy) return false;
-      return (
-        fitsInOneSpelling(configuration, tulle, exchange?.path ?? '/') &&
-        (envoy !== undefined || reachedOnlyAt('tulle', difference))
-      );
-    },
+    explains: explainsSpelling,
   },
   {
     id: 'asterisk-form',
     citation: 'RFC 9110 §7.1, §9.3.7: a proxy forwards OPTIONS *',
     why: 'The prefix of every path fits OPTIONS *, which goes on; in Envoy no route fits it.',
-    explains: (difference, { exchange, observations }) =>
-      exchange?.path === '*' &&
-      observations?.envoy.reply.status === 404 &&
-      observations.tulle.seen.length === 1 &&
-      observations.tulle.seen[0]?.method === 'OPTIONS' &&
-      observations.tulle.seen[0].path === '*' &&
-      reachedOnlyAt('tulle', difference),
+    explains: explainsAsterisk,
   },
   {
     id: 'ambiguous-paths',
     citation:
       'docs/guides/envoy-config.md; RFC 3986 §2.1, §3.3; reliability: every spelling of a path is judged or refused',
     why: 'A path that an origin could read otherwise than the proxy is refused with 400: escaped slashes beside dots, dots above the root, percent signs that escape nothing.',
-    explains: (difference, { exchange, observations }) =>
-      observations?.tulle.reply.status === 400 &&
-      observations.tulle.seen.length === 0 &&
-      isAmbiguous((exchange?.path ?? '').replace(/[?].*$/, '')) &&
-      (reachedOnlyAt('envoy', difference) ||
-        (difference.aspect === 'reply.fate' && difference.tulle === 'closed') ||
-        (difference.aspect === 'reply.header.connection' && difference.tulle === 'close')),
+    explains: explainsAmbiguous,
   },
   {
     id: 'cors-answers',
     citation:
       'Fetch standard, CORS protocol: ok status, wildcards, default max-age 5; RFC 9110 §12.5.5, §15.3.5; packages/filters/cors/README.md',
     why: 'A preflight is answered without content, what depends on Origin says so in Vary, wildcards and the default age are written out, null or a host in upper case is no origin, and an origin that is not listed is told nothing.',
-    explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) => {
-      if (!JSON.stringify(configuration.httpFilters ?? '').includes(CORS)) return false;
-      const origin = asked(exchange, 'origin');
-      const field = /^reply\.header\.access-control-(.+)$/.exec(aspect)?.[1];
-      const own = ownPolicy(configuration, exchange, CORS);
-      // No origin as browsers write it (Fetch, serialised origins): it is not listed.
-      if (/^null$|[A-Z]/.test(origin)) {
-        if (field !== undefined && envoy !== '(none)' && (tulle === '(none)' || tulle === OWN_ORIGIN))
-          return true;
-        if (
-          exchange?.method === 'OPTIONS' &&
-          observations?.envoy.seen.length === 0 &&
-          observations.tulle.seen.length === 1 &&
-          (own ?? hostPolicy(configuration, CORS))?.['forward_not_matching_preflights'] !== false
-        )
-          return reachedOnlyAt('tulle', { aspect, envoy, tulle });
-      }
-      // An origin that is not listed is told nothing else either.
-      const listed = [observations?.envoy, observations?.tulle].some(
-        (one) => one !== undefined && told(one, 'access-control-allow-origin') !== undefined,
-      );
-      if (field !== undefined && !listed) return exchange?.method === 'OPTIONS' && tulle === '(none)';
-      if (aspect === 'reply.header.access-control-expose-headers' && exchange?.method === 'OPTIONS')
-        return tulle === '(none)';
-      const list = /^reply\.header\.access-control-allow-(methods|headers)$/.exec(aspect)?.[1];
-      if (list === 'headers' && envoy === '' && tulle === '(none)')
-        return asked(exchange, 'access-control-request-headers') === '';
-      if (list !== undefined)
-        return (
-          tulle === '*' &&
-          envoy === asked(exchange, `access-control-request-${list === 'methods' ? 'method' : 'headers'}`)
-        );
-      if (aspect === 'reply.header.access-control-allow-origin') return tulle === '*' && envoy === origin;
-      if (aspect === 'reply.header.access-control-max-age') return envoy === '(none)' && tulle === '5';
-      if (aspect === 'reply.header.vary') return envoy === '(none)' && /^origin\b/i.test(tulle);
-      if (exchange?.method !== 'OPTIONS') return false;
-      return aspect === 'reply.status'
-        ? envoy === '200' && tulle === '204'
-        : aspect === 'reply.header.content-length' && envoy === '0' && tulle === '(none)';
-    },
+    explains: explainsCors,
+  },
+  {
+    id: 'words-of-tokens',
+    citation:
+      'RFC 6750 §3.1: a token that is no good is 401; RFC 9110 §11.1: schemes have no case, §11.5: realm; packages/filters/jwt/README.md, docs/guides/envoy-config.md',
+    why: 'A token for somebody else is as bad as any other, 401 and not 403; the realm is the host, Envoy’s the whole target; a scheme is Bearer in any case; a claim that is a list becomes a line for each value; audiences of a requirement are asked for beside those of its provider.',
+    explains: explainsToken,
+  },
+  {
+    id: 'protocols-by-alpn',
+    citation:
+      'RFC 7301 §3.2: no_application_protocol where none is common; RFC 9113 §3.2: h2 is chosen by ALPN',
+    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it.',
+    explains: explainsAlpn,
   },
   {
     id: 'authz-names',
@@ -262,47 +190,19 @@ export const EXPLANATIONS: readonly Explanation[] = [
       /"allowed_upstream_headers[a-z_]*"/.test(JSON.stringify(configuration.httpFilters ?? '')),
   },
   {
-    id: 'faults',
+    id: 'aborts-by-status',
     citation:
       'docs/guides/envoy-config.md; packages/filters/fault/README.md; gRPC over HTTP/2, Requests: POST',
     why: 'An abort by a gRPC status is for gRPC calls, which are POST over HTTP/2; others get the HTTP status that is equal to it.',
-    explains: (difference, { configuration, exchange, observations }) => {
-      if (exchange === undefined || observations === undefined) return false;
-      const text = JSON.stringify(configuration.httpFilters ?? '');
-      if (!text.includes('filters.http.fault')) return false;
-      const { reply, seen } = observations.tulle;
-      const abort = abortOf(configuration, exchange);
-      const envoyWent = observations.envoy.seen.length > 0;
-      const { aspect, envoy, tulle } = difference;
-      const isOfGrpc = ['reply.header.grpc-status', 'reply.header.grpc-message'].includes(aspect);
-      if (abort === undefined)
-        return (
-          reply.status === 200 &&
-          seen.length === 1 &&
-          !envoyWent &&
-          (reachedOnlyAt('tulle', difference) || (isOfGrpc && tulle === '(none)'))
-        );
-      const { status, byGrpc } = abort;
-      if (reply.status !== status || seen.length > 0) return false;
-      if (envoyWent) return reachedOnlyAt('envoy', difference);
-      // Both end it: Envoy as gRPC does, or with a text where the status is one of success.
-      return aspect === 'reply.status'
-        ? envoy === '200' && (byGrpc || told(observations.envoy, 'grpc-status') !== undefined)
-        : aspect === 'reply.header.content-type'
-          ? envoy === 'application/grpc' || (status === 200 && tulle === '(none)')
-          : isOfGrpc
-            ? tulle === '(none)'
-            : status === 200 &&
-              (aspect === 'reply.body'
-                ? envoy === 'fault filter abort' && tulle === ''
-                : aspect === 'reply.header.content-length' && tulle === '0');
-    },
+    explains: explainsAbort,
   },
   {
     id: 'valid-targets',
-    citation: 'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host',
-    why: 'Whatever a rewrite makes is written as a valid target: path in its one spelling, host as it came where what comes out is none.',
+    citation:
+      'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host; §4.2.3: a host has no case, normally lower case',
+    why: 'What is forwarded is a valid target in one spelling: the host in lower case, and whatever a rewrite makes: path in its one spelling, host as it came where what comes out is none.',
     explains: ({ aspect, envoy, tulle }, { configuration, observations }) =>
+      (/^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase() === tulle) ||
       (/^seen\[\d+\]\.path$/.test(aspect) &&
         (canonical(envoy) === tulle ||
           (/^\/(\?|$)/.test(tulle) &&
@@ -339,51 +239,30 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'RFC 9110 §9.2.2: a proxy must not repeat by itself what is not idempotent; RFC 9112 §9.3.1: what is, where a connection ended',
     why: 'POST and PATCH are repeated only where nothing of them was sent, whatever a retry policy says; what is idempotent is sent once more where a connection that was used before ends without an answer.',
-    explains: ({ aspect, envoy, tulle }, { exchange, configuration, observations }) => {
-      if (observations === undefined) return false;
-      const { reply } = observations.tulle;
-      const seen = ordered(observations.tulle.seen);
-      const [sent, other] = [seen.length, observations.envoy.seen.length];
-      const kept = ['POST', 'PATCH'].includes(exchange?.method ?? '');
-      const authz = JSON.stringify(configuration.httpFilters ?? '').includes('ext_authz');
-      if (
-        sent < other &&
-        !(kept && sent === 1 && JSON.stringify(configuration.routes ?? '').includes('"retry_policy"'))
-      )
-        return false;
-      const last = seen.at(-1);
-      if (sent === other || last === undefined) return false;
-      // What authorization is asked changes nothing, whatever the method.
-      if (sent > other && kept && !authz) return false;
-      // Every one that is more comes after an end, and is the same again.
-      const first = seen.findIndex(({ origin }) => origin === last.origin);
-      for (let n = other; n < sent; n++)
-        if (!isEnd(answerTo(exchange, last.origin, n - 1 - first)) || seen[n]?.path !== seen[n - 1]?.path)
-          return false;
-      const at = Number(/^seen\[(\d+)\]/.exec(aspect)?.[1] ?? -1);
-      if (aspect === 'seen') return true;
-      if (at >= 0) return at >= Math.min(sent, other) && (sent > other ? envoy : tulle) === '(none)';
-      // The answer is the one to the last that was sent.
-      const answer = answerTo(exchange, last.origin, sent - 1 - first);
-      if (aspect === 'reply.header.x-envoy-attempt-count') return tulle === String(sent);
-      if (aspect === 'reply.status')
-        return answer.fault === undefined
-          ? reply.status === (answer.status ?? 200)
-          : reply.status === (answer.fault === 'silence' ? 504 : 503);
-      return answer.fault === undefined && /^reply\.(body$|header\.)/.test(aspect);
-    },
+    explains: explainsRepeats,
   },
   {
-    id: 'ports-in-redirects',
-    citation: 'RFC 3986 §6.2.3: the port of a scheme may be left out; RFC 9110 §4.2.2: where HTTPS is',
-    why: 'A Location has no port where it is the one of its scheme; a redirect that require_tls makes has none, as a port at which HTTP is spoken is none of HTTPS.',
-    explains: ({ aspect, envoy, tulle }, { configuration }) =>
-      aspect === 'reply.header.location' &&
-      (envoy
+    id: 'scheme-and-port',
+    citation:
+      'RFC 3986 §6.2.3: the port of a scheme may be left out; RFC 9110 §4.2.2: where HTTPS is; Envoy, HTTP header manipulation › x-forwarded-proto',
+    why: 'A Location has no port where it is the one of its scheme; a redirect that require_tls makes has none, as a port at which HTTP is spoken is none of HTTPS. Over HTTP/2 too the scheme is the one that x-forwarded-proto says.',
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange }) => {
+      const routes = JSON.stringify(configuration.routes ?? '');
+      const isForwarded =
+        exchange?.protocol === 'http2' &&
+        asked(exchange, 'x-forwarded-proto') === 'https' &&
+        envoy === tulle.replace('https', 'http');
+      if (aspect !== 'reply.header.location')
+        return isForwarded && /\.header\./.test(aspect) && routes.includes('%REQ(:scheme)%');
+      if (isForwarded && tulle.startsWith('https://')) return true;
+      const plain = envoy
         .replace(/^(https?:\/\/[^/:]+):\d+(?=:\d+)/, '$1')
-        .replace(/^(http:\/\/[^/:]+):80\b|^(https:\/\/[^/:]+):443\b/, '$1$2') === tulle ||
-        (JSON.stringify(configuration.routes ?? '').includes('"require_tls"') &&
-          envoy.replace(/^(https:\/\/[^/:]+):\d+/, '$1') === tulle)),
+        .replace(/^(http:\/\/[^/:]+):80\b|^(https:\/\/[^/:]+):443\b/, '$1$2');
+      return (
+        plain === tulle ||
+        (routes.includes('"require_tls"') && envoy.replace(/^(https:\/\/[^/:]+):\d+/, '$1') === tulle)
+      );
+    },
   },
   {
     id: 'via-with-protocol',
@@ -398,32 +277,31 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'hop-by-hop',
     citation: 'RFC 9110 §7.6.1: an intermediary removes what Connection names, and TE',
     why: 'What is said of one connection is not said of the next; Envoy forwards TE: trailers, and fields that Connection names.',
-    explains: ({ aspect, envoy, tulle }, { configuration, exchange }) => {
-      const name = /\.header\.([^.]+)$/.exec(aspect)?.[1];
-      if (name === undefined) return false;
-      if (name === 'te') return envoy === 'trailers' && tulle === '(none)';
-      const messages = aspect.startsWith('seen')
-        ? [exchange?.headers ?? []]
-        : Object.values(exchange?.answers ?? {}).flatMap((all) => all.map(({ headers = [] }) => headers));
-      const named = messages
-        .filter((fields) =>
-          fields.some(
-            ([field, value]) => field.toLowerCase() === 'connection' && value.split(/, */).includes(name),
-          ),
-        )
-        .flat();
-      if (named.length === 0) return false;
-      // What came is gone; what is edited after that may stand in its place.
-      const came = named.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
-      const isEdited = JSON.stringify(configuration.routes ?? '').includes(`"key":"${name}"`);
-      return tulle === '(none)' || (isEdited && !tulle.split('\n').some((line) => came.includes(line)));
-    },
+    explains: explainsHopByHop,
   },
   {
-    id: 'trailers-go-on',
-    citation: 'RFC 9110 §6.5, docs/guides/envoy-config.md; Envoy Http1ProtocolOptions.enable_trailers',
-    why: 'Trailers of HTTP/1.1 go on without being asked for.',
-    explains: ({ aspect, envoy }) => /\.trailer\./.test(aspect) && envoy === '(none)',
+    id: 'goes-on',
+    citation:
+      'RFC 9110 §6.5, §10.1.1; docs/guides/envoy-config.md; Envoy Http1ProtocolOptions.enable_trailers, proxy_100_continue',
+    why: 'Trailers of HTTP/1.1, and what a request expects, go on without being asked for.',
+    explains: ({ aspect, envoy, tulle }) =>
+      envoy === '(none)' &&
+      (/\.trailer\./.test(aspect) ||
+        (/^seen\[\d+\]\.header\.expect$/.test(aspect) && tulle === '100-continue')),
+  },
+  {
+    id: 'strict-http1',
+    citation:
+      'RFC 9112 §2.2, §3, §3.2, §5, §6.1, §6.3, §7.1; RFC 9110 §9.1 (501), §15.5.15 (414); docs/reference/errors.md: TULLE_DOWNSTREAM_PROTOCOL',
+    why: 'What is no valid message is refused with one answer, and the connection ends; Envoy mends some of it and passes it on, or calls it by another status. A judge of its own (explained/malformed.ts) says what is not valid.',
+    explains: explainsHttp1,
+  },
+  {
+    id: 'strict-http2',
+    citation:
+      'RFC 9113 §8.1.1, §5.4.2: a malformed request is an error of its stream; §5.1.1, §8.2.1, §8.3.1; RFC 6585 §5: 431',
+    why: 'A malformed request ends its stream before an origin sees any of it, and one with an underscore in a name gets the 400 that it gets over HTTP/1.1; Envoy ends the connection, or the stream, or passes on what the judge calls malformed.',
+    explains: explainsHttp2,
   },
   {
     id: 'names-of-routes',
@@ -435,13 +313,6 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'backend-edits-last',
     citation: 'Envoy RouteConfiguration.most_specific_header_mutations_wins: from least to most specific',
     why: 'A backend of a split is more specific than its route and has the last word; in Envoy it is always first.',
-    explains: ({ aspect }, { configuration }) => {
-      const text = JSON.stringify(configuration.routes ?? {});
-      return (
-        /\.header\./.test(aspect) &&
-        text.includes('"most_specific_header_mutations_wins":true') &&
-        /"weighted_clusters".*_headers_to_(add|remove)/.test(text)
-      );
-    },
+    explains: explainsBackendEdits,
   },
 ];

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { type Message, readMessage } from '@tulle/testkit';
 import type { ClientTls, Exchange } from './configuration.ts';
 import type { Reply } from './reply.ts';
@@ -42,6 +42,13 @@ export async function dial(
   });
 }
 
+/** What came of a handshake. */
+export function spokenOf(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const { subject } = socket.getPeerCertificate();
+  return `${String(subject?.CN ?? 'nobody')}, ${socket.getProtocol() ?? 'no version'}, ${socket.alpnProtocol || 'no protocol'}`;
+}
+
 /** A request as text. */
 export function textOf(exchange: Exchange): string {
   const {
@@ -76,6 +83,7 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
     return { outcome: 'no connection', note: String((error as { code?: string }).code ?? error) };
   }
   const head = exchange.method === 'HEAD';
+  const tls = spokenOf(socket);
   return new Promise((resolve) => {
     let text = '';
     let ended = false;
@@ -102,6 +110,7 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
             }),
         ...(fate === undefined ? {} : { fate }),
         ...(note === undefined ? {} : { note }),
+        ...(tls === undefined ? {} : { tls }),
       });
     };
     const look = (): void => {

@@ -1,6 +1,6 @@
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Exchange, Field } from './configuration.ts';
-import { type ClientCredentials, dial } from './http1-client.ts';
+import { type ClientCredentials, dial, spokenOf } from './http1-client.ts';
 import type { Reply } from './reply.ts';
 
 const PATIENCE_MS = 8_000;
@@ -8,9 +8,11 @@ const PATIENCE_MS = 8_000;
 /** Sends one request over an HTTP/2 connection of its own. */
 export async function askHttp2(port: number, exchange: Exchange, known: ClientCredentials): Promise<Reply> {
   let session: ClientHttp2Session;
+  let spoken: string | undefined;
   try {
     const tls = exchange.tls === undefined ? undefined : { alpn: ['h2'], ...exchange.tls };
     const socket = await dial(port, tls, known);
+    spoken = spokenOf(socket);
     session = connect(`http${tls === undefined ? '' : 's'}://127.0.0.1:${port}`, {
       createConnection: () => socket,
     });
@@ -44,6 +46,7 @@ export async function askHttp2(port: number, exchange: Exchange, known: ClientCr
           : { status: Number(answer[':status']), headers: raw, body: text, trailers: after, interim }),
         ...(fate === undefined ? {} : { fate }),
         ...(note === undefined ? {} : { note }),
+        ...(spoken === undefined ? {} : { tls: spoken }),
       });
     };
     const deadline = setTimeout(

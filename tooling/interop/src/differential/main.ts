@@ -1,5 +1,5 @@
 /**
- * `npm run test:differential -- [--area NAME]… [--seed N] [--count N] [--case AREA/SEED/INDEX [--exchange N]] [--shrink]
+ * `npm run test:differential -- [--area NAME]… [--seed N] [--count N | --times N] [--case AREA/SEED/INDEX [--exchange N]] [--shrink]
  * [--protocol delta|state-of-the-world]`: the differential run by parts: areas with another seed, or one configuration again.
  */
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     area: { type: 'string', multiple: true, default: [] },
     seed: { type: 'string', default: '1' },
     count: { type: 'string' },
+    times: { type: 'string', default: '1' },
     case: { type: 'string' },
     exchange: { type: 'string' },
     shrink: { type: 'boolean', default: false },
@@ -49,7 +50,9 @@ const results: AreaResult[] = [];
 try {
   for (const area of areas.length > 0 ? areas : AREAS) {
     const indices =
-      caseIndex !== undefined ? [Number(caseIndex)] : [...Array(Number(values.count ?? area.short)).keys()];
+      caseIndex !== undefined
+        ? [Number(caseIndex)]
+        : [...Array(Number(values.count ?? area.short * Number(values.times))).keys()];
     const result = await runArea(
       sides,
       area,

@@ -1,5 +1,6 @@
 import type { Exchange } from './configuration.ts';
 import { askRaw, askTcp } from './byte-clients.ts';
+import { askFrames } from './frames-client.ts';
 import { askHttp1 } from './http1-client.ts';
 import { askHttp2 } from './http2-client.ts';
 import type { Seen } from './origins.ts';
@@ -15,7 +16,7 @@ export interface Observation {
 
 export type Observations = Readonly<Record<SideName, Observation>>;
 
-const ASK = { http1: askHttp1, http2: askHttp2, raw: askRaw, tcp: askTcp } as const;
+const ASK = { http1: askHttp1, http2: askHttp2, raw: askRaw, frames: askFrames, tcp: askTcp } as const;
 
 /** How long a side may lag behind the other in what its origins see, before it counts as less. */
 const LAG_MS = 1_000;
@@ -41,7 +42,10 @@ export async function observe(
     }),
   );
   await level(sides);
-  if (exchange.tally !== undefined) await repeat(sides, ports, exchange, certificates, exchange.tally - 1);
+  if (exchange.tally !== undefined) {
+    await repeat(sides, ports, exchange, certificates, exchange.tally - 1);
+    await level(sides);
+  }
   const of = (index: number): Observation => {
     const { reply, tookMs } = replies[index] as { readonly reply: Reply; readonly tookMs: number };
     return { reply, tookMs, seen: [...(sides[index] as Side).origins.seen] };
@@ -59,14 +63,20 @@ async function repeat(
 ): Promise<void> {
   await Promise.all(
     sides.map(async ({ name }) => {
-      for (let i = 0; i < times; i++) await askHttp1(ports[name], exchange, certificates);
+      const ask = ASK[exchange.protocol ?? 'http1'];
+      for (let i = 0; i < times; i++) await ask(ports[name], exchange, certificates);
     }),
   );
 }
 
-/** Waits until the origins of both have seen equally much: copies of requests arrive when the answer is there already. */
+/**
+ * Waits until the origins of both have seen equally much: copies of requests arrive when the answer is there already, and connections
+ * of bytes are seen when they end.
+ */
 async function level(sides: readonly Side[]): Promise<void> {
-  const even = (): boolean => new Set(sides.map(({ origins }) => origins.seen.length)).size === 1;
+  const even = (): boolean =>
+    new Set(sides.map(({ origins }) => origins.seen.length)).size === 1 &&
+    sides.every(({ origins }) => origins.open === 0);
   if (even()) return;
   await new Promise<void>((resolve) => {
     const stops: (() => void)[] = [];

@@ -5,10 +5,12 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Certificates } from './certificates.ts';
 import { type Answer, type Field, PLAIN_ORIGINS } from './configuration.ts';
 import { freePort } from '../mesh.ts';
+import { tcpOrigins } from './tcp-origins.ts';
 
 /** A request as an origin got it. */
 export interface Seen {
@@ -24,6 +26,8 @@ export interface Seen {
   readonly trailers: readonly Field[];
   /** What was wrong, where it was no whole valid request. */
   readonly fault?: string;
+  /** Of an origin that speaks TLS: the name that it was asked for, and whose certificate it was shown. */
+  readonly tls?: string;
 }
 
 /** The services behind one proxy. */
@@ -33,6 +37,8 @@ export interface Origins {
   readonly seen: readonly Seen[];
   /** Forgets what was seen, and answers by these from now on. */
   expect(answers: Readonly<Record<string, readonly Answer[]>>): void;
+  /** Connections of bytes that have not ended yet, of which nothing is seen before that. */
+  readonly open: number;
   /** Runs at every arrival, until it is called off. */
   onSeen(listener: () => void): () => void;
   close(): Promise<void>;
@@ -41,8 +47,16 @@ export interface Origins {
 type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
 
-/** @param tls of the origin that speaks TLS */
-export async function startOrigins(tls: SecureContextOptions): Promise<Origins> {
+/** Origins that speak TLS, by the holder of the certificate that they show; `tls-mutual` wants one itself. */
+const TLS_ORIGINS: Readonly<Record<string, string>> = {
+  tls: 'origin',
+  'tls-stranger': 'stranger',
+  'tls-late': 'late',
+  'tls-mutual': 'both',
+};
+
+/** @param certificates of the origins that speak TLS */
+export async function startOrigins({ ca, pair }: Certificates): Promise<Origins> {
   let seen: Seen[] = [];
   let answers: Readonly<Record<string, readonly Answer[]>> = {};
   let counts = new Map<string, number>();
@@ -78,6 +92,7 @@ export async function startOrigins(tls: SecureContextOptions): Promise<Origins> 
           body: Buffer.concat(body).toString('latin1'),
           trailers: fieldsOf(request.rawTrailers),
           ...(fault === undefined ? {} : { fault }),
+          ...(request.socket instanceof TLSSocket ? { tls: spokenOf(request.socket) } : {}),
         });
       };
       request.on('data', (piece: Buffer) => body.push(piece));
@@ -104,7 +119,11 @@ export async function startOrigins(tls: SecureContextOptions): Promise<Origins> 
   };
 
   for (const origin of PLAIN_ORIGINS) {
-    const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, serve(origin));
+    const server = createServer(
+      // Longer heads than a proxy lets pass, so that it is the proxy that is asked.
+      { keepAliveTimeout: 0, requestTimeout: 0, maxHeaderSize: 100_000 },
+      serve(origin),
+    );
     server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       response.writeContinue();
       serve(origin)(request, response);
@@ -127,14 +146,29 @@ export async function startOrigins(tls: SecureContextOptions): Promise<Origins> 
     await listen(origin, server);
   }
   await listen('h2', createHttp2Server(serve('h2')));
-  await listen('tls', createHttpsServer({ ...tls, keepAliveTimeout: 0 }, serve('tls')));
-  await listen('echo', echo(arrived));
+  for (const [origin, holder] of Object.entries(TLS_ORIGINS)) {
+    const isMutual = origin === 'tls-mutual';
+    const options = { ...pair(holder), ca, requestCert: isMutual, rejectUnauthorized: isMutual };
+    await listen(origin, createHttpsServer({ ...options, keepAliveTimeout: 0 }, serve(origin)));
+  }
+  let open = 0;
+  const tcp = tcpOrigins(
+    (one) => {
+      open--;
+      arrived(one);
+    },
+    () => open++,
+  );
+  for (const [origin, server] of tcp) await listen(origin, server);
   ports.set('gone', await freePort());
 
   return {
     ports,
     get seen() {
       return seen;
+    },
+    get open() {
+      return open;
     },
     expect(next) {
       answers = next;
@@ -150,31 +184,6 @@ export async function startOrigins(tls: SecureContextOptions): Promise<Origins> 
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
-}
-
-/** Sends back what it gets, after its name; what one connection brought is one request. */
-function echo(arrived: (one: Seen) => void): Server {
-  return createTcpServer({ allowHalfOpen: true }, (socket) => {
-    let body = '';
-    socket.write('echo:');
-    socket.on('data', (piece: Buffer) => {
-      body += piece.toString('latin1');
-      socket.write(piece);
-    });
-    socket.on('end', () => socket.end());
-    socket.on('close', () =>
-      arrived({
-        origin: 'echo',
-        version: 'tcp',
-        method: '',
-        path: '',
-        host: '',
-        headers: [],
-        body,
-        trailers: [],
-      }),
-    );
-  });
 }
 
 function reply(origin: string, request: Request, response: Response, answer: Answer): void {
@@ -240,4 +249,10 @@ function fieldsOf(raw: readonly string[]): Field[] {
   const fields: Field[] = [];
   for (let i = 0; i < raw.length; i += 2) fields.push([(raw[i] ?? '').toLowerCase(), raw[i + 1] ?? '']);
   return fields;
+}
+
+function spokenOf(socket: TLSSocket): string {
+  const name: unknown = socket.servername;
+  const { subject } = socket.getPeerCertificate();
+  return `${typeof name === 'string' ? name : 'no name'}, ${String(subject?.CN ?? 'no certificate')}`;
 }

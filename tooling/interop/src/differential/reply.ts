@@ -13,5 +13,7 @@ export interface Reply {
   readonly fate?: 'open' | 'closed' | 'silent';
   /** Of every answer on a connection to which bytes were written. */
   readonly statuses?: readonly string[];
+  /** Whose certificate the other side showed, in which version of TLS, and by which protocol it goes on. */
+  readonly tls?: string;
   readonly note?: string;
 }

@@ -46,17 +46,21 @@ const MANAGER: Json = {
   delayed_close_timeout: '0.05s',
 };
 
-/** Fills in where things are on one side. @param ports of origins, by name */
-export function placed<T>(value: T, ports: ReadonlyMap<string, number>): T {
+/**
+ * Fills in where things are on one side, and certificates and keys (`$ca`, `$cert:NAME`, …).
+ * @param ports of origins, by name
+ */
+export function placed<T>(value: T, ports: ReadonlyMap<string, number>, pem: (name: string) => string): T {
   if (typeof value === 'string') {
+    if (/^\$[a-z-]+(:[a-z]+)?$/.test(value)) return pem(value.slice(1)) as T;
     if (!/^@[a-z0-9-]+$/.test(value)) return value;
     const port = ports.get(value.slice(1));
     if (port === undefined) throw new Error(`no origin is called ${value.slice(1)}`);
     return port as T;
   }
-  if (Array.isArray(value)) return value.map((item: unknown) => placed(item, ports)) as T;
+  if (Array.isArray(value)) return value.map((item: unknown) => placed(item, ports, pem)) as T;
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, placed(part, ports)])) as T;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, placed(part, ports, pem)])) as T;
 }
 
 /** The resources of configurations for one side. */
@@ -65,6 +69,7 @@ export function resourcesFor(
   standing: readonly Json[],
   portOf: (one: Named) => number,
   origins: ReadonlyMap<string, number>,
+  pem: (name: string) => string,
 ): ResourceInput[] {
   const clusters = new Map<string, Json>();
   for (const cluster of [...standing, ...configurations.flatMap((one) => one.clusters ?? [])]) {
@@ -78,7 +83,7 @@ export function resourcesFor(
     ...[...clusters.values()].map((cluster) => typed('envoy.config.cluster.v3.Cluster', cluster)),
     ...configurations.flatMap((one) => listenerOf(one, portOf(one))),
   ];
-  return placed(all, origins) as ResourceInput[];
+  return placed(all, origins, pem) as ResourceInput[];
 }
 
 function listenerOf(one: Named, port: number): Json[] {
@@ -98,20 +103,27 @@ function listenerOf(one: Named, port: number): Json[] {
 }
 
 /** The HTTP connection manager of a configuration, as a network filter. */
-export function managerOf(one: Named): Json {
+function managerOf(one: Named): Json {
+  return managerWith({
+    rds: { config_source: ADS, route_config_name: one.id },
+    http_filters: [...(one.httpFilters ?? []), ROUTER],
+    ...one.manager,
+  });
+}
+
+const ROUTER: Json = {
+  name: 'envoy.filters.http.router',
+  typed_config: typed('envoy.extensions.filters.http.router.v3.Router'),
+};
+
+/** An HTTP connection manager, as a network filter. @param fields beside those that all have */
+export function managerWith(fields: Json): Json {
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: typed('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
       ...MANAGER,
-      rds: { config_source: ADS, route_config_name: one.id },
-      http_filters: [
-        ...(one.httpFilters ?? []),
-        {
-          name: 'envoy.filters.http.router',
-          typed_config: typed('envoy.extensions.filters.http.router.v3.Router'),
-        },
-      ],
-      ...one.manager,
+      http_filters: [ROUTER],
+      ...fields,
     }),
   };
 }

@@ -1,7 +1,8 @@
 import { chanceOf } from './chance.ts';
 import { type Difference, differencesOf } from './compare.ts';
 import type { Area, Exchange, Named } from './configuration.ts';
-import { EXPLANATIONS, type Pair } from './explained.ts';
+import type { Pair } from './explained/pair.ts';
+import { EXPLANATIONS } from './explained.ts';
 import { observe } from './observe.ts';
 import type { Side, Sides, Taken } from './sides.ts';
 

@@ -76,7 +76,7 @@ export async function openSides(protocol: RawProtocol): Promise<Sides> {
   for (const name of SIDES)
     sides.push({
       name,
-      origins: await startOrigins(certificates.server),
+      origins: await startOrigins(certificates),
       log: () => processes[name].text,
     });
 
@@ -123,9 +123,10 @@ async function putTogether(
     ports.set(name, own);
     const resources = resourcesFor(
       configurations,
-      STANDING_CLUSTERS(certificates),
+      STANDING_CLUSTERS,
       ({ id }) => own.get(id) ?? 0,
       origins.ports,
+      certificates.pem,
     );
     server.setSnapshot(name, resources, { missing: 'allow' });
   }

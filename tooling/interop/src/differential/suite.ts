@@ -15,7 +15,7 @@ const SEED = 1;
 /** Seeds of the long form, and how many times as many configurations of each. */
 const NIGHTLY = { seeds: [1, 2, 3, 4, 5], times: 2 } as const;
 /** What a run compares at least. */
-const LEAST_CASES = 2_000;
+const LEAST_CASES = 5_000;
 /** Differences that may be meant. */
 const MOST_EXPLANATIONS = 25;
 

@@ -1,0 +1,38 @@
+import type { Difference } from '../compare.ts';
+import { reachedOnlyAt } from '../expected.ts';
+import type { Pair } from './pair.ts';
+
+/** What a listener of HTTP names where its TLS names nothing. */
+const SPOKEN: readonly string[] = ['h2', 'http/1.1'];
+
+/** Explanation `protocols-by-alpn`. */
+export function explainsAlpn(
+  difference: Difference,
+  { configuration, exchange, observations }: Pair,
+): boolean {
+  const { aspect, envoy, tulle } = difference;
+  const named = exchange?.tls?.alpn ?? [];
+  if (named.length === 0 || observations === undefined) return false;
+  const lists = (configuration.filterChains ?? []).map(namesOf);
+  if (observations.tulle.reply.outcome === 'no connection') {
+    // Of some chain, which may be the one that is taken, it has no protocol.
+    if (!lists.some((list) => !named.some((one) => list.includes(one)))) return false;
+    return (
+      ['reply.outcome', 'reply.tls', 'reply.fate', 'reply.interim'].includes(aspect) ||
+      reachedOnlyAt('envoy', difference)
+    );
+  }
+  const before = envoy.endsWith(' no protocol') ? envoy.slice(0, -'no protocol'.length) : undefined;
+  return (
+    aspect === 'reply.tls' &&
+    before !== undefined &&
+    named.some((one) => SPOKEN.includes(one) && tulle === before + one)
+  );
+}
+
+/** Protocols that a chain's TLS names, or those that are named then. */
+function namesOf(chain: unknown): readonly string[] {
+  const text = JSON.stringify(chain);
+  const given = /"alpn_protocols":(\[[^\]]*\])/.exec(text)?.[1];
+  return given === undefined ? SPOKEN : (JSON.parse(given) as readonly string[]);
+}

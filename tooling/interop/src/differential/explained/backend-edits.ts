@@ -1,0 +1,31 @@
+import type { Difference } from '../compare.ts';
+import type { Json } from '../configuration.ts';
+import type { Pair } from './pair.ts';
+
+type Side = 'request' | 'response';
+
+/** Fields that a place edits, in lower case. */
+function edited(place: Json, side: Side): Set<string> {
+  const added = (place[`${side}_headers_to_add`] ?? []) as readonly {
+    readonly header: { readonly key: string };
+  }[];
+  const removed = (place[`${side}_headers_to_remove`] ?? []) as readonly string[];
+  return new Set([...added.map(({ header }) => header.key), ...removed].map((name) => name.toLowerCase()));
+}
+
+const list = (value: unknown): readonly Json[] => (value ?? []) as readonly Json[];
+
+/** Explanation `backend-edits-last`: of a field that a backend of the split edits, and what stands around it edits too. */
+export function explainsBackendEdits({ aspect }: Difference, { configuration }: Pair): boolean {
+  const [, where, name] = /^(seen\[\d+\]|reply)\.header\.(.+)$/.exec(aspect) ?? [];
+  const config = configuration.routes;
+  if (name === undefined || config?.['most_specific_header_mutations_wins'] !== true) return false;
+  const side: Side = where === 'reply' ? 'response' : 'request';
+  const hosts = list(config['virtual_hosts']);
+  const routes = hosts.flatMap((host) => list(host['routes']));
+  const backends = routes.flatMap(({ route }) =>
+    list(((route as Json | undefined)?.['weighted_clusters'] as Json | undefined)?.['clusters']),
+  );
+  const edits = (places: readonly Json[]): boolean => places.some((place) => edited(place, side).has(name));
+  return edits(backends) && edits([config, ...hosts, ...routes]);
+}

@@ -1,0 +1,80 @@
+import { type Difference, ordered } from '../compare.ts';
+import type { Exchange } from '../configuration.ts';
+import { answerTo, isEnd } from '../expected.ts';
+import type { Observation } from '../observe.ts';
+import type { Seen } from '../origins.ts';
+import type { Pair } from './pair.ts';
+import { OWN_TEXT } from './whole.ts';
+
+/** Explanation `repeats-by-method`: how often it was sent is as the method has it, each time the same, and the answer that to the last. */
+export function explainsRepeats(
+  difference: Difference,
+  { exchange, configuration, observations }: Pair,
+): boolean {
+  if (observations === undefined || exchange === undefined) return false;
+  const { aspect, envoy, tulle } = difference;
+  const seen = ordered(observations.tulle.seen);
+  const [sent, other] = [seen.length, observations.envoy.seen.length];
+  const last = seen.at(-1);
+  if (sent === other || last === undefined) return false;
+  const kept = ['POST', 'PATCH'].includes(exchange.method ?? '');
+  const hasPolicy = JSON.stringify(configuration.routes ?? '').includes('"retry_policy"');
+  if (sent < other && !(kept && sent === 1 && hasPolicy)) return false;
+  // What authorization is asked changes nothing, whatever the method.
+  const authz = JSON.stringify(configuration.httpFilters ?? '').includes('ext_authz');
+  if (sent > other && kept && !authz) return false;
+  // Every one that is more comes after an end, and is the same again.
+  const first = seen.findIndex(({ origin }) => origin === last.origin);
+  for (let n = other; n < sent; n++)
+    if (!isEnd(answerTo(exchange, last.origin, n - 1 - first)) || !isSame(seen[n], seen[n - 1])) return false;
+  const at = Number(/^seen\[(\d+)\]/.exec(aspect)?.[1] ?? -1);
+  if (aspect === 'seen') return true;
+  if (at >= 0) return at >= Math.min(sent, other) && (sent > other ? envoy : tulle) === '(none)';
+  if (aspect === 'reply.header.x-envoy-attempt-count') return tulle === String(sent);
+  return explainsAnswer(difference, exchange, last.origin, sent - 1 - first, observations.tulle);
+}
+
+const isOwnText = ({ method }: Exchange, body = ''): boolean =>
+  method === 'HEAD' ? body === '' : OWN_TEXT.test(body);
+
+/** Whether two requests are the same, but for the number of the attempt. */
+function isSame(one: Seen | undefined, other: Seen | undefined): boolean {
+  const plain = (seen: Seen | undefined): string =>
+    JSON.stringify({
+      ...seen,
+      headers: seen?.headers.filter(([name]) => name !== 'x-envoy-attempt-count'),
+    });
+  return plain(one) === plain(other);
+}
+
+/** The answer is the one to the last that was sent. @param number which of the origin's answers that is */
+function explainsAnswer(
+  { aspect, tulle }: Difference,
+  exchange: Exchange,
+  origin: string,
+  number: number,
+  { reply }: Observation,
+): boolean {
+  const answer = answerTo(exchange, origin, number);
+  const status = answer.fault === undefined ? (answer.status ?? 200) : answer.fault === 'silence' ? 504 : 503;
+  if (aspect === 'reply.status') return reply.status === status;
+  if (!/^reply\.(body$|header\.)/.test(aspect)) return false;
+  // None came: what Envoy got from its next attempt is not there.
+  if (answer.fault !== undefined)
+    return tulle === '(none)' && reply.status === status && isOwnText(exchange, reply.body);
+  const isBare = exchange.method === 'HEAD' || status === 204 || status === 304;
+  const body = isBare ? '' : (answer.body ?? `${origin}\n`);
+  const given = new Map([
+    ['x-origin', origin],
+    ...(answer.headers ?? []).map(([name, value]) => [name.toLowerCase(), value] as const),
+  ]);
+  const name = /^reply\.header\.(.+)$/.exec(aspect)?.[1];
+  if (name === undefined) return reply.body === body;
+  // Whoever answers says these.
+  if (name === 'server' || name === 'date') return false;
+  const value = reply.headers?.find(([one]) => one === name)?.[1];
+  // What one side says itself of its own answer stands in the place of what the origin says.
+  return ['content-length', 'content-type', 'x-request-id'].includes(name)
+    ? reply.body === body
+    : value === given.get(name);
+}
