@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DirectoryInUseError, lockDirectory, type DirectoryLock } from '@tulle/directory-lock';
-import { isTulleError, type Log } from '@tulle/filter';
+import type { Log } from '@tulle/filter';
 import { missingForCapture, networkNamespaces } from '@tulle/intercept';
 import { createRegistry, renderText } from '@tulle/metrics';
 import type { Address, ProxyConfig } from '@tulle/model';
@@ -11,6 +11,7 @@ import { createSupervisor, serveAdminFront, stderrLog, type SupervisorStatus } f
 import type { ApplyResult } from '@tulle/xds-client';
 import type { EngineSettings } from './engine.ts';
 import { mergeConfigs, type WorkloadConfig } from './merge.ts';
+import { applyToEngine } from './apply-to-engine.ts';
 import { ServedWorkload, type WorkloadHost } from './served-workload.ts';
 import { bindInside } from './sockets.ts';
 import { ServedWorkloads } from './served-workloads.ts';
@@ -109,13 +110,9 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
           spiffeId: served.spiffeId,
           config,
         });
-      try {
-        await supervisor.apply(mergeConfigs([...next.values()], String(++version)));
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        const issues = isTulleError(error) ? error.issues : [];
-        return { ok: false, issues: issues.length > 0 ? issues : [{ path: '', message }] };
-      }
+      const merged = mergeConfigs([...next.values()], String(++version));
+      const refused = await applyToEngine(async () => supervisor.apply(merged));
+      if (refused !== undefined) return refused;
       parts.clear();
       for (const [key, part] of next) parts.set(key, part);
       return { ok: true };

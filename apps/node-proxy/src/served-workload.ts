@@ -102,7 +102,9 @@ export class ServedWorkload implements Served {
     this.#undo.push(async () => dns?.close());
     const xds = this.#follow(identity, instance, stateDir);
     this.#undo.push(async () => {
-      await this.#host.apply(this, undefined);
+      const left = await this.#host.apply(this, undefined);
+      // An engine that stands on what is left in the configuration could not start without the identity.
+      if (!left.ok) throw new Error(left.issues.map(({ message }) => message).join('; '));
     });
     this.#undo.push(async () => xds.stop());
     await xds.start();

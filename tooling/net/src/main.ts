@@ -8,6 +8,7 @@ import { kills } from './cases/kills.ts';
 import { nodeCapture } from './cases/node-capture.ts';
 import { nodeKills } from './cases/node-kills.ts';
 import { nodeMemory } from './cases/node-memory.ts';
+import { LEAF_SECONDS, nodeRenewal } from './cases/node-renewal.ts';
 import { nodeOverhead } from './cases/node-overhead.ts';
 import { nodeNames } from './cases/node-names.ts';
 import { nodeCases } from './cases/nodes.ts';
@@ -40,6 +41,8 @@ const wantedNodeCases = wanted([
   ...nodeKills,
   ...nodeMemory,
 ]);
+
+const renewalCases = wanted(nodeRenewal);
 
 /** Of the suite that runs. */
 let current: { close(): Promise<void> } | undefined;
@@ -92,10 +95,22 @@ const nodeSuite = runnable<Nodes>({
   cases: wantedNodeCases,
 });
 
+const renewalSuite = runnable<Nodes>({
+  name: 'node proxies whose certificates end soon',
+  about: `two nodes, and certificates of ${LEAF_SECONDS} s`,
+  needs: [namespaces],
+  async open() {
+    const nodes = new Nodes();
+    return opened(nodes, () => nodes.open([['a'], ['d']], ['--leaf-seconds', String(LEAF_SECONDS)]));
+  },
+  cases: renewalCases,
+});
+
 let [passed, failed, skipped] = [0, 0, 0];
 for (const [one, cases] of [
   [suite, captureCases],
   [nodeSuite, wantedNodeCases],
+  [renewalSuite, renewalCases],
 ] as const) {
   if (cases.length === 0) continue;
   const tally = await one.run((line) => console.log(line));

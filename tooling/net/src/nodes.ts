@@ -72,8 +72,11 @@ export class Nodes {
   readonly one: Node = new Node(1);
   readonly two: Node = new Node(2);
 
-  /** @param names of workloads, by node */
-  async open(names: readonly [one: readonly string[], two: readonly string[]]): Promise<void> {
+  /** @param names of workloads, by node @param more flags of the control plane */
+  async open(
+    names: readonly [one: readonly string[], two: readonly string[]],
+    more: readonly string[] = [],
+  ): Promise<void> {
     const { one, two } = this;
     one.place.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', two.place.name);
     for (const [node, peer] of [
@@ -86,7 +89,7 @@ export class Nodes {
       node.place.ip('route', 'add', `10.88.${peer.number}.0/24`, 'via', `10.87.0.${peer.number}`);
       node.place.ip('-6', 'route', 'add', `fd88:${peer.number}::/64`, 'via', `fd87::${peer.number}`);
     }
-    const control = this.tulle(one, ['control-plane', '--listen', '10.87.0.1:15012']);
+    const control = this.tulle(one, ['control-plane', '--listen', '10.87.0.1:15012', ...more]);
     await control.said(/REST http/);
     for (const [index, node] of [one, two].entries()) {
       for (const name of names[index] ?? []) {
@@ -197,6 +200,25 @@ export class Nodes {
       { env: { NO_COLOR: '1' } },
     );
     await running.said(/takes calls from now on/);
+    return running;
+  }
+
+  /** A sidecar that captures everything in the network of a pod, at `ports` for callers of the mesh. */
+  async captured(pod: Pod, ports: readonly number[]): Promise<Running> {
+    const token = (await this.toEnd(this.one, ['token', 'create', pod.name, '-l', `app=${pod.name}`])).trim();
+    const running = pod.place.start(
+      process.execPath,
+      [
+        SIDECAR,
+        ...['--name', pod.name, '--advertise', pod.address, '--capture'],
+        ...ports.flatMap((port) => ['--port', String(port)]),
+        ...['--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local', '--token', token],
+        ...['--state-dir', join(this.directory, pod.name)],
+        ...['--run-dir', join(this.directory, `${pod.name}-r`)],
+      ],
+      { env: { NO_COLOR: '1' } },
+    );
+    await running.said(ports.length > 0 ? /takes calls from now on/ : /captures all connections/);
     return running;
   }
 

@@ -37,6 +37,21 @@ export const nodeKills: readonly Case<Nodes>[] = [
     },
   },
   {
+    name: 'SIGKILL of a node proxy’s engine while workloads leave: its successor serves those that stay',
+    async run(nodes) {
+      const [a, d] = [podOf(nodes, 'a'), podOf(nodes, 'd')];
+      for (let n = 0; n < 3; n++) {
+        const guest = nodes.one.addPod(`leaving${n}`);
+        await nodes.add(nodes.one, guest);
+        await nodes.serving(nodes.one, 3);
+        await nodes.toEnd(nodes.one, ['node-proxy', 'remove', guest.name]);
+        for (const pid of enginesOf(nodes.one.proxy.pid)) process.kill(pid, 'SIGKILL');
+        eventually(nodes, a, d.address, /^200 d /);
+        await until(() => guest.place.tables().length === 0, 'the guest has left');
+      }
+    },
+  },
+  {
     name: 'SIGKILL of a node proxy and of its supervisor, fail open: no rule is left behind, and calls go where they were meant',
     async run(nodes) {
       const { one } = nodes;

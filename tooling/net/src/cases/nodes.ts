@@ -78,6 +78,40 @@ spec: { selector: { matchLabels: { app: g } }, action: ALLOW, rules: [{ from: { 
     },
   },
   {
+    name: 'a sidecar’s workload calls those of node proxies by name, by tunnels and as itself, and is called by them',
+    async run(nodes) {
+      const side = nodes.one.addPod('side');
+      nodes.startPeer(side);
+      const judged = nodes.two.addPod('judged');
+      nodes.startPeer(judged);
+      await nodes.add(nodes.two, judged);
+      await nodes.apply(`apiVersion: v1
+kind: Service
+metadata: { name: judged }
+spec: { selector: { app: judged }, ports: [{ name: http, port: 80, targetPort: ${PORT} }] }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: judged }
+spec: { selector: { matchLabels: { app: judged } }, action: ALLOW, rules: [{ from: { serviceAccounts: [side] } }] }
+`);
+      const sidecar = await nodes.captured(side, [PORT]);
+      await nodes.serving(nodes.two, 4);
+      eventually(nodes, side, 'judged', /^200 judged /, 80);
+      // Policy knows the sidecar's workload from those of a node proxy.
+      match(nodes.ask(podOf(nodes, 'a'), judged.address), /^error /);
+      match(nodes.ask(podOf(nodes, 'd'), judged.address), /^error /);
+      eventually(nodes, judged, side.address, /^200 side /);
+      match(nodes.ask(podOf(nodes, 'a'), side.address), /^200 side /);
+      // Plain text gets into neither.
+      const outsider = nodes.two.addPod('uninvited');
+      match(nodes.ask(outsider, side.address), /^error /);
+      match(nodes.ask(outsider, judged.address), /^error /);
+      await sidecar.stop();
+      await nodes.toEnd(nodes.two, ['node-proxy', 'remove', 'judged']);
+    },
+  },
+  {
     name: 'a node proxy is restarted under load: no connection is refused or fails, and an upgraded one lives on',
     async run(nodes) {
       const [from, to] = [podOf(nodes, 'b'), podOf(nodes, 'd')];
