@@ -112,11 +112,11 @@ class Caller {
 
   connect(): void {
     let begun = performance.now();
-    const { port, newConnections } = this.#round;
+    const { host = '127.0.0.1', port, newConnections } = this.#round;
     const socket =
       this.#round.tls === undefined
-        ? net.connect(port, '127.0.0.1')
-        : tls.connect({ port, host: '127.0.0.1', minVersion: 'TLSv1.3', ...this.#round.tls });
+        ? net.connect(port, host)
+        : tls.connect({ port, host, minVersion: 'TLSv1.3', ...this.#round.tls });
     socket.setNoDelay(true);
     let left = -1;
     let head = '';

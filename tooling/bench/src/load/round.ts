@@ -10,6 +10,8 @@ interface Any {
 /** HTTP/1.1, one request under way a connection. */
 export interface Http1Round extends Any {
   readonly kind: 'http1';
+  /** Default 127.0.0.1. */
+  readonly host?: string;
   /** Whether every request has a connection of its own. */
   readonly newConnections: boolean;
   /** Requests a second, evenly; absent: as many as there is room for. */

@@ -1,6 +1,7 @@
 import { filtersEach } from './filters-each.ts';
 import { idleConnections } from './idle-connections.ts';
 import { idleStreams } from './idle-streams.ts';
+import { meshModes } from './mesh-modes.ts';
 import { overload } from './overload.ts';
 import { slowReader } from './slow-reader.ts';
 import { workers } from './workers.ts';
@@ -16,4 +17,5 @@ export const studies: readonly Study[] = [
   slowReader,
   overload,
   workers,
+  meshModes,
 ];
