@@ -15,7 +15,7 @@ const SERVER = fileURLToPath(new URL('programs/server.ts', import.meta.url));
 const CLIENT = fileURLToPath(new URL('programs/client.ts', import.meta.url));
 
 /** Ports of the server program; see there. */
-const PORTS = [8080, 8081, 8082, 8443, 2525, 3306, 8090] as const;
+const PORTS = [8080, 8081, 8082, 8443, 2525, 3306, 8090, 8091, 2527] as const;
 
 /** Of the ports that are not named: called past the proxy. */
 const LEFT_ALONE = ['2526', '9092'].flatMap((port) => ['--capture-exclude-inbound', port]);
@@ -33,7 +33,9 @@ spec:
     - { name: h2, port: 82, targetPort: 8082, appProtocol: http2 }
     - { name: tls, port: 443, targetPort: 8443, appProtocol: tcp }
     - { name: smtp, port: 25, targetPort: 2525, appProtocol: tcp }
-    - { name: any, port: 3306, targetPort: 3306, appProtocol: tcp }
+    - { name: any, port: 3306, targetPort: 3306 }
+    - { name: some, port: 91, targetPort: 8091 }
+    - { name: said, port: 92, targetPort: 2527, appProtocol: http }
     - { name: open, port: 90, targetPort: 8090, appProtocol: http }
 ---
 apiVersion: tulle.dev/v1alpha1
@@ -216,6 +218,20 @@ export class Mesh {
       'm',
     );
     return Number(line.exec(metrics)?.[1] ?? 0);
+  }
+
+  /** What the sidecar in the namespace detected, by protocol and who showed it. */
+  async detected(): Promise<Readonly<Record<string, number>>> {
+    const counts: Record<string, number> = {};
+    const metrics = await this.adminOf('pr', '/stats/prometheus');
+    for (const [, labels = '', count] of metrics.matchAll(
+      /^tulle_listener_downstream_cx_detected_total\{(.*)\} (\d+)$/gm,
+    )) {
+      const label = (name: string): string => new RegExp(`${name}="(\\w+)"`).exec(labels)?.[1] ?? '';
+      const key = `${label('protocol')} by ${label('by')}`;
+      counts[key] = (counts[key] ?? 0) + Number(count);
+    }
+    return counts;
   }
 
   /** A page of the admin interface of the proxy whose run directory that is, below the mesh's. */

@@ -117,6 +117,13 @@ export interface HttpHandler {
    * bytes show: HTTP/2 with its connection preface, else HTTP/1. `http1` and `http2` allow the one only.
    */
   readonly codec?: 'auto' | 'http1' | 'http2';
+  /**
+   * What becomes of callers that do not speak HTTP, for ports that declare nothing; with `codec: auto`, and where ALPN says
+   * nothing. Whoever speaks first decides (decision D21): an endpoint is connected meanwhile, so that one that speaks first is
+   * heard at once. A connection that the filters here refuse is taken for HTTP. Default: what is no HTTP is refused. Whatever is to
+   * be enforced of requests must not stand beside it: a caller that sends something else passes by that.
+   */
+  readonly otherwise?: Pick<TcpHandler, 'clusters' | 'filters' | 'idleTimeoutMs'>;
   /** For callers that speak HTTP/2. */
   readonly http2?: Http2Options;
   /** Head of a request must be complete in this time. Default 10,000: slow heads hold a connection, nothing else. */

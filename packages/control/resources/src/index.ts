@@ -12,7 +12,7 @@ export type { Kind, LocatedResource, Resource, ResourceOf, ResourceRef } from '.
 export { findKind, KINDS } from './kinds/kinds.ts';
 export type { KindDefinition } from './kinds/kinds.ts';
 export type { LabelSelector, Metadata, PolicyTarget } from './kinds/metadata.ts';
-export { APP_PROTOCOLS, portProtocol } from './kinds/service.ts';
+export { APP_PROTOCOLS, isDeclaredPort, portProtocol } from './kinds/service.ts';
 export type { AppProtocol, PortProtocol, Service, ServicePort, ServiceSpec } from './kinds/service.ts';
 export { SERVICE_NAME_LABEL } from './kinds/endpoint-slice.ts';
 export type { EndpointSlice, SliceEndpoint, SlicePort } from './kinds/endpoint-slice.ts';

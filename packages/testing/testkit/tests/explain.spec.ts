@@ -4,7 +4,7 @@ import type { Listener, ProxyConfig, Route } from '@tulle/model';
 import { cluster, httpListener, route, type Proxy } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { TestProxy } from '../src/index.ts';
-import { filter, started } from './support.ts';
+import { filter, simple, started } from './support.ts';
 
 interface Reason {
   readonly site: string;
@@ -165,6 +165,20 @@ describe('GET /explain', () => {
     const told = (await explained(test, 'scoped')).reasons.find(({ site }) => site === 'route');
     expect(told).toMatchObject({ subject: 'blue', outcome: 'matched' });
     expect(told?.children?.map(({ subject }) => subject)).toEqual(['blue-x']);
+  });
+
+  it('says that the protocol was detected, and where anything else would have gone', async () => {
+    const test = await simple({
+      admin: ADMIN,
+      handler: { otherwise: { clusters: [{ name: 'api' }] } },
+    });
+    await test.client().request({ headers: { 'x-request-id': 'one' } });
+    expect((await explained(test, 'one')).reasons[0]).toMatchObject({
+      site: 'request',
+      outcome: 'http',
+      reason: 'protocol-detected',
+      detail: expect.stringContaining('anything else goes to api') as unknown,
+    });
   });
 
   it('tells an ordinary request from its head to its answer', async () => {

@@ -1,6 +1,6 @@
 /**
- * An ordinary service, which knows nothing of a mesh: HTTP/1.1 with WebSocket on 8080, 8090 and 9090 to 9092, gRPC on 8081, HTTP/2 with prior
- * knowledge on 8082, TLS of its own on 8443, a server that speaks first on 2525 and 2526 (as SMTP) and 3306 (as MySQL).
+ * An ordinary service, which knows nothing of a mesh: HTTP/1.1 with WebSocket on 8080, 8090, 8091 and 9090 to 9092, gRPC on 8081, HTTP/2 with
+ * prior knowledge on 8082, TLS of its own on 8443, a server that speaks first on 2525 to 2527 (as SMTP) and 3306 (as MySQL).
  * Arguments: its name, and the directory of its certificate.
  */
 import { createHash } from 'node:crypto';
@@ -51,11 +51,13 @@ function greeter(port: number, greeting: string): void {
 
 web(8080);
 web(8090);
+web(8091);
 web(9090);
 web(9091);
 web(9092);
 greeter(2525, `220 ${name} ready\r\n`);
 greeter(2526, `220 ${name} ready\r\n`);
+greeter(2527, `220 ${name} ready\r\n`);
 greeter(3306, `J\0\0\0\n${name}`);
 createHttp2Server((request, response) => {
   response.end(

@@ -33,6 +33,8 @@ const filters: JsonSchema = listOf(
   }),
 );
 
+const shares: JsonSchema = listOf(fields(['name'], { name, weight: whole(0, 1_000_000), subset: labels }));
+
 const routesSchema: JsonSchema = {
   anyOf: [routeConfigSchema, fields(['routeConfigName'], { routeConfigName: name })],
 };
@@ -56,6 +58,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   filters,
   connectionFilters: filters,
   codec: oneOf('auto', 'http1', 'http2'),
+  otherwise: fields(['clusters'], { clusters: shares, filters, idleTimeoutMs: milliseconds() }),
   http2: http2OptionsSchema,
   requestHeadTimeoutMs: milliseconds(),
   idleTimeoutMs: milliseconds(),
@@ -102,7 +105,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
 const tcp: JsonSchema = fields(['kind', 'clusters'], {
   kind: { const: 'tcp' },
   statPrefix: name,
-  clusters: listOf(fields(['name'], { name, weight: whole(0, 1_000_000), subset: labels })),
+  clusters: shares,
   filters,
   hash: oneOf('source-ip'),
   maxConnectAttempts: whole(1, 100),

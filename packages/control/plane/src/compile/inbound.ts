@@ -10,12 +10,12 @@ import {
 } from '@tulle/model';
 import {
   FILTER_PHASES,
+  isDeclaredPort,
   isServedGateway,
   portProtocol,
   selects,
   targetPort,
   type AuthorizationPolicy,
-  type PortProtocol,
   type Service,
 } from '@tulle/resources';
 import type { NodePort, ProxyNode } from '../node.ts';
@@ -23,6 +23,7 @@ import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import { BLACKHOLE, INBOUND_PASSTHROUGH } from './elsewhere.ts';
 import { inboundFilters } from './filters.ts';
+import { asksOfRequests, connectionAuthz } from './layer4-policy.ts';
 import { mtlsOfPort, plainChains } from './mtls.ts';
 
 /** What a proxy needs to take calls for its application. */
@@ -44,7 +45,8 @@ export function compileInbound(
       subset: '',
       host: `${node.workload}.${node.namespace}.${mesh.suffix}`,
     });
-    const protocol = protocolOf(port, node, services);
+    const declared = declaringPort(port, node, services);
+    const protocol = portProtocol(declared);
     const http = protocol !== 'tcp';
     clusters.push({
       name: cluster,
@@ -56,7 +58,9 @@ export function compileInbound(
       ...(protocol === 'http2' ? { pool: { protocol } } : {}),
       labels: { workload: node.workload, namespace: node.namespace },
     });
-    listeners.push(inboundListener(world, node, port, cluster, http, policies, services, mesh));
+    listeners.push(
+      inboundListener(world, node, port, cluster, http, isDeclaredPort(declared), policies, services, mesh),
+    );
   }
   if (node.capture?.inbound !== undefined) {
     listeners.push(restListener(world, node, node.capture.inbound, policies, services, mesh));
@@ -94,16 +98,20 @@ function restListener(
   };
 }
 
-/** Declared by the port, else by a Service that leads to it, else HTTP/1.1. */
-function protocolOf(port: NodePort, node: ProxyNode, services: readonly Service[]): PortProtocol {
-  if (port.appProtocol !== undefined) return portProtocol(port);
+/** What says what the port speaks: itself, else a Service that leads to it. */
+function declaringPort(
+  port: NodePort,
+  node: ProxyNode,
+  services: readonly Service[],
+): Pick<NodePort, 'appProtocol' | 'name'> {
+  if (port.appProtocol !== undefined) return port;
   for (const service of services) {
     for (const servicePort of service.spec.ports) {
       if (targetPort(servicePort, { ports: node.ports, inbound: { mode: 'sidecar' } })?.port === port.port)
-        return portProtocol(servicePort);
+        return servicePort;
     }
   }
-  return portProtocol(port);
+  return port;
 }
 
 function inboundListener(
@@ -112,6 +120,7 @@ function inboundListener(
   port: ProxyNode['ports'][number],
   cluster: string,
   http: boolean,
+  declared: boolean,
   policies: readonly AuthzPolicy[],
   services: readonly Service[],
   mesh: MeshSettings,
@@ -132,11 +141,22 @@ function inboundListener(
   const after = http_
     .filter((f) => FILTER_PHASES.indexOf(f.phase) >= FILTER_PHASES.indexOf('authz'))
     .map((f) => f.entry);
+  // Nothing is enforced of requests, so that whatever the application speaks may come, as far as layer 4 lets it.
+  const anything =
+    !declared &&
+    http_.length === 0 &&
+    chain.localReplies === undefined &&
+    !refused &&
+    !policies.some(asksOfRequests);
+  const layer4 = connectionAuthz(policies, mesh);
   const callers: TcpCallers = http ? { mustProve: false } : tcpCallers(policies, mesh);
   const handler: FilterChain['handler'] = http
     ? {
         kind: 'http',
         identityHeaders: 'strip',
+        ...(anything && {
+          otherwise: { clusters: [{ name: cluster }], ...(layer4.length > 0 && { filters: layer4 }) },
+        }),
         ...trustedForwarders(world, mesh),
         ...(chain.localReplies && { localReplies: chain.localReplies }),
         filters: [...before, ...authz, ...after],

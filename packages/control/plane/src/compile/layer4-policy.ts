@@ -28,6 +28,16 @@ export function connectionAuthz(policies: readonly AuthzPolicy[], mesh: MeshSett
   return [{ name: CONN_AUTHZ_FILTER, filter: CONN_AUTHZ_FILTER, config, mandatory: true }];
 }
 
+/** Whether a policy asks for something of a request, which who sees connections alone cannot judge. */
+export function asksOfRequests({ rules }: AuthzPolicy): boolean {
+  return rules.some(ruleAsksOfRequests);
+}
+
+function ruleAsksOfRequests({ from: _from, to, when, ...others }: AuthzRule): boolean {
+  const { ports: _ports, ...ofRequests } = to ?? {};
+  return when !== undefined || Object.keys(ofRequests).length > 0 || Object.keys(others).length > 0;
+}
+
 const NEVER: AuthzExpression = { not: { any: true } };
 const PROVEN: AuthzExpression = { identity: { kind: 'present' } };
 /** The address of the peer is known. */
@@ -38,14 +48,10 @@ function anyOf(parts: readonly AuthzExpression[]): AuthzExpression {
 }
 
 /** @param denies take what asks for something of a request for what it is without that; else it matches nothing */
-function expressionOf(
-  { from, to, when, ...others }: AuthzRule,
-  denies: boolean,
-): AuthzExpression | undefined {
-  const { ports, ...ofRequests } = to ?? {};
-  const { identities, notIdentities, namespaces, cidrs, notCidrs } = from ?? {};
-  if (!denies && (when !== undefined || Object.keys(ofRequests).length > 0 || Object.keys(others).length > 0))
-    return undefined;
+function expressionOf(rule: AuthzRule, denies: boolean): AuthzExpression | undefined {
+  if (!denies && ruleAsksOfRequests(rule)) return undefined;
+  const { ports } = rule.to ?? {};
+  const { identities, notIdentities, namespaces, cidrs, notCidrs } = rule.from ?? {};
   const all: AuthzExpression[] = [];
   if (identities !== undefined) all.push({ anyOf: identities.map(identity) });
   // Of whom nothing is known might be anybody: that is enough to deny and not enough to allow.

@@ -5,7 +5,7 @@ import {
   type Listener,
   type RouteConfig,
 } from '@tulle/model';
-import { isExternal, isHttpPort } from '@tulle/resources';
+import { isAttachedTo, isDeclaredPort, isExternal, isHttpPort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { corsEntry } from './cors.ts';
@@ -63,9 +63,22 @@ export function compileUpstream(shared: SharedResources, node: ProxyNode, upstre
   const services = [...new Set([parent, ...attached.flatMap(backendsOf)])].sort();
   const compiled = shared.routes(service, port, node, services);
   const chain = outboundFilters(world, node, service, attached, mesh);
+  const cluster = shared.cluster({ service, port });
+  // Where nothing is said of requests, whatever the program speaks may pass.
+  const anything =
+    !isDeclaredPort(port) &&
+    !node.grpc &&
+    // Who asks endpoints by requests whether they are well says that they speak HTTP.
+    (cluster.healthCheck === undefined || cluster.healthCheck.kind === 'tcp') &&
+    !(isExternal(service) && cluster.tls !== undefined) &&
+    chain.http.length === 0 &&
+    chain.lacking.length === 0 &&
+    chain.localReplies === undefined &&
+    !attached.some((route) => isAttachedTo(route, service, port));
   const listener = outboundListener(listenerName, upstream, {
     kind: 'http',
     identityHeaders: 'keep',
+    ...(anything && { otherwise: { clusters: [{ name: cluster.name }] } }),
     routes:
       chain.lacking.length > 0
         ? refuseAll(compiled.config.name, chain.lacking)

@@ -58,7 +58,7 @@ export const APP_PROTOCOLS = [
 ] as const;
 
 export const appProtocolSchema: JsonSchema = oneOf(
-  'What the port speaks: http2, grpc and kubernetes.io/h2c are HTTP/2. Default: by the name of the port, tcp, http2 or grpc where it is that or begins with that and a dash, else http.',
+  'What the port speaks: http2, grpc and kubernetes.io/h2c are HTTP/2. Default: by the name of the port, tcp, http, http2 or grpc where it is that or begins with that and a dash, else HTTP or whatever else whoever speaks first shows, where no route, filter or rule about requests is for the port.',
   APP_PROTOCOLS,
 );
 
@@ -140,6 +140,17 @@ const OF_APP: Readonly<Record<AppProtocol, PortProtocol>> = {
   grpc: 'http2',
   'kubernetes.io/h2c': 'http2',
 };
+
+/** Whether a port says what it speaks, by its appProtocol or its name; else what comes first is looked at (decision D21). */
+export function isDeclaredPort({
+  appProtocol,
+  name = '',
+}: {
+  readonly appProtocol?: AppProtocol;
+  readonly name?: string;
+}): boolean {
+  return appProtocol !== undefined || /^(?:tcp|http|http2|grpc)(?:-|$)/.test(name);
+}
 
 /** Declared protocol wins, then the port's name up to its first dash (as Istio reads it), else HTTP/1.1. */
 export function portProtocol(port: {

@@ -99,6 +99,10 @@ const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     allowConnect: fc.boolean(),
     allowCustomMethods: fc.boolean(),
     targetChars: fc.constantFrom('whatwg', 'rfc3986'),
+    otherwise: object<NonNullable<HttpHandler['otherwise']>>(
+      { clusters: fc.array(object<{ name: string }>({ name: label }, {}), { minLength: 1, maxLength: 2 }) },
+      { idleTimeoutMs: milliseconds },
+    ),
     pathParameters: fc.constantFrom('keep', 'strip', 'refuse'),
     escapedSlashes: fc.constantFrom('refuse', 'keep', 'unescape', 'redirect'),
     stripPort: fc.constantFrom('any', 'matching'),

@@ -77,6 +77,8 @@ export function decodeHttpHandler(
     defaultHost:
       http1 === undefined || http1.defaultHostForHttp10 === '' ? undefined : http1.defaultHostForHttp10,
     pathParameters: oneOf(context, extras, 'pathParameters', ['keep', 'strip', 'refuse'], extrasPath),
+    // Its parts are checked by the model's schema, as everything is, before anything is applied.
+    otherwise: extras.object('otherwise') as HttpHandler['otherwise'],
     allowCustomMethods:
       extras.flag('allowCustomMethods') ?? (http1?.allowCustomMethods === true ? true : undefined),
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),

@@ -25,7 +25,8 @@ export function clustersOfScope({ routes }: Pick<RouteScope, 'routes'>): string[
 export function clustersOfListener({ filterChains }: Listener): string[] {
   return filterChains.flatMap(({ handler }) => {
     if (handler.kind === 'tcp') return handler.clusters.map(({ name }) => name);
-    return [handler, ...(handler.scopes?.scopes ?? [])].flatMap(clustersOfScope);
+    const bytes = (handler.otherwise?.clusters ?? []).map(({ name }) => name);
+    return [...bytes, ...[handler, ...(handler.scopes?.scopes ?? [])].flatMap(clustersOfScope)];
   });
 }
 

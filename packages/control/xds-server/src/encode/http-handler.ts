@@ -118,6 +118,8 @@ export function httpHandlerExtras(handler: HttpHandler, { release }: EncodeForm)
     pathParameters: handler.pathParameters,
     allowCustomMethods: handler.allowCustomMethods,
     targetChars: handler.targetChars,
+    // Envoy looks at the caller's bytes alone, and waits for them; the release before does not know it.
+    otherwise: release === 'this' ? handler.otherwise : undefined,
     filters: filterFlags(handler.filters),
     connectionFilters: filterFlags(handler.connectionFilters ?? []),
   };

@@ -1,4 +1,4 @@
-import type { Cluster, DownstreamTls, FilterChain, UpstreamTls } from '@tulle/model';
+import type { Cluster, DownstreamTls, FilterChain } from '@tulle/model';
 
 /** ALPN names (RFC 7301 §6, RFC 9113 §3.1). */
 const H2 = 'h2';
@@ -12,12 +12,11 @@ export function downstreamTls({ tls, handler }: FilterChain): DownstreamTls | un
 }
 
 /**
- * TLS of a cluster, with the protocols that it is spoken to in where none are given. Where that depends on the request,
- * connecting says it.
+ * What is offered to endpoints by who speaks HTTP to them, where their TLS names nothing; `undefined`: nothing, or what depends on
+ * the request. Who passes bytes on offers nothing: nobody may agree with an endpoint on what bytes mean that are another's.
  */
-export function upstreamTls(tls: UpstreamTls | undefined, { pool }: Cluster): UpstreamTls | undefined {
+export function spokenAlpn({ pool }: Cluster): readonly string[] | undefined {
   const protocol = pool?.protocol ?? 'http1';
-  if (tls === undefined || tls.alpn !== undefined || protocol === 'http1' || protocol === 'downstream')
-    return tls;
-  return { ...tls, alpn: protocol === 'http2' ? [H2] : [H2, HTTP1] };
+  if (protocol === 'http1' || protocol === 'downstream') return undefined;
+  return protocol === 'http2' ? [H2] : [H2, HTTP1];
 }

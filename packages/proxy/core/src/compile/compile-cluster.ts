@@ -5,7 +5,6 @@ import type { Cluster, HealthCheck, UpstreamTls } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
-import { upstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import type { Issues } from './issues.ts';
 
@@ -41,8 +40,7 @@ export function compileCluster(
   });
   const kept = runningKey === key;
   const make = (tls: UpstreamTls | undefined, at: string): ClientTls | undefined => {
-    const config = kept ? undefined : upstreamTls(tls, cluster);
-    return config && issues.guard(at, () => engine.transport.clientTls(config));
+    return kept || tls === undefined ? undefined : issues.guard(at, () => engine.transport.clientTls(tls));
   };
   const tls = make(cluster.tls, `${path}/tls`);
   const tlsMatches = (cluster.tlsMatches ?? []).map((match, index): TlsForLabels => ({

@@ -33,6 +33,7 @@ export function compileSettings(
     streamIdleTimeoutMs: handler.streamIdleTimeoutMs ?? 300_000,
     codecLimits,
     codec: handler.codec ?? 'auto',
+    otherwise: (handler.otherwise?.clusters ?? []).map(({ name }) => name),
     http2: serverSessionOptions(handler.http2, codecLimits),
     http2Keepalive: handler.http2?.keepalive,
     maxReplayBytes: handler.maxReplayBytes ?? 65_536,

@@ -2,15 +2,15 @@ import type { TcpHandler } from '@tulle/model';
 import type { EngineLimits } from '../limits.ts';
 import type { ChainLogs } from '../stream/logs.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
-import type { TcpChain } from './compiled-listener.ts';
 import { criteriaOf } from './compile-routes.ts';
+import type { TcpChain } from './compiled-tcp.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
-/** A chain of bytes. @param path of the chain */
+/** A chain of bytes. @param path of what says so */
 export function compileTcp(
   name: string,
-  handler: TcpHandler,
+  handler: Omit<TcpHandler, 'kind'>,
   parts: { readonly filters: FilterSet; readonly accessLogs: ChainLogs | undefined },
   path: string,
   context: {
@@ -21,12 +21,11 @@ export function compileTcp(
   },
 ): TcpChain {
   const shares = handler.clusters.map((share, index) => ({
-    ref: context.ref(share.name, `${path}/handler/clusters/${index}/name`),
+    ref: context.ref(share.name, `${path}/clusters/${index}/name`),
     weight: share.weight ?? 1,
     subset: criteriaOf(share.subset),
   }));
-  if (shares.length === 0)
-    context.issues.add(`${path}/handler/clusters`, 'names no cluster; give at least one');
+  if (shares.length === 0) context.issues.add(`${path}/clusters`, 'names no cluster; give at least one');
   return Object.freeze({
     name,
     shares,

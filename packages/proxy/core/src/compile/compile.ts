@@ -1,4 +1,4 @@
-import { CompileContext, loadRegexEngine, type RegexEngine } from '@tulle/match';
+import { loadRegexEngine, type RegexEngine } from '@tulle/match';
 import {
   type DownstreamTls,
   formatAddress,
@@ -9,6 +9,7 @@ import {
   type HttpHandler,
   type Listener,
   type ProxyConfig,
+  type TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
@@ -25,15 +26,16 @@ import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig } from './compile-routes.ts';
+import { compileMatch } from './compile-match.ts';
 import { compileHbone } from './compiled-hbone.ts';
 import { compileTcp } from './compile-tcp.ts';
 import { compileSettings } from './compile-settings.ts';
 import { HttpChain } from './compiled.ts';
-import { CompiledChain, CompiledListener, type CompiledChainMatch } from './compiled-listener.ts';
+import { CompiledChain, CompiledListener } from './compiled-listener.ts';
+import type { TcpChain } from './compiled-tcp.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
 import { whyKernelCannotBeAsked } from './kernel-destination.ts';
-import { Networks } from './networks.ts';
 import { namedClusters } from './named-clusters.ts';
 import { needsRegex } from './needs-regex.ts';
 import {
@@ -308,7 +310,7 @@ class Compilation {
       this.#noteReferences(chain, [...(routes ? [routes] : []), ...scopes], path);
       return before;
     }
-    const match = this.#match(chain, path);
+    const match = compileMatch(chain, path, this.#issues);
     const tls =
       tlsConfig === undefined
         ? undefined
@@ -325,16 +327,15 @@ class Compilation {
           ? await this.#filterSet(entries, early, `${path}/handler`, before?.handler.filters)
           : await this.#filterSet([], entries, `${path}/handler`, before?.handler.filters, 'filters');
     const telemetry = await this.#telemetry(chain, listener, path);
+    const otherwise =
+      chain.handler.kind === 'http' && chain.handler.otherwise !== undefined
+        ? await this.#otherwise(chain.name, chain.handler.otherwise, telemetry, `${path}/handler/otherwise`)
+        : undefined;
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'
         ? this.#http(chain.name, chain.handler, { routes, scopes }, { filters, ...telemetry }, listener, path)
-        : compileTcp(chain.name, chain.handler, { filters, ...telemetry }, path, {
-            ref: (cluster, where) => this.#ref(cluster, where),
-            issues: this.#issues,
-            limits: this.#base.engine.limits,
-            generation: this.#base.generation,
-          });
+        : this.#tcp(chain.name, chain.handler, { filters, ...telemetry }, `${path}/handler`);
     if (handler === undefined) return undefined;
     const compiled = new CompiledChain({
       name: chain.name,
@@ -345,9 +346,35 @@ class Compilation {
       tlsKey,
       filtersKey,
       handler,
+      otherwise,
     });
     this.#undo.push(() => compiled.retireIfUnused());
     return compiled;
+  }
+
+  #tcp(
+    name: string,
+    handler: Omit<TcpHandler, 'kind'>,
+    parts: { readonly filters: FilterSet; readonly accessLogs: ChainTelemetry['accessLogs'] },
+    path: string,
+  ): TcpChain {
+    return compileTcp(name, handler, parts, path, {
+      ref: (cluster, where) => this.#ref(cluster, where),
+      issues: this.#issues,
+      limits: this.#base.engine.limits,
+      generation: this.#base.generation,
+    });
+  }
+
+  /** What becomes of connections to a chain of HTTP that turn out to be none. */
+  async #otherwise(
+    name: string,
+    otherwise: NonNullable<HttpHandler['otherwise']>,
+    { accessLogs }: ChainTelemetry,
+    path: string,
+  ): Promise<TcpChain | undefined> {
+    const filters = await this.#filterSet([], otherwise.filters ?? [], path, undefined, 'filters');
+    return filters && this.#tcp(name, otherwise, { filters, accessLogs }, path);
   }
 
   async #telemetry(chain: FilterChain, listener: Listener, path: string): Promise<ChainTelemetry> {
@@ -370,32 +397,6 @@ class Compilation {
     );
     if (tls !== undefined) this.#undo.push(() => tls.closeIfUnused());
     return tls;
-  }
-
-  #match({ match }: FilterChain, path: string): CompiledChainMatch | undefined {
-    if (match === undefined) return undefined;
-    const context = new CompileContext();
-    const networks = (
-      key: 'destinationCidrs' | 'directSourceCidrs' | 'sourceCidrs',
-    ): Networks | undefined => {
-      const cidrs = match[key];
-      return cidrs === undefined ? undefined : new Networks(cidrs, context, `${path}/match/${key}`);
-    };
-    const compiled: CompiledChainMatch = {
-      destinationPort: match.destinationPort,
-      destinations: networks('destinationCidrs'),
-      serverNames: match.serverNames?.map((name) =>
-        (name.startsWith('*.') ? name.slice(1) : name).toLowerCase(),
-      ),
-      transport: match.transport,
-      applicationProtocols: match.applicationProtocols,
-      directSources: networks('directSourceCidrs'),
-      sourceType: match.sourceType,
-      sources: networks('sourceCidrs'),
-      sourcePorts: match.sourcePorts,
-    };
-    for (const issue of context.issues) this.#issues.add(issue.path, issue.message);
-    return compiled;
   }
 
   #routes(handler: HttpHandler, path: string): FoundRoutes | undefined {
@@ -438,11 +439,12 @@ class Compilation {
   /** A chain that is taken over still has to name clusters that exist. */
   #noteReferences(chain: FilterChain, routes: readonly FoundRoutes[], path: string): void {
     for (const [name, at] of telemetryClusters(chain.handler)) this.#ref(name, `${path}/handler${at}`);
-    if (chain.handler.kind === 'tcp')
-      for (const [index, share] of chain.handler.clusters.entries())
-        this.#ref(share.name, `${path}/handler/clusters/${index}/name`);
-    for (const { config, path: at } of routes)
-      for (const [name, where] of namedClusters(config, at)) this.#ref(name, where);
+    const [bytes, at] =
+      chain.handler.kind === 'tcp' ? [chain.handler, ''] : [chain.handler.otherwise, '/otherwise'];
+    for (const [index, share] of (bytes?.clusters ?? []).entries())
+      this.#ref(share.name, `${path}/handler${at}/clusters/${index}/name`);
+    for (const { config, path: where } of routes)
+      for (const [name, pointer] of namedClusters(config, where)) this.#ref(name, pointer);
   }
 
   #http(

@@ -1,10 +1,8 @@
-import type { SubsetCriteria } from '@tulle/balance';
 import type { Listener } from '@tulle/model';
-import type { ClusterRef } from '../upstream/cluster.ts';
-import type { ChainLogs } from '../stream/logs.ts';
 import { HttpChain } from './compiled.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { CompiledHbone } from './compiled-hbone.ts';
+import type { TcpChain } from './compiled-tcp.ts';
 import type { Networks } from './networks.ts';
 import type { SharedTls } from './shared-tls.ts';
 
@@ -22,29 +20,6 @@ export interface CompiledChainMatch {
   readonly sourcePorts: readonly number[] | undefined;
 }
 
-/** A cluster that connections of a TCP chain go to. */
-export interface TcpShare {
-  readonly ref: ClusterRef;
-  readonly weight: number;
-  /** Labels that the endpoint must have, where the cluster has subsets; `undefined`: none. */
-  readonly subset: SubsetCriteria | undefined;
-}
-
-/** A TCP chain of one configuration generation. */
-export interface TcpChain {
-  readonly name: string;
-  readonly shares: readonly TcpShare[];
-  readonly totalWeight: number;
-  readonly filters: FilterSet;
-  readonly accessLogs: ChainLogs | undefined;
-  readonly idleTimeoutMs: number;
-  readonly hashesSource: boolean;
-  readonly maxConnectAttempts: number;
-  /** 0: any. */
-  readonly maxDurationMs: number;
-  readonly generation: number;
-}
-
 /**
  * One filter chain of a listener. The very same object serves over generations while its configuration means the same,
  * and two listeners at a time while one of them leaves; the last user retires it.
@@ -58,6 +33,8 @@ export class CompiledChain {
   readonly tlsKey: string;
   readonly filtersKey: string;
   readonly handler: HttpChain | TcpChain;
+  /** Takes connections to a chain of HTTP that turn out to be none; `undefined`: they are refused. */
+  readonly otherwise: TcpChain | undefined;
   /** `undefined`: as the engine's limits say. */
   readonly handshakeTimeoutMs: number | undefined;
   #users = 0;
@@ -71,6 +48,7 @@ export class CompiledChain {
     readonly tlsKey: string;
     readonly filtersKey: string;
     readonly handler: HttpChain | TcpChain;
+    readonly otherwise: TcpChain | undefined;
     readonly handshakeTimeoutMs: number | undefined;
   }) {
     this.name = parts.name;
@@ -80,6 +58,8 @@ export class CompiledChain {
     this.tlsKey = parts.tlsKey;
     this.filtersKey = parts.filtersKey;
     this.handler = parts.handler;
+    this.otherwise = parts.otherwise;
+    this.otherwise?.filters.retain();
     this.handshakeTimeoutMs = parts.handshakeTimeoutMs;
     this.tls?.retain();
     if (this.handler instanceof HttpChain) return;
@@ -100,6 +80,7 @@ export class CompiledChain {
   retireIfUnused(): void {
     if (this.#users > 0 || this.#retired) return;
     this.#retired = true;
+    this.otherwise?.filters.release();
     if (this.handler instanceof HttpChain) this.handler.retire();
     else {
       this.handler.filters.release();

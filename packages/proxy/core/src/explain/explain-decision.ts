@@ -106,6 +106,7 @@ class Reading {
   read(): Reason[] {
     const { notes, dropped, status, code, details, durationMs } = this.#decision;
     const count = notes.length / 3;
+    this.#protocol();
     if (notes[0] !== SITE_HYGIENE) this.#hygiene(0);
     for (let i = 0; i < count; i++)
       this.#note(notes[i * 3] as number, notes[i * 3 + 1] as number, notes[i * 3 + 2] as number, i);
@@ -123,6 +124,19 @@ class Reading {
         { at: round(durationMs) },
       );
     return this.#reasons;
+  }
+
+  /** Of a port that declares it there is nothing to say. */
+  #protocol(): void {
+    const { otherwise = [] } = this.#decision.chain?.settings ?? {};
+    if (otherwise.length === 0) return;
+    this.#add(
+      'request',
+      '',
+      'http',
+      'protocol-detected',
+      `the port declares no protocol, and the caller spoke HTTP first; anything else goes to ${otherwise.join(', ')} as it is`,
+    );
   }
 
   #add(

@@ -17,6 +17,7 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       streamIdleTimeoutMs: 0,
       codecLimits: {},
       codec: 'http1',
+      otherwise: [],
       http2: {},
       http2Keepalive: undefined,
       maxReplayBytes: 0,

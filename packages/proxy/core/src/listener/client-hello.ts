@@ -1,4 +1,4 @@
-import { HTTP2, PREFACE_MORE, readPreface } from './preface.ts';
+import { HTTP2, PREFACE_MORE, readFirstLine, readPreface } from './preface.ts';
 
 /** The ClientHello is not whole yet. */
 export const HELLO_MORE = 'more';
@@ -48,18 +48,10 @@ function plainProtocols(bytes: Buffer): readonly string[] | typeof HELLO_MORE {
   const preface = readPreface(bytes, 0, bytes.length);
   if (preface === HTTP2) return ['h2c'];
   if (preface === PREFACE_MORE) return HELLO_MORE;
-  const end = bytes.indexOf(0x0a);
-  const line = bytes.subarray(0, end < 0 ? MAX_LINE_BYTES : end).toString('latin1');
-  // What no request begins with is not waited for.
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: [\x21-\x7e\x80-\xff]*(?: [HTP/1.0]*\r?)?)?$/.test(line))
-    return NONE;
-  if (end < 0) return bytes.length >= MAX_LINE_BYTES ? NONE : HELLO_MORE;
-  const [, minor] = / HTTP\/1\.([01])\r?$/.exec(line) ?? [];
+  const minor = readFirstLine(bytes, 0, bytes.length);
+  if (minor === PREFACE_MORE) return HELLO_MORE;
   return minor === undefined ? NONE : [`http/1.${minor}`];
 }
-
-/** A first line that is longer tells nothing. */
-const MAX_LINE_BYTES = 8_192;
 
 function readHello(hello: Buffer): FirstBytes {
   let serverName: string | undefined;

@@ -63,6 +63,14 @@ export class ConnectionHooks implements RelayTap {
     return true;
   }
 
+  /** Runs `connect`, then `handshake`, of a connection whose peer is known. @returns whether it goes on */
+  admit(): boolean | Promise<boolean> {
+    const connected = this.run('connect');
+    return typeof connected === 'boolean'
+      ? connected && this.run('handshake')
+      : connected.then((ok) => ok && this.run('handshake'));
+  }
+
   bytes(fromCaller: boolean, bytes: Uint8Array, end: boolean): boolean | Promise<boolean> {
     return this.#bytesFrom(fromCaller, bytes, end, 0);
   }

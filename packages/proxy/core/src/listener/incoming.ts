@@ -1,18 +1,16 @@
 import type { TcpAddress } from '@tulle/model';
-import type { WheelTimer } from '@tulle/time';
 import { HttpChain } from '../compile/compiled.ts';
 import { chooseChain } from '../compile/choose-chain.ts';
 import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
-import type { CompiledChain, CompiledListener, TcpChain } from '../compile/compiled-listener.ts';
+import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
+import type { TcpChain } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { isAddress } from '../upstream/host-port.ts';
 import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes, type FirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks, NO_HOOKS } from './conn-hooks.ts';
-import { ServerConnection } from './h1-server.ts';
-import { Http2ServerConnection } from './h2-server.ts';
-import { HTTP1, HTTP2, PREFACE_MORE, readPreface } from './preface.ts';
+import { HttpStart, type StartingListener } from './http-start.ts';
 import {
   PROXY_INVALID,
   PROXY_MORE,
@@ -21,17 +19,13 @@ import {
   type ProxiedAddresses,
 } from './proxy-protocol.ts';
 import { noteRefusal } from './refused-peer.ts';
-import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
+import type { ListenerConnection } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
 /** What an accepted connection needs of its listener. */
-export interface AcceptingListener extends ServingListener {
+export interface AcceptingListener extends StartingListener {
   readonly compiled: CompiledListener;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
-  /** Where the connections of a chain find it. */
-  slot(chain: string): ChainSlot;
-  /** The chain's handler took the connection. @param hooks to be closed with it, in this order */
-  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: readonly ConnectionHooks[]): void;
   /** A peer came in plain text where others come with TLS. */
   plaintext(remoteAddress: string): void;
 }
@@ -59,10 +53,6 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #said: ProxiedAddresses | undefined;
   /** Where the connection was going, where that is not here: who came straight here would be led in a circle. */
   #asked: TcpAddress | undefined;
-  /** The first bytes will show what the caller speaks. */
-  #detecting = false;
-  #shown: ConnectionFacts | undefined;
-  #restTimer: WheelTimer | undefined;
   #peerEnded = false;
   #over = false;
 
@@ -268,12 +258,6 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (!(handler instanceof HttpChain) && connFilters.length === 0)
       return this.#tcp(handler, facts, undefined);
     const hooks = new ConnectionHooks(this.#engine, handler.filters, facts);
-    const both = (): boolean | Promise<boolean> => {
-      const connected = hooks.run('connect');
-      return typeof connected === 'boolean'
-        ? connected && hooks.run('handshake')
-        : connected.then((ok) => ok && hooks.run('handshake'));
-    };
     const finish = (ok: boolean): void => {
       if (ok && !this.#over) {
         if (!(handler instanceof HttpChain)) return this.#tcp(handler, facts, hooks);
@@ -284,7 +268,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       this.#refuse(hooks);
       hooks.close();
     };
-    const passed = both();
+    const passed = hooks.admit();
     if (typeof passed === 'boolean') return finish(passed);
     this.#armTimer();
     this.#socket.pause();
@@ -292,48 +276,19 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   #http(handler: HttpChain, facts: ConnectionFacts): void {
-    const { codec, idleTimeoutMs } = handler.settings;
-    this.#shown = facts;
     this.#socket.tunnel?.accept();
-    if (codec !== 'auto') return this.#serve(codec === 'http1' ? HTTP1 : HTTP2);
-    if (facts.alpn !== undefined) return this.#serve(facts.alpn === 'h2' ? HTTP2 : HTTP1);
-    const first = this.#first;
-    const seen = first === undefined ? PREFACE_MORE : readPreface(first, 0, first.length);
-    if (seen !== PREFACE_MORE) return this.#serve(seen);
-    this.#detecting = true;
-    if (first === undefined) {
-      this.#cancelTimer?.();
-      this.#cancelTimer = undefined;
-    }
-    if (idleTimeoutMs > 0) (this.#restTimer = this.#engine.wheel.timer(restOver, this)).arm(idleTimeoutMs);
-    this.#socket.resume();
-  }
-
-  /** The caller said nothing for the idle timeout. */
-  restOver(): void {
-    this.#inTurn(() => {
-      if (!this.#over) this.#listener.metrics.idleTimeouts.add();
-      this.#drop();
-    });
-  }
-
-  #serve(version: typeof HTTP1 | typeof HTTP2): void {
-    const chain = this.#chain as CompiledChain;
-    const engine = this.#engine;
-    const listener = this.#listener;
-    const slot = listener.slot(chain.name);
-    const socket = this.#socket;
-    const facts = this.#shown as ConnectionFacts;
-    const handler = chain.handler as HttpChain;
-    const connection =
-      version === HTTP2
-        ? new Http2ServerConnection(engine, listener, slot, handler, socket, facts)
-        : new ServerConnection(engine, listener, slot, handler, socket, facts);
-    this.#done(connection);
-    const first = this.#first;
-    if (first !== undefined && first.length > 0) socket.events.onRead(first, 0, first.length);
-    if (this.#peerEnded) socket.events.onEnd();
-    socket.resume();
+    const start = new HttpStart(
+      this.#engine,
+      this.#listener,
+      this.#chain as CompiledChain,
+      handler,
+      this.#socket,
+      facts,
+      this.#first,
+    );
+    if (this.#peerEnded) start.onEnd();
+    this.#done(start);
+    start.begin();
   }
 
   #tcp(handler: TcpChain, facts: ConnectionFacts, hooks: ConnectionHooks | undefined): void {
@@ -354,7 +309,6 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #done(connection: ListenerConnection): void {
     this.#over = true;
     this.#cancelTimer?.();
-    this.#restTimer?.cancel();
     const [own, before] = [this.#chainHooks, this.#listenerHooks];
     const hooks = own === undefined ? NO_HOOKS : [own];
     this.#listener.handedOver(this, connection, before === undefined ? hooks : [...hooks, before]);
@@ -364,7 +318,6 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimer?.();
-    this.#restTimer?.cancel();
     this.#socket.destroy();
     this.#chainHooks?.close();
     this.#listenerHooks?.close();
@@ -382,20 +335,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   onRead(chunk: Buffer, start: number, end: number): void {
     this.#inTurn(() => {
       if (this.#over) return;
-      if (this.#detecting && this.#first === undefined) {
-        const seen = readPreface(chunk, start, end);
-        if (seen !== PREFACE_MORE) {
-          this.#serve(seen);
-          return this.#socket.events.onRead(chunk, start, end);
-        }
-        this.#armTimer();
-      }
       const bytes = chunk.subarray(start, end);
       this.#first = this.#first === undefined ? Buffer.from(bytes) : Buffer.concat([this.#first, bytes]);
-      if (this.#detecting) {
-        const seen = readPreface(this.#first, 0, this.#first.length);
-        return seen === PREFACE_MORE ? undefined : this.#serve(seen);
-      }
       if (this.#proxying) return this.#readProxyHeader();
       if (!this.#sniffing) {
         if (this.#first.length > this.#engine.limits.maxPipelinedBytes) this.#socket.pause();
@@ -407,7 +348,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   onEnd(): void {
     this.#peerEnded = true;
-    if (this.#sniffing || this.#detecting || this.#proxying) this.#inTurn(() => this.#drop());
+    if (this.#sniffing || this.#proxying) this.#inTurn(() => this.#drop());
   }
 
   onDrain(): void {}
@@ -441,8 +382,4 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       this.#engine.turn.end();
     }
   }
-}
-
-function restOver(connection: IncomingConnection): void {
-  connection.restOver();
 }

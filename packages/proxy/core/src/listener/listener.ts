@@ -1,5 +1,5 @@
 import { formatAddress, type Address } from '@tulle/model';
-import type { CompiledListener } from '../compile/compiled-listener.ts';
+import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
@@ -166,6 +166,10 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     return slot;
   }
 
+  chainNamed(name: string): CompiledChain | undefined {
+    return this.compiled.chains.find((chain) => chain.name === name);
+  }
+
   // — connections —
 
   accept(socket: Socket): void {
@@ -225,9 +229,10 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     }
   }
 
-  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: readonly ConnectionHooks[]): void {
+  handedOver(from: ListenerConnection, to: ListenerConnection, hooks?: readonly ConnectionHooks[]): void {
+    const kept = hooks ?? this.#connections.get(from) ?? NO_HOOKS;
     this.#connections.delete(from);
-    this.#connections.set(to, hooks);
+    this.#connections.set(to, kept);
   }
 
   connectionOver(connection: ListenerConnection): void {

@@ -103,6 +103,20 @@ export class ListenerMetrics {
     );
   }
 
+  /** What a connection speaks whose port declares nothing, and who showed it by speaking first. */
+  detected(protocol: 'http1' | 'http2' | 'bytes', by: 'caller' | 'endpoint'): void {
+    const key = `detected:${protocol}:${by}`;
+    let counter = this.#labelled.get(key);
+    if (counter === undefined) {
+      counter = this.#meter.counter('tulle_listener_downstream_cx_detected_total', {
+        help: 'Connections whose protocol was detected, since their port declares none',
+        labels: { listener: this.#listener, protocol, by },
+      });
+      this.#labelled.set(key, counter);
+    }
+    counter.add();
+  }
+
   /** A caller broke a rule of HTTP. @param rule from the codec's closed set */
   protocolError(rule: string): void {
     this.#count(

@@ -1,23 +1,14 @@
+import { LOCAL_FAILURE, NEUTRAL, type Outcome, SUCCESS } from '@tulle/balance';
+import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
+import type { TcpChain } from '../compile/compiled-tcp.ts';
+import type { Engine } from '../engine.ts';
+import type { Socket, SocketEvents } from '../ports.ts';
+import type { RecordConnection } from '@tulle/telemetry';
 import { connectionNumber } from '../stream/connection-number.ts';
 import { recordConnection } from '../stream/record-connection.ts';
-import type { RecordConnection } from '@tulle/telemetry';
-import {
-  addHash,
-  hashText,
-  LOCAL_FAILURE,
-  NEUTRAL,
-  type Outcome,
-  type SubsetCriteria,
-  SUCCESS,
-} from '@tulle/balance';
-import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
-import type { TcpChain, TcpShare } from '../compile/compiled-listener.ts';
-import type { Engine } from '../engine.ts';
-import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
-import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
-import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
+import { EndpointDial, type DialOwner } from './dial.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import type { ListenerConnection, ServingListener } from './serving.ts';
 
@@ -27,8 +18,15 @@ function outcomeOf({ fault, side }: RelayEnd, bytes: number): Outcome {
   return fault !== undefined && side === 'endpoint' ? LOCAL_FAILURE : NEUTRAL;
 }
 
+/** How a connection turned out to be one of bytes, where its port does not say so. */
+export interface Detected {
+  /** Its endpoint, as far as it is connected. */
+  readonly dial: EndpointDial | undefined;
+  readonly by: 'caller' | 'endpoint';
+}
+
 /** One connection of a TCP chain: an endpoint is connected, then bytes flow. */
-export class TcpConnection implements SocketEvents, ListenerConnection {
+export class TcpConnection implements SocketEvents, ListenerConnection, DialOwner {
   readonly #engine: Engine;
   readonly #listener: ServingListener;
   readonly #chain: TcpChain;
@@ -37,25 +35,17 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   readonly #facts: ConnectionFacts;
   readonly #hooks: ConnectionHooks | undefined;
   readonly #startMs: number;
+  readonly #dial: EndpointDial;
   #held: Buffer[] = [];
   #peerEnded = false;
-  #cluster: ClusterRuntime | undefined;
-  #subset: SubsetCriteria | undefined;
-  #endpoint: UpstreamEndpoint | undefined;
-  readonly #tried: UpstreamEndpoint[] = [];
-  #endpointSocket: Socket | undefined;
-  #identity: string | undefined;
   #line: RecordConnection | undefined;
   #relay: Relay | undefined;
-  #cancelTimer: (() => void) | undefined;
   #code = '';
-  /** Why the endpoint that was tried last could not be connected. */
-  #connectCode: ErrorCode = 'TULLE_UPSTREAM_CONNECT';
   #details = '';
+  /** How its protocol was detected, for its record. */
+  readonly #detected: string;
   #cancelDuration: (() => void) | undefined;
-  readonly #hash: number;
   #over = false;
-  #admitted = false;
 
   constructor(
     engine: Engine,
@@ -65,6 +55,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     facts: ConnectionFacts,
     hooks: ConnectionHooks | undefined,
     first: Buffer | undefined,
+    detected?: Detected,
   ) {
     this.#engine = engine;
     this.#listener = listener;
@@ -74,7 +65,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#facts = facts;
     this.#hooks = hooks;
     this.#startMs = engine.turn.nowMs;
-    this.#hash = chain.hashesSource ? addHash(-1, hashText(facts.remoteAddress)) : -1;
+    this.#dial = detected?.dial ?? new EndpointDial(engine, chain, facts, this);
+    this.#detected = detected === undefined ? '' : `protocol_detected{bytes,${detected.by}}`;
     if (chain.maxDurationMs > 0)
       this.#cancelDuration = engine.clock.setTimer(chain.maxDurationMs, () => this.destroy());
     if (first !== undefined && first.length > 0) this.#held.push(first);
@@ -86,77 +78,17 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
 
   /** Looks for an endpoint, once the listener knows this connection: what fails at once ends it there. */
   begin(): void {
-    const share = this.#draw();
-    const cluster = share?.ref.current;
-    this.#subset = share?.subset;
-    this.#cluster = cluster;
-    if (cluster === undefined) return this.#fail('TULLE_CLUSTER_NOT_FOUND');
-    if (!cluster.enter(false)) return this.#fail('TULLE_UPSTREAM_OVERFLOW');
-    this.#admitted = true;
-    this.#connect(cluster);
+    const dial = this.#dial;
+    if (dial.owner === this) return dial.begin();
+    dial.owner = this;
+    if (dial.connected) this.dialled();
   }
 
-  #draw(): TcpShare | undefined {
-    const { shares, totalWeight } = this.#chain;
-    let draw = this.#engine.random() * totalWeight;
-    for (const share of shares) {
-      draw -= share.weight;
-      if (draw < 0) return share;
-    }
-    return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0);
-  }
-
-  #endpointOf(cluster: ClusterRuntime, nowMs: number): UpstreamEndpoint | undefined {
-    const { onDemand } = cluster;
-    if (onDemand === undefined) return cluster.balancer.pick(nowMs, this.#tried, this.#hash, this.#subset);
-    const found = this.#tried.length === 0 ? onDemand.ofConnection(this.#facts) : undefined;
-    return found && cluster.own.get(found.address);
-  }
-
-  #connect(cluster: ClusterRuntime): void {
-    const nowMs = this.#engine.turn.nowMs;
-    const endpoint = this.#endpointOf(cluster, nowMs);
-    if (endpoint === undefined) {
-      if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
-      return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#connectCode);
-    }
-    if (cluster.connections >= cluster.resources.maxConnections) {
-      cluster.metrics.connectionOverflow.add();
-      return this.#fail('TULLE_UPSTREAM_OVERFLOW');
-    }
-    this.#endpoint = endpoint;
-    this.#tried.push(endpoint);
-    endpoint.onStart();
-    cluster.connections++;
-    cluster.used = true;
-    cluster.metrics.connections.add();
-    const { engine } = cluster;
-    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
-      whose: addressesOf(this.#facts),
-    });
-    this.#endpointSocket = socket;
-    let timedOut = false;
-    this.#cancelTimer = engine.clock.setTimer(endpoint.data.cluster.connectTimeoutMs, () => {
-      timedOut = true;
-      socket.destroy();
-    });
-    socket.events = {
-      onOpen: () => this.#inTurn(() => this.#opened(cluster, endpoint, socket, nowMs)),
-      onRead: () => {},
-      onEnd: () => {},
-      onDrain: () => {},
-      onClose: (fault) => this.#inTurn(() => this.#connectFailed(cluster, endpoint, fault, timedOut, nowMs)),
-    };
-  }
-
-  #opened(cluster: ClusterRuntime, endpoint: UpstreamEndpoint, socket: Socket, startedMs: number): void {
-    this.#cancelTimer?.();
-    if (this.#over) return socket.destroy();
-    const connectMs = this.#engine.turn.nowMs - startedMs;
-    this.#code = '';
-    this.#identity = socket.tls?.identity;
-    this.#line = recordConnection(connectionNumber(), 'TCP', socket, socket.tls);
+  dialled(): void {
+    const dial = this.#dial;
     const hooks = this.#hooks;
+    const socket = dial.take();
+    this.#line = recordConnection(connectionNumber(), 'TCP', socket, socket.tls);
     const relay: Relay = new Relay(
       this.#engine,
       this.#socket,
@@ -167,52 +99,25 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
         tap: hooks?.hasBytesHooks === true ? hooks : undefined,
       },
       (end) => {
-        endpoint.onEnd(outcomeOf(end, relay.endpoint.bytes), connectMs, this.#engine.turn.nowMs);
-        this.#relayOver(cluster, end);
+        dial.end(outcomeOf(end, relay.endpoint.bytes));
+        this.#relayOver(end);
       },
     );
     this.#relay = relay;
     this.#socket.tunnel?.accept();
     for (const bytes of this.#held.splice(0)) relay.caller.take(bytes, 0, bytes.length, true);
     if (this.#peerEnded) relay.caller.onEnd();
+    const { heard } = dial;
+    if (heard !== undefined) relay.endpoint.take(heard, 0, heard.length, true);
+    if (dial.heardEnd) relay.endpoint.onEnd();
     if (!relay.over) this.#socket.resume();
   }
 
-  #connectFailed(
-    cluster: ClusterRuntime,
-    endpoint: UpstreamEndpoint,
-    fault: SocketFault | undefined,
-    timedOut: boolean,
-    startedMs: number,
-  ): void {
-    this.#cancelTimer?.();
-    cluster.connections--;
-    this.#endpointSocket = undefined;
-    const nowMs = this.#engine.turn.nowMs;
-    endpoint.onEnd(this.#over ? NEUTRAL : LOCAL_FAILURE, nowMs - startedMs, nowMs);
-    if (this.#over) return;
-    cluster.metrics.connectFailures.add();
-    if (timedOut) cluster.metrics.connectTimeouts.add();
-    const kind = fault?.kind;
-    if (kind === 'tls' || kind === 'identity')
-      cluster.metrics.tlsRefused(fault?.reason ?? 'handshake-failed');
-    this.#connectCode = timedOut
-      ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
-      : kind === 'identity'
-        ? 'TULLE_UPSTREAM_IDENTITY'
-        : kind === 'tls'
-          ? 'TULLE_UPSTREAM_TLS'
-          : 'TULLE_UPSTREAM_CONNECT';
-    if (fault !== undefined)
-      this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
-    if (this.#tried.length < this.#chain.maxConnectAttempts) return this.#connect(cluster);
-    cluster.metrics.connectAttemptsExceeded.add();
-    this.#fail(this.#connectCode);
+  notDialled(code: ErrorCode): void {
+    if (!this.#over) this.#fail(code);
   }
 
-  #relayOver(cluster: ClusterRuntime, end: RelayEnd): void {
-    cluster.connections--;
-    this.#endpointSocket = undefined;
+  #relayOver(end: RelayEnd): void {
     if (this.#hooks !== undefined && this.#hooks.code !== '') {
       this.#code = this.#hooks.code;
       this.#details = this.#hooks.details;
@@ -233,11 +138,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#cancelTimer?.();
     this.#cancelDuration?.();
-    const endpointSocket = this.#endpointSocket;
-    if (endpointSocket !== undefined && this.#relay === undefined) endpointSocket.destroy();
-    if (this.#admitted) this.#cluster?.leave(false);
+    this.#dial.end();
     this.#record();
     this.#hooks?.close();
     this.#chain.filters.release();
@@ -248,6 +150,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #record(): void {
     const { clock, recorder } = this.#engine;
     const facts = this.#facts;
+    const { cluster, endpoint, identity } = this.#dial;
     const row = errorRow(this.#code);
     const durationMs = clock.nowMs() - this.#startMs;
     recorder.recordOther((record) => {
@@ -258,13 +161,13 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       record.listener = facts.listener;
       record.direction = facts.direction;
       record.code = this.#code;
-      record.details = this.#details || (row?.details ?? '');
+      record.details = this.#details || (row?.details ?? this.#detected);
       record.flags = row === undefined || row.flag === '-' ? [] : [row.flag satisfies ResponseFlag];
       record.routeName = this.#chain.name;
-      record.cluster = this.#cluster?.name ?? '';
-      record.upstreamAddress = this.#endpoint?.address ?? '';
-      record.upstreamLabels = this.#endpoint?.endpoint.labels ?? this.#cluster?.labels ?? {};
-      record.upstreamIdentity = this.#identity;
+      record.cluster = cluster?.name ?? '';
+      record.upstreamAddress = endpoint?.address ?? '';
+      record.upstreamLabels = endpoint?.endpoint.labels ?? cluster?.labels ?? {};
+      record.upstreamIdentity = identity;
       record.peerIdentity = facts.peerIdentity;
       record.remoteAddress = facts.remoteAddress;
       record.remotePort = facts.remotePort;

@@ -2,6 +2,7 @@ import { createBalancer, type AggregateBalancer, type Balancer, type EndpointSta
 import { aggregateOf } from './aggregate.ts';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
 import type { Cluster, Endpoint, EndpointPolicy, PoolOptions } from '@tulle/model';
+import { spokenAlpn } from '../compile/alpn.ts';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
@@ -63,6 +64,8 @@ export class ClusterRuntime {
   readonly maxRequestsPerConnection: number;
   /** What its endpoints are spoken to in; by TLS where ALPN decides. */
   readonly protocol: NonNullable<PoolOptions['protocol']>;
+  /** What is offered by ALPN to be spoken, where TLS names nothing and no request decides. */
+  readonly alpn: readonly string[] | undefined;
   readonly http2: Partial<CodecOptions>;
   /** Streams that an HTTP/2 connection may bear at most. */
   readonly streamsEach: number;
@@ -112,6 +115,7 @@ export class ClusterRuntime {
     this.maxIdlePerEndpoint = pool?.maxIdlePerEndpoint ?? 64;
     this.maxRequestsPerConnection = pool?.maxRequestsPerConnection ?? 0;
     this.protocol = pool?.protocol ?? 'http1';
+    this.alpn = spokenAlpn(config);
     this.http2 = sessionOptions(pool?.http2, engine.responseLimits);
     this.streamsEach = pool?.http2?.maxConcurrentStreams ?? DEFAULT_OPTIONS.maxConcurrentStreams;
     this.http2IdleTimeoutMs = pool?.idleTimeoutMs ?? 300_000;

@@ -385,8 +385,8 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   }
 
   #alpn(): readonly string[] | undefined {
-    const { protocol } = this.cluster;
-    return protocol === 'downstream' ? ALPN[this.#protocol as 'http1' | 'http2'] : undefined;
+    const { protocol, alpn } = this.cluster;
+    return protocol === 'downstream' ? ALPN[this.#protocol as 'http1' | 'http2'] : alpn;
   }
 
   /** Opens connections for those who wait, as far as the limits let. */

@@ -13,6 +13,7 @@ export interface CheckedCluster extends ConnectingCluster {
   readonly name: string;
   readonly http2: Partial<Http2Options>;
   readonly protocol: NonNullable<PoolOptions['protocol']>;
+  readonly alpn: readonly string[] | undefined;
   /** Whether anybody has called it. */
   readonly used: boolean;
   readonly own: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;

@@ -84,7 +84,8 @@ export class HealthChecks implements CheckOwner {
       told,
       http2: cluster.http2,
       expectsHttp2: cluster.protocol === 'http2' || (config.kind === 'http' && config.codec === 'http2'),
-      connect: () => connectEndpoint(cluster, probedAt(state.endpoint, config.altPort)),
+      connect: () =>
+        connectEndpoint(cluster, probedAt(state.endpoint, config.altPort), { alpn: cluster.alpn }),
     };
     switch (config.kind) {
       case 'tcp':

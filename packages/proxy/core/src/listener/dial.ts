@@ -1,0 +1,208 @@
+import { addHash, hashText, LOCAL_FAILURE, NEUTRAL, type Outcome, type SubsetCriteria } from '@tulle/balance';
+import type { ErrorCode } from '@tulle/filter';
+import type { TcpChain, TcpShare } from '../compile/compiled-tcp.ts';
+import type { Engine } from '../engine.ts';
+import type { Socket, SocketFault } from '../ports.ts';
+import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
+import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
+
+/** Who wants the endpoint; it may change until it is connected. */
+export interface DialOwner {
+  /** The endpoint is connected: its socket is there to be taken. */
+  dialled(): void;
+  /** No endpoint could be had. */
+  notDialled(code: ErrorCode): void;
+}
+
+const NOBODY = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };
+
+/** The endpoint of a connection of bytes: chosen, connected, where that fails another; counted until it is let go of. */
+export class EndpointDial {
+  owner: DialOwner;
+  cluster: ClusterRuntime | undefined;
+  /** That which is connected, or was tried last. */
+  endpoint: UpstreamEndpoint | undefined;
+  /** Connected, or being so. */
+  socket: Socket | undefined;
+  /** Who the endpoint proved to be. */
+  identity: string | undefined;
+  /** What it said before its socket was taken, and whether it said that this was all. */
+  heard: Buffer | undefined;
+  heardEnd = false;
+  readonly #engine: Engine;
+  readonly #chain: TcpChain;
+  readonly #facts: ConnectionFacts;
+  readonly #hash: number;
+  readonly #tried: UpstreamEndpoint[] = [];
+  #subset: SubsetCriteria | undefined;
+  #admitted = false;
+  #cancelTimer: (() => void) | undefined;
+  #startedMs = 0;
+  #connectMs = 0;
+  /** Why the endpoint that was tried last could not be connected. */
+  #code: ErrorCode = 'TULLE_UPSTREAM_CONNECT';
+  #connected = false;
+  /** Somebody closes the socket. */
+  #taken = false;
+  #over = false;
+
+  constructor(engine: Engine, chain: TcpChain, facts: ConnectionFacts, owner: DialOwner) {
+    this.#engine = engine;
+    this.#chain = chain;
+    this.#facts = facts;
+    this.owner = owner;
+    this.#hash = chain.hashesSource ? addHash(-1, hashText(facts.remoteAddress)) : -1;
+  }
+
+  /** Looks for an endpoint. What fails at once is told at once. */
+  begin(): void {
+    const share = this.#draw();
+    const cluster = share?.ref.current;
+    this.#subset = share?.subset;
+    this.cluster = cluster;
+    if (cluster === undefined) return this.#fail('TULLE_CLUSTER_NOT_FOUND');
+    if (!cluster.enter(false)) return this.#fail('TULLE_UPSTREAM_OVERFLOW');
+    this.#admitted = true;
+    this.#connect(cluster);
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** The socket of the endpoint that is connected: whoever takes it closes it. */
+  take(): Socket {
+    this.#taken = true;
+    return this.socket as Socket;
+  }
+
+  /** The connection is over, or nobody wants it. @param outcome what that says of the endpoint */
+  end(outcome: Outcome = NEUTRAL): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelTimer?.();
+    const { socket } = this;
+    if (socket !== undefined) {
+      this.#gone(outcome, this.#connected ? this.#connectMs : this.#engine.turn.nowMs - this.#startedMs);
+      if (!this.#taken) {
+        socket.events = NOBODY;
+        socket.destroy();
+      }
+    }
+    if (this.#admitted) this.cluster?.leave(false);
+  }
+
+  #draw(): TcpShare | undefined {
+    const { shares, totalWeight } = this.#chain;
+    let draw = this.#engine.random() * totalWeight;
+    for (const share of shares) {
+      draw -= share.weight;
+      if (draw < 0) return share;
+    }
+    return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0);
+  }
+
+  #endpointOf(cluster: ClusterRuntime, nowMs: number): UpstreamEndpoint | undefined {
+    const { onDemand } = cluster;
+    if (onDemand === undefined) return cluster.balancer.pick(nowMs, this.#tried, this.#hash, this.#subset);
+    const found = this.#tried.length === 0 ? onDemand.ofConnection(this.#facts) : undefined;
+    return found && cluster.own.get(found.address);
+  }
+
+  #connect(cluster: ClusterRuntime): void {
+    const nowMs = this.#engine.turn.nowMs;
+    const endpoint = this.#endpointOf(cluster, nowMs);
+    if (endpoint === undefined) {
+      if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
+      return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#code);
+    }
+    if (cluster.connections >= cluster.resources.maxConnections) {
+      cluster.metrics.connectionOverflow.add();
+      return this.#fail('TULLE_UPSTREAM_OVERFLOW');
+    }
+    this.endpoint = endpoint;
+    this.#tried.push(endpoint);
+    this.#startedMs = nowMs;
+    endpoint.onStart();
+    cluster.connections++;
+    cluster.used = true;
+    cluster.metrics.connections.add();
+    const { engine } = cluster;
+    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
+      whose: addressesOf(this.#facts),
+    });
+    this.socket = socket;
+    let timedOut = false;
+    this.#cancelTimer = engine.clock.setTimer(endpoint.data.cluster.connectTimeoutMs, () => {
+      timedOut = true;
+      socket.destroy();
+    });
+    socket.events = {
+      onOpen: () => this.#inTurn(() => this.#opened(socket)),
+      onRead: () => {},
+      onEnd: () => {},
+      onDrain: () => {},
+      onClose: (fault) => this.#inTurn(() => this.#connectFailed(cluster, endpoint, fault, timedOut)),
+    };
+  }
+
+  #opened(socket: Socket): void {
+    this.#cancelTimer?.();
+    this.#connectMs = this.#engine.turn.nowMs - this.#startedMs;
+    this.identity = socket.tls?.identity;
+    this.#connected = true;
+    this.owner.dialled();
+  }
+
+  #connectFailed(
+    cluster: ClusterRuntime,
+    endpoint: UpstreamEndpoint,
+    fault: SocketFault | undefined,
+    timedOut: boolean,
+  ): void {
+    if (this.#over) return;
+    this.#cancelTimer?.();
+    this.#gone(LOCAL_FAILURE, this.#engine.turn.nowMs - this.#startedMs);
+    cluster.metrics.connectFailures.add();
+    if (timedOut) cluster.metrics.connectTimeouts.add();
+    const kind = fault?.kind;
+    if (kind === 'tls' || kind === 'identity')
+      cluster.metrics.tlsRefused(fault?.reason ?? 'handshake-failed');
+    this.#code = timedOut
+      ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
+      : kind === 'identity'
+        ? 'TULLE_UPSTREAM_IDENTITY'
+        : kind === 'tls'
+          ? 'TULLE_UPSTREAM_TLS'
+          : 'TULLE_UPSTREAM_CONNECT';
+    if (fault !== undefined)
+      this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
+    if (this.#tried.length < this.#chain.maxConnectAttempts) return this.#connect(cluster);
+    cluster.metrics.connectAttemptsExceeded.add();
+    this.#fail(this.#code);
+  }
+
+  /** The socket is not counted any more. */
+  #gone(outcome: Outcome, connectMs: number): void {
+    this.socket = undefined;
+    if (this.cluster !== undefined) this.cluster.connections--;
+    this.endpoint?.onEnd(outcome, connectMs, this.#engine.turn.nowMs);
+  }
+
+  #fail(code: ErrorCode): void {
+    this.owner.notDialled(code);
+  }
+
+  #inTurn(run: () => void): void {
+    this.#engine.turn.begin();
+    try {
+      run();
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+      this.#fail('TULLE_INTERNAL');
+    } finally {
+      this.#engine.turn.end();
+    }
+  }
+}

@@ -1,0 +1,356 @@
+import { CONTINUE, defineConnFilter } from '@tulle/filter';
+import type { HttpHandler, Listener, ProxyConfig } from '@tulle/model';
+import {
+  cluster,
+  createProxy,
+  httpListener,
+  route,
+  type CodeListener,
+  type Proxy,
+  type ProxyOptions,
+  type Transport,
+} from '@tulle/proxy';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  fakeClock,
+  HttpClient,
+  memoryLog,
+  memoryNetwork,
+  memoryTelemetry,
+  type FakeClock,
+  type MemoryTelemetry,
+  type TestConnection,
+  type TestProxy,
+} from '../src/index.ts';
+import { anything, started } from './support.ts';
+
+const ORIGIN = '10.0.0.1:3306';
+const REQUEST = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
+const RESPONSE = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi';
+const CLUSTERS = [cluster('origin', [ORIGIN]), cluster('bytes', [ORIGIN])];
+
+type Otherwise = NonNullable<HttpHandler['otherwise']>;
+
+/** @param otherwise `undefined`: the port speaks HTTP, and nothing else */
+const listener = (otherwise: Otherwise | undefined = { clusters: [{ name: 'bytes' }] }): CodeListener =>
+  httpListener({ name: 'any', port: 8080, routes: [route('/', 'origin')], ...(otherwise && { otherwise }) });
+const declared = (): CodeListener =>
+  httpListener({ name: 'any', port: 8080, routes: [route('/', 'origin')] });
+
+interface Raced {
+  readonly test: TestProxy;
+  /** Connections that the origin got, in order. */
+  readonly origin: readonly TestConnection[];
+  detected(protocol: 'http1' | 'http2' | 'bytes', by: 'caller' | 'endpoint'): number;
+}
+
+/** A proxy before an origin in the hands of the test. @param greets what the origin says first */
+async function raced(
+  one: CodeListener = listener(),
+  greets = '',
+  more: Partial<Parameters<typeof started>[0]> = {},
+): Promise<Raced> {
+  const test = await started({ ...more, listeners: [one], clusters: CLUSTERS });
+  const origin: TestConnection[] = [];
+  test.network.listen(ORIGIN, (connection) => {
+    origin.push(connection);
+    if (greets !== '') connection.send(greets);
+  });
+  return {
+    test,
+    origin,
+    detected: (protocol, by) =>
+      test.meter.value('tulle_listener_downstream_cx_detected_total', { listener: 'any', protocol, by }),
+  };
+}
+
+/** The newest connection of the origin asks for something over HTTP, and gets an answer. */
+async function answered({ test, origin }: Raced): Promise<string> {
+  await test.clock.settle();
+  const connection = origin.at(-1) as TestConnection;
+  await connection.take('\r\n\r\n');
+  connection.send(RESPONSE);
+  return connection.received;
+}
+
+describe('a port that declares no protocol', () => {
+  it('lets a server speak first, with no timer that anybody waits for', async () => {
+    const race = await raced(listener(), '220 ready\r\n');
+    const client = race.test.connect();
+    const before = race.test.clock.nowMs();
+    await client.take('220 ready\r\n');
+    expect(race.test.clock.nowMs()).toBe(before);
+    client.send('EHLO\r\n');
+    await (race.origin[0] as TestConnection).take('EHLO\r\n');
+    expect([race.origin.length, race.detected('bytes', 'endpoint')]).toEqual([1, 1]);
+    client.end();
+    race.origin[0]?.end();
+    await client.over();
+    await race.test.clock.settle();
+    expect(race.test.records.at(-1)).toMatchObject({
+      kind: 'tcp',
+      details: 'protocol_detected{bytes,endpoint}',
+      cluster: 'bytes',
+      bytesReceived: 6,
+      bytesSent: 11,
+    });
+    expect(race.test.proxy.stats.connections).toBe(0);
+  });
+
+  it('serves HTTP to who speaks it, and closes the connection that it made in case', async () => {
+    const race = await raced();
+    const silent = race.test.connect();
+    await race.test.clock.settle();
+    expect(race.origin).toHaveLength(1);
+    silent.send(REQUEST);
+    await answered(race);
+    await silent.take('hi');
+    expect(race.test.records.at(-1)).toMatchObject({ kind: 'http', status: 200, cluster: 'origin' });
+    expect([race.origin[0]?.ended, race.detected('http1', 'caller')]).toEqual([true, 1]);
+    expect(race.test.meter.value('tulle_cluster_upstream_cx_active', { cluster: 'bytes' })).toBe(0);
+    expect(race.test.meter.value('tulle_cluster_upstream_rq_active', { cluster: 'bytes' })).toBe(0);
+  });
+
+  it('serves a request that comes in pieces', async () => {
+    const race = await raced();
+    const client = race.test.connect();
+    for (const piece of ['G', 'ET', ' / HTTP', '/1.1\r', '\n']) {
+      client.send(piece);
+      await race.test.clock.settle();
+    }
+    client.send('host: a\r\n\r\n');
+    await answered(race);
+    await client.take('hi');
+  });
+
+  it.each([
+    ['a ClientHello', '\x16\x03\x01\x00\x05hello'],
+    ['a command of another protocol', 'EHLO there\r\n'],
+    ['a word that could be a method', 'PING\r\n'],
+    ['the end of the caller without a word', ''],
+  ])('passes %s on as it is, by the connection that is there', async (_what, bytes) => {
+    const race = await raced();
+    const client = race.test.connect();
+    await race.test.clock.settle();
+    if (bytes === '') client.end();
+    else client.send(bytes);
+    await race.test.clock.settle();
+    const [origin] = race.origin as [TestConnection];
+    expect([origin.received, origin.ended]).toEqual([bytes, bytes === '']);
+    origin.send('so be it');
+    await client.take('so be it');
+    expect([race.origin.length, race.detected('bytes', 'caller')]).toEqual([1, 1]);
+  });
+
+  it('passes on what the caller said while the endpoint is being connected', async () => {
+    const race = await raced();
+    race.test.network.connectDelayMs = 50;
+    const client = race.test.connect().send('\0\0\0\x08start');
+    await race.test.clock.settle();
+    await race.test.clock.advance(50);
+    await (race.origin[0] as TestConnection).take('\0\0\0\x08start');
+    client.close();
+  });
+
+  it('does not learn: garbage of one caller changes nothing for the next', async () => {
+    const race = await raced();
+    for (let n = 0; n < 20; n++) race.test.connect().send('\0garbage\xff');
+    await race.test.clock.settle();
+    const client = race.test.connect().send(REQUEST);
+    await answered(race);
+    await client.take('hi');
+    expect(race.test.records.at(-1)).toMatchObject({ kind: 'http', status: 200 });
+  });
+
+  it('ends the caller’s connection when the endpoint ends its own without a word', async () => {
+    const race = await raced();
+    const client = race.test.connect();
+    await race.test.clock.settle();
+    (race.origin[0] as TestConnection).end();
+    await client.over();
+  });
+
+  it('answers 503 where no endpoint can be connected, and closes on who waits for it', async () => {
+    const test = await started({ listeners: [listener()], clusters: CLUSTERS });
+    const silent = test.connect();
+    const client = test.client();
+    await test.clock.settle();
+    expect((await client.request()).status).toBe(503);
+    expect(silent.closed).toBe(false);
+    await test.clock.advance(1_000);
+    expect(silent.closed).toBe(true);
+    expect(test.records.at(-1)).toMatchObject({ kind: 'tcp', code: 'TULLE_UPSTREAM_CONNECT' });
+  });
+
+  it('closes on a caller that begins a request and does not go on', async () => {
+    const race = await raced();
+    const client = race.test.connect().send('GET /');
+    await race.test.clock.advance(60_000);
+    await client.over();
+    expect(race.test.proxy.stats.connections).toBe(0);
+  });
+
+  it('lets go of the endpoint when the caller leaves', async () => {
+    const race = await raced();
+    const client = race.test.connect();
+    await race.test.clock.settle();
+    client.close(true);
+    await race.test.clock.settle();
+    expect([race.origin[0]?.ended, race.test.proxy.stats.connections]).toEqual([true, 0]);
+  });
+});
+
+describe('policy and detection', () => {
+  let denied: string[] = [];
+  const guard = defineConnFilter<{ readonly deny: readonly string[]; readonly later?: boolean }>({
+    apiVersion: 1,
+    id: 'guard',
+    config: anything(),
+    create: (_host, { deny, later = false }) => ({
+      handshake(connection) {
+        const pass = !deny.includes(connection.remoteAddress);
+        if (!pass) denied.push(connection.remoteAddress);
+        const verdict = pass ? CONTINUE : connection.close('TULLE_AUTHZ_DENIED', 'guard');
+        return later ? Promise.resolve(verdict) : verdict;
+      },
+    }),
+  });
+  const guarded = (later: boolean): CodeListener =>
+    listener({
+      clusters: [{ name: 'bytes' }],
+      filters: [{ name: 'guard', filter: 'guard', config: { deny: ['10.9.9.9'], later } }],
+    });
+
+  it.each([false, true])('connects nobody before layer 4 let the caller pass (later: %s)', async (later) => {
+    denied = [];
+    const race = await raced(guarded(later), '220 ready\r\n', { registry: [guard] });
+    const stranger = race.test.connect({ host: '10.9.9.9' });
+    await race.test.clock.settle();
+    expect([race.origin.length, stranger.received, denied]).toEqual([0, '', ['10.9.9.9']]);
+    // It is served as on any port of HTTP: filters of requests say what becomes of it.
+    stranger.send('EHLO\r\n');
+    await stranger.over();
+    expect([stranger.received.slice(0, 12), race.origin.length]).toEqual(['HTTP/1.1 400', 0]);
+    await race.test.connect({ host: '10.0.0.9' }).take('220 ready\r\n');
+  });
+
+  it('never passes bytes of a port that declares HTTP, whatever came before', async () => {
+    const race = await raced(declared());
+    for (let n = 0; n < 20; n++) {
+      const client = race.test.connect().send('\0garbage\xff');
+      await client.over();
+      expect(client.received.slice(0, 12)).toBe('HTTP/1.1 400');
+    }
+    const silent = race.test.connect();
+    await race.test.clock.settle();
+    expect([race.origin.length, silent.received]).toEqual([0, '']);
+    const client = race.test.connect().send(REQUEST);
+    await answered(race);
+    await client.take('hi');
+  });
+
+  it('asks the configuration that is in force when somebody speaks', async () => {
+    const config = (one: CodeListener, version: string): ProxyConfig => ({
+      version,
+      listeners: [one as unknown as Listener],
+      routes: [],
+      clusters: CLUSTERS,
+      endpoints: [],
+    });
+    const race = await raced();
+    const client = race.test.connect();
+    await race.test.clock.settle();
+    await race.test.proxy.update(config(declared(), '2'));
+    (race.origin[0] as TestConnection).send('220 ready\r\n');
+    await race.test.clock.settle();
+    expect([client.received, race.origin[0]?.ended]).toEqual(['', true]);
+    const http = new HttpClient(client);
+    http.raw(REQUEST, 'GET');
+    await answered(race);
+    expect((await http.response()).status).toBe(200);
+  });
+});
+
+describe('two proxies with a port that declares nothing', () => {
+  const id = (name: string): string => `spiffe://mesh.local/ns/default/sa/${name}`;
+  const TLS = { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } } as const;
+  const AT = { host: '10.0.0.2', port: 15_006 };
+  const proxies: Proxy[] = [];
+  afterEach(async () => {
+    for (const proxy of proxies.splice(0)) await proxy.stop();
+  });
+
+  /** web → its proxy ═ mutual TLS ═ proxy of db → db, which is in the hands of the test. */
+  async function pair(greets: string): Promise<{
+    readonly client: TestConnection;
+    readonly app: readonly TestConnection[];
+    readonly clock: FakeClock;
+    readonly inbound: MemoryTelemetry;
+  }> {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    const [web, db] = [
+      network.machine({ address: '10.0.0.1', identity: id('web') }),
+      network.machine({ address: AT.host, identity: id('db') }),
+    ];
+    const start = async (transport: Transport, options: ProxyOptions): Promise<MemoryTelemetry> => {
+      const telemetry = memoryTelemetry();
+      const proxy = createProxy({ clock, log: memoryLog(), transport, telemetry: [telemetry], ...options });
+      proxies.push(proxy);
+      await proxy.start();
+      return telemetry;
+    };
+    const app: TestConnection[] = [];
+    db.listen('127.0.0.1:3306', (connection) => {
+      app.push(connection);
+      if (greets !== '') connection.send(greets);
+    });
+    const inbound = await start(db.transport, {
+      listeners: [
+        httpListener({
+          name: 'in',
+          ...AT,
+          tls: { ...TLS, clientCertificate: 'require' },
+          routes: [route('/', 'app')],
+          otherwise: { clusters: [{ name: 'app' }] },
+        }),
+      ],
+      clusters: [cluster('app', ['127.0.0.1:3306'])],
+    });
+    const endpoints = [{ address: AT, mode: 'sidecar', identity: id('db') }] as const;
+    await start(web.transport, {
+      listeners: [listener({ clusters: [{ name: 'origin' }] })],
+      clusters: [
+        // Only who speaks HTTP offers it by ALPN.
+        cluster('origin', endpoints, { tls: TLS, pool: { protocol: 'auto' } }),
+      ],
+    });
+    return { client: web.connect('127.0.0.1:8080'), app, clock, inbound };
+  }
+
+  it('leads a greeting through both', async () => {
+    const { client, app, inbound, clock } = await pair('220 ready\r\n');
+    const before = clock.nowMs();
+    await client.take('220 ready\r\n');
+    client.send('EHLO\r\n');
+    await (app[0] as TestConnection).take('EHLO\r\n');
+    expect([app.length, clock.nowMs() - before]).toEqual([1, 0]);
+    client.end();
+    app[0]?.end();
+    await client.over();
+    await clock.settle();
+    expect(inbound.records).toMatchObject([{ kind: 'tcp', peerIdentity: id('web') }]);
+  });
+
+  it('speaks HTTP/2 between them to a caller of HTTP', async () => {
+    const { client, app, inbound, clock } = await pair('');
+    client.send(REQUEST);
+    await clock.settle();
+    const connection = app.at(-1) as TestConnection;
+    await connection.take('\r\n\r\n');
+    connection.send(RESPONSE);
+    await client.take('hi');
+    await clock.settle();
+    expect(inbound.records.at(-1)).toMatchObject({ kind: 'http', protocol: 'HTTP/2', status: 200 });
+  });
+});
