@@ -97,7 +97,7 @@ describe('a port that declares no protocol', () => {
     expect(race.test.proxy.stats.connections).toBe(0);
   });
 
-  it('serves HTTP to who speaks it, and closes the connection that it made in case', async () => {
+  it('serves HTTP to who speaks it, and closes the connection that it made in case when nobody wants it', async () => {
     const race = await raced();
     const silent = race.test.connect();
     await race.test.clock.settle();
@@ -106,9 +106,92 @@ describe('a port that declares no protocol', () => {
     await answered(race);
     await silent.take('hi');
     expect(race.test.records.at(-1)).toMatchObject({ kind: 'http', status: 200, cluster: 'origin' });
-    expect([race.origin[0]?.ended, race.detected('http1', 'caller')]).toEqual([true, 1]);
-    expect(race.test.meter.value('tulle_cluster_upstream_cx_active', { cluster: 'bytes' })).toBe(0);
-    expect(race.test.meter.value('tulle_cluster_upstream_rq_active', { cluster: 'bytes' })).toBe(0);
+    const ofBytes = (what: string): number =>
+      race.test.meter.value(`tulle_cluster_upstream_${what}`, { cluster: 'bytes' });
+    expect([race.origin[0]?.ended, race.detected('http1', 'caller')]).toEqual([false, 1]);
+    expect([ofBytes('cx_active'), ofBytes('rq_active')]).toEqual([1, 0]);
+    await race.test.clock.advance(4_000);
+    expect([race.origin[0]?.ended, ofBytes('cx_active')]).toEqual([true, 0]);
+  });
+
+  it('makes one connection in case for many callers of HTTP, one after another', async () => {
+    const race = await raced();
+    for (let n = 0; n < 10; n++) {
+      const client = race.test.connect();
+      await race.test.clock.settle();
+      client.send(REQUEST.replace('host', 'connection: close\r\nhost'));
+      await answered(race);
+      await client.take('hi');
+    }
+    expect(race.test.meter.value('tulle_cluster_upstream_cx_total', { cluster: 'bytes' })).toBe(1);
+    // What balancing counts by.
+    const { refs } = race.test.proxy as unknown as {
+      readonly refs: ReadonlyMap<
+        string,
+        {
+          readonly current: {
+            readonly own: { get(address: string): { readonly active: number } | undefined };
+          };
+        }
+      >;
+    };
+    const used = (): number | undefined => refs.get('bytes')?.current.own.get(ORIGIN)?.active;
+    expect(used()).toBe(0);
+    // The next has it for good.
+    const other = race.test.connect().send('\0\0\0\x08start');
+    await (race.origin[0] as TestConnection).take('\0\0\0\x08start');
+    const active = (): number =>
+      race.test.meter.value('tulle_cluster_upstream_rq_active', { cluster: 'bytes' });
+    expect([active(), used()]).toEqual([1, 1]);
+    other.close(true);
+    await race.test.clock.settle();
+    expect([active(), used()]).toEqual([0, 0]);
+  });
+
+  it('keeps no connection on which the endpoint spoke to nobody', async () => {
+    const race = await raced();
+    race.test.connect().close(true);
+    await race.test.clock.settle();
+    const [origin] = race.origin as [TestConnection];
+    origin.send('late');
+    await origin.over();
+    const client = race.test.connect();
+    await race.test.clock.settle();
+    (race.origin[1] as TestConnection).send('220 ready\r\n');
+    expect(await client.take('ready\r\n')).toBe('220 ready\r\n');
+  });
+
+  it('keeps none for a configuration that is gone, or a proxy that is', async () => {
+    const race = await raced();
+    const early = race.test.connect();
+    await race.test.clock.settle();
+    race.test.connect().close(true);
+    await race.test.clock.settle();
+    expect(race.origin[1]?.ended).toBe(false);
+    await race.test.proxy.update({
+      version: '2',
+      listeners: [
+        listener() as unknown as Listener,
+        { ...(declared() as unknown as Listener), name: 'other', address: { host: '127.0.0.1', port: 8081 } },
+      ].map((one) => ({
+        ...one,
+        filterChains: one.filterChains.map((chain) => ({ ...chain, name: 'anew' })),
+      })),
+      routes: [],
+      clusters: CLUSTERS,
+      endpoints: [],
+    });
+    await (race.origin[1] as TestConnection).over();
+    expect(race.origin[0]?.ended).toBe(false);
+    early.send(REQUEST);
+    await (race.origin[0] as TestConnection).over();
+    race.test.connect().close(true);
+    await race.test.clock.settle();
+    expect(race.origin.at(-1)?.ended).toBe(false);
+    const drained = race.test.proxy.drain({ windowMs: 0 });
+    await (race.origin.at(-1) as TestConnection).over();
+    await race.test.clock.advance(0);
+    await drained;
   });
 
   it('serves a request that comes in pieces', async () => {
@@ -139,7 +222,20 @@ describe('a port that declares no protocol', () => {
     expect([origin.received, origin.ended]).toEqual([bytes, bytes === '']);
     origin.send('so be it');
     await client.take('so be it');
-    expect([race.origin.length, race.detected('bytes', 'caller')]).toEqual([1, 1]);
+    // Who said nothing showed nothing.
+    expect([race.origin.length, race.detected('bytes', 'caller')]).toEqual([1, bytes === '' ? 0 : 1]);
+  });
+
+  it('tells nothing of a caller that came and went', async () => {
+    const race = await raced();
+    const client = race.test.connect();
+    await race.test.clock.settle();
+    client.end();
+    await (race.origin[0] as TestConnection).over();
+    race.origin[0]?.end();
+    await client.over();
+    await race.test.clock.settle();
+    expect([race.test.records, race.test.proxy.stats.connections]).toEqual([[], 0]);
   });
 
   it('passes on what the caller said while the endpoint is being connected', async () => {
@@ -188,15 +284,6 @@ describe('a port that declares no protocol', () => {
     await race.test.clock.advance(60_000);
     await client.over();
     expect(race.test.proxy.stats.connections).toBe(0);
-  });
-
-  it('lets go of the endpoint when the caller leaves', async () => {
-    const race = await raced();
-    const client = race.test.connect();
-    await race.test.clock.settle();
-    client.close(true);
-    await race.test.clock.settle();
-    expect([race.origin[0]?.ended, race.test.proxy.stats.connections]).toEqual([true, 0]);
   });
 });
 

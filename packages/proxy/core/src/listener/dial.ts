@@ -5,6 +5,7 @@ import type { Engine } from '../engine.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
 import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
+import { proxyProtocolOf } from '../upstream/endpoint-tls.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 
 /** Who wants the endpoint; it may change until it is connected. */
@@ -43,6 +44,8 @@ export class EndpointDial {
   /** Why the endpoint that was tried last could not be connected. */
   #code: ErrorCode = 'TULLE_UPSTREAM_CONNECT';
   #connected = false;
+  /** It is kept for somebody, and counts as nobody's use of the endpoint. */
+  #resting = false;
   /** Somebody closes the socket. */
   #taken = false;
   #over = false;
@@ -69,6 +72,39 @@ export class EndpointDial {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** Whether another caller of the chain may have it: nothing of it depends on who called. */
+  get suitsAnybody(): boolean {
+    const { cluster, endpoint } = this;
+    if (this.#chain.hashesSource || this.socket === undefined || endpoint === undefined) return false;
+    return (
+      this.heard === undefined &&
+      !this.heardEnd &&
+      cluster?.onDemand === undefined &&
+      endpoint.endpoint.mode !== 'hbone' &&
+      proxyProtocolOf(endpoint.data.cluster, endpoint.endpoint) === undefined
+    );
+  }
+
+  /** It is connected, and nobody wants it now. */
+  rest(): void {
+    this.#resting = true;
+    this.endpoint?.onEnd(NEUTRAL, this.#connectMs, this.#engine.turn.nowMs);
+    this.cluster?.leave(false);
+    this.#admitted = false;
+  }
+
+  /** Somebody wants it. @returns whether the cluster lets it, and still has the endpoint */
+  wake(): boolean {
+    const { cluster, endpoint } = this;
+    if (!this.#resting) return true;
+    if (cluster === undefined || endpoint === undefined || cluster.closed) return false;
+    if (endpoint.data.cluster.own.get(endpoint.address) !== endpoint || !cluster.enter(false)) return false;
+    this.#admitted = true;
+    this.#resting = false;
+    endpoint.onStart();
+    return true;
   }
 
   /** The socket of the endpoint that is connected: whoever takes it closes it. */
@@ -187,7 +223,7 @@ export class EndpointDial {
   #gone(outcome: Outcome, connectMs: number): void {
     this.socket = undefined;
     if (this.cluster !== undefined) this.cluster.connections--;
-    this.endpoint?.onEnd(outcome, connectMs, this.#engine.turn.nowMs);
+    if (!this.#resting) this.endpoint?.onEnd(outcome, connectMs, this.#engine.turn.nowMs);
   }
 
   #fail(code: ErrorCode): void {

@@ -11,6 +11,7 @@ import { Http2ServerConnection } from './h2-server.ts';
 import { BYTES, HTTP1, HTTP2, PREFACE_MORE, readPreface, readStart } from './preface.ts';
 import { ProtocolRace, type RaceOwner } from './protocol-race.ts';
 import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
+import type { SpareDial } from './spare-dial.ts';
 import { TcpConnection, type Detected } from './tcp-connection.ts';
 
 /** What a connection needs of its listener until it is known what it speaks. */
@@ -19,6 +20,8 @@ export interface StartingListener extends ServingListener {
   slot(chain: string): ChainSlot;
   /** The chain of this name that is in force. */
   chainNamed(chain: string): CompiledChain | undefined;
+  /** The connection to an endpoint of what takes bytes there that is left over. */
+  spareOf(chain: CompiledChain): SpareDial;
   /** Another serves the connection. @param hooks to be closed with it, in this order; default: those of `from` */
   handedOver(from: ListenerConnection, to: ListenerConnection, hooks?: readonly ConnectionHooks[]): void;
 }
@@ -82,7 +85,15 @@ export class HttpStart implements SocketEvents, ListenerConnection, RaceOwner {
     const { otherwise } = this.#chain;
     if (otherwise === undefined) return this.#detect();
     this.#admit(otherwise, (hooks) => {
-      if (hooks !== REFUSED) this.#race = new ProtocolRace(this.#engine, otherwise, this.#facts, hooks, this);
+      if (hooks !== REFUSED)
+        this.#race = new ProtocolRace(
+          this.#engine,
+          otherwise,
+          this.#facts,
+          hooks,
+          this,
+          this.#listener.spareOf(this.#chain),
+        );
       this.#detect();
     });
   }
@@ -156,18 +167,19 @@ export class HttpStart implements SocketEvents, ListenerConnection, RaceOwner {
     this.#race = undefined;
     this.#detecting = false;
     const chain = this.#listener.chainNamed(this.#chain.name)?.otherwise;
-    if (chain === race.chain) return this.#pass(chain, race.hooks, { dial: race.handOver(), by });
+    const silent = by === 'caller' && this.#first === undefined;
+    if (chain === race.chain) return this.#pass(chain, race.hooks, { dial: race.handOver(), by, silent });
     // By now there is another configuration: its filters are asked, or it lets nothing but HTTP pass.
     race.end();
     if (chain === undefined) return this.#serve(HTTP1);
     this.#admit(chain, (hooks) =>
-      hooks === REFUSED ? this.#serve(HTTP1) : this.#pass(chain, hooks, { dial: undefined, by }),
+      hooks === REFUSED ? this.#serve(HTTP1) : this.#pass(chain, hooks, { dial: undefined, by, silent }),
     );
   }
 
   #pass(chain: TcpChain, hooks: ConnectionHooks | undefined, detected: Detected): void {
     const listener = this.#listener;
-    listener.metrics.detected('bytes', detected.by);
+    if (!detected.silent) listener.metrics.detected('bytes', detected.by);
     const connection = new TcpConnection(
       this.#engine,
       listener,

@@ -10,6 +10,7 @@ import { NO_HOOKS, type ConnectionHooks } from './conn-hooks.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
 import { noteRefusal } from './refused-peer.ts';
 import { PlaintextClients } from './plaintext-clients.ts';
+import { SpareDial } from './spare-dial.ts';
 import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serving.ts';
 
 /** A listening socket, and who serves what it accepts: another listener may take it over, so that it never closes. */
@@ -46,6 +47,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     readonly ConnectionHooks[]
   >();
   readonly #slots: Map<string, ChainSlot> = new Map<string, ChainSlot>();
+  readonly #spares: Map<CompiledChain, SpareDial> = new Map<CompiledChain, SpareDial>();
   readonly #stops: (() => void)[] = [];
   /** Connections that came between binding and the moment the configuration took effect. */
   #early: Socket[] | undefined = [];
@@ -130,6 +132,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     compiled.retain();
     this.compiled = compiled;
     this.#fillSlots();
+    this.#closeSpares();
     before.release();
     this.#inTurn(() => this.#endPlainText());
   }
@@ -164,6 +167,25 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     let slot = this.#slots.get(chain);
     if (slot === undefined) this.#slots.set(chain, (slot = { current: undefined }));
     return slot;
+  }
+
+  spareOf(chain: CompiledChain): SpareDial {
+    let spare = this.#spares.get(chain);
+    if (spare === undefined) {
+      spare = new SpareDial(this.#engine);
+      if (this.compiled.chains.includes(chain) && !this.draining && !this.#closed)
+        this.#spares.set(chain, spare);
+      else spare.close();
+    }
+    return spare;
+  }
+
+  #closeSpares(): void {
+    for (const [chain, spare] of this.#spares) {
+      if (this.compiled.chains.includes(chain) && !this.draining && !this.#closed) continue;
+      this.#spares.delete(chain);
+      spare.close();
+    }
   }
 
   chainNamed(name: string): CompiledChain | undefined {
@@ -266,6 +288,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     if (this.#drainStartMs < 0) {
       this.#drainStartMs = this.#engine.clock.nowMs();
       this.#drainWindowMs = windowMs;
+      this.#closeSpares();
     }
     await this.#door?.close();
     if (this.#connections.size === 0) return;
@@ -315,6 +338,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     this.#closed = true;
     this.drainEnded = true;
     if (this.#drainStartMs < 0) this.#drainStartMs = this.#engine.clock.nowMs();
+    this.#closeSpares();
     const closed = this.#door?.close();
     for (const socket of this.#early ?? []) socket.destroy();
     this.#inTurn(() => {

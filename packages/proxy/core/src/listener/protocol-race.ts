@@ -4,6 +4,7 @@ import type { SocketEvents, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
 import { EndpointDial, type DialOwner } from './dial.ts';
+import type { SpareDial } from './spare-dial.ts';
 
 /** Who waits for the caller's first bytes meanwhile. */
 export interface RaceOwner {
@@ -23,7 +24,8 @@ export class ProtocolRace implements DialOwner, SocketEvents {
   readonly hooks: ConnectionHooks | undefined;
   readonly #engine: Engine;
   readonly #owner: RaceOwner;
-  readonly #dial: EndpointDial;
+  readonly #spare: SpareDial;
+  #dial: EndpointDial;
   #begun = false;
   #lost = false;
 
@@ -33,17 +35,23 @@ export class ProtocolRace implements DialOwner, SocketEvents {
     facts: ConnectionFacts,
     hooks: ConnectionHooks | undefined,
     owner: RaceOwner,
+    spare: SpareDial,
   ) {
     this.#engine = engine;
     this.chain = chain;
     this.hooks = hooks;
     this.#owner = owner;
+    this.#spare = spare;
     this.#dial = new EndpointDial(engine, chain, facts, this);
   }
 
   begin(): void {
     this.#begun = true;
-    this.#dial.begin();
+    const kept = this.#spare.take();
+    if (kept === undefined) return this.#dial.begin();
+    this.#dial = kept;
+    kept.owner = this;
+    if (kept.connected) this.dialled();
   }
 
   /** The endpoint as far as it is connected, for the connection that goes on with it; `undefined`: there is none. */
@@ -53,7 +61,7 @@ export class ProtocolRace implements DialOwner, SocketEvents {
 
   /** The connection is none of bytes. */
   end(): void {
-    this.#dial.end();
+    if (this.handOver() === undefined || !this.#spare.keep(this.#dial)) this.#dial.end();
     this.hooks?.close();
   }
 

@@ -23,6 +23,8 @@ export interface Detected {
   /** Its endpoint, as far as it is connected. */
   readonly dial: EndpointDial | undefined;
   readonly by: 'caller' | 'endpoint';
+  /** The caller ended it without a word: where the endpoint says nothing either, there was nothing. */
+  readonly silent: boolean;
 }
 
 /** One connection of a TCP chain: an endpoint is connected, then bytes flow. */
@@ -44,6 +46,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
   #details = '';
   /** How its protocol was detected, for its record. */
   readonly #detected: string;
+  readonly #silent: boolean;
   #cancelDuration: (() => void) | undefined;
   #over = false;
 
@@ -66,6 +69,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     this.#hooks = hooks;
     this.#startMs = engine.turn.nowMs;
     this.#dial = detected?.dial ?? new EndpointDial(engine, chain, facts, this);
+    this.#silent = detected?.silent ?? false;
     this.#detected = detected === undefined ? '' : `protocol_detected{bytes,${detected.by}}`;
     if (chain.maxDurationMs > 0)
       this.#cancelDuration = engine.clock.setTimer(chain.maxDurationMs, () => this.destroy());
@@ -140,7 +144,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     this.#over = true;
     this.#cancelDuration?.();
     this.#dial.end();
-    this.#record();
+    if (!this.#silent || (this.#relay?.endpoint.bytes ?? 0) > 0) this.#record();
     this.#hooks?.close();
     this.#chain.filters.release();
     this.#chain.accessLogs?.release();
