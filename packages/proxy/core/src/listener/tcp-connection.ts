@@ -181,7 +181,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
       record.serverName = facts.serverName;
       record.downstream = recordConnection(facts.id, 'TCP', facts, facts.tlsPeer);
       record.upstream = this.#line;
-      record.upstreamHostname = this.#endpoint?.endpoint.hostname;
+      record.upstreamHostname = endpoint?.endpoint.hostname;
       record.filterChain = this.#chain.name;
       record.bytesReceived = this.#relay?.caller.bytes ?? 0;
       record.bytesSent = this.#relay?.endpoint.bytes ?? 0;
