@@ -125,6 +125,7 @@ export type {
   HandlerTracing,
   OtlpTraceProvider,
   TraceProvider,
+  TraceSampler,
   ZipkinTraceProvider,
 } from './tracing.ts';
 export { LOCAL_REPLIES } from './local-reply.ts';

@@ -24,7 +24,7 @@ export interface HandlerTracing {
   readonly spawnUpstreamSpan?: boolean;
 }
 
-/** Envoy `CustomTag`: a text, a variable of the proxy's environment, or a request's field. */
+/** Envoy `CustomTag`: a text, a variable of the proxy's environment, a request's field, or its metadata. */
 export type CustomTag =
   | { readonly name: string; readonly kind: 'literal'; readonly value: string }
   | {
@@ -33,7 +33,16 @@ export type CustomTag =
       readonly variable: string;
       readonly byDefault?: string;
     }
-  | { readonly name: string; readonly kind: 'header'; readonly header: string; readonly byDefault?: string };
+  | { readonly name: string; readonly kind: 'header'; readonly header: string; readonly byDefault?: string }
+  /** What a filter found out about the request (dynamic metadata): texts as they are, other values as JSON. */
+  | {
+      readonly name: string;
+      readonly kind: 'metadata';
+      readonly namespace: string;
+      /** Names of objects, outermost first. */
+      readonly path: readonly string[];
+      readonly byDefault?: string;
+    };
 
 /** A way that spans are sent. */
 export type TraceProvider = OtlpTraceProvider | ZipkinTraceProvider;
@@ -60,8 +69,19 @@ export interface OtlpTraceProvider {
   readonly resource?: Readonly<Record<string, string>>;
   /** Also those of `OTEL_RESOURCE_ATTRIBUTES` in the proxy's environment. Default false. */
   readonly environment?: boolean;
-  /** `always`: every request gets spans, also where its caller decided against them. Default: as sampled. */
-  readonly sampler?: 'always';
+  /**
+   * What decides in place of the percentages above: `always`, every request gets spans, also where its caller decided against them; or a
+   * share of them. Default: those percentages.
+   */
+  readonly sampler?: 'always' | TraceSampler;
+}
+
+/** A share of traces, by their ids. */
+export interface TraceSampler {
+  /** 0 to 100, with fraction. */
+  readonly percent: number;
+  /** Whether the caller's decision holds where it made one. Default false: the share is one of all requests. */
+  readonly parentBased?: boolean;
 }
 
 /** Zipkin's API v2 in JSON (Envoy `ZipkinConfig`); propagates B3, in many fields. */

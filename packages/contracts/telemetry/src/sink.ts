@@ -44,8 +44,8 @@ export interface TracingSettings {
   readonly inject: readonly ('w3c' | 'b3' | 'b3multi')[];
   /** Share of the requests with `x-client-trace-id` that get spans, in place of {@link sampleRatio}. Default: the same. */
   readonly clientSampleRatio?: number;
-  /** Spans for every request, also where its caller decided against them. Default false. */
-  readonly always?: boolean;
+  /** {@link sampleRatio} decides over every request, also where its caller decided otherwise. Default false. */
+  readonly overridesCaller?: boolean;
   /** Whether an attempt has a span of its own; without, endpoints see the request's as their parent. Default true. */
   readonly spanPerAttempt?: boolean;
   /** Traces begun here have ids of 64 bits, as Zipkin's did at first. Default false. */

@@ -1,8 +1,11 @@
-import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { createRegistry, fromJson, type JsonObject, type Registry } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
 import { ZipkinConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
 import { HttpConnectionManager_TracingSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
+import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
+import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
 import { describe, expect, it } from 'vitest';
 import { createDecodeContext } from '../src/decode/context.ts';
 import { decodeTracing } from '../src/decode/tracing.ts';
@@ -12,13 +15,17 @@ function read(
   kind: 'zipkin' | 'otlp',
   provider: JsonObject,
   more: JsonObject = {},
+  registry?: Registry,
 ): { tracing: unknown; refused: string[] } {
   const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
   const tracing = fromJson(HttpConnectionManager_TracingSchema, { ...more, provider: { name: 'x' } });
   const value =
     kind === 'zipkin'
       ? anyPack(ZipkinConfigSchema, fromJson(ZipkinConfigSchema, provider))
-      : anyPack(OpenTelemetryConfigSchema, fromJson(OpenTelemetryConfigSchema, provider));
+      : anyPack(
+          OpenTelemetryConfigSchema,
+          fromJson(OpenTelemetryConfigSchema, provider, registry && { registry }),
+        );
   if (tracing.provider !== undefined) tracing.provider.configType = { case: 'typedConfig', value };
   context.check(HttpConnectionManager_TracingSchema, tracing, 't');
   return {
@@ -86,7 +93,7 @@ describe('tracing of another control plane', () => {
   it.each<[string, 'zipkin' | 'otlp', JsonObject, JsonObject]>([
     ['t.verbose', 'zipkin', zipkin, { verbose: true }],
     [
-      't.custom_tags[0].metadata',
+      't.custom_tags[0].metadata.kind',
       'zipkin',
       zipkin,
       { customTags: [{ tag: 'm', metadata: { kind: { route: {} } } }] },
@@ -106,5 +113,65 @@ describe('tracing of another control plane', () => {
     ],
   ])('is refused at %s', (path, kind, provider, more) => {
     expect(read(kind, provider, more).refused).toContain(path);
+  });
+
+  const SAMPLERS = 'type.googleapis.com/envoy.extensions.tracers.opentelemetry.samplers.v3';
+  const registry = createRegistry(
+    AlwaysOnSamplerConfigSchema,
+    ParentBasedSamplerConfigSchema,
+    TraceIdRatioBasedSamplerConfigSchema,
+  );
+  const ratio = {
+    name: 'r',
+    typedConfig: {
+      '@type': `${SAMPLERS}.TraceIdRatioBasedSamplerConfig`,
+      samplingPercentage: { numerator: 5, denominator: 'TEN_THOUSAND' },
+    },
+  };
+  const parentOf = (wrappedSampler: JsonObject): JsonObject => ({
+    name: 'p',
+    typedConfig: { '@type': `${SAMPLERS}.ParentBasedSamplerConfig`, wrappedSampler },
+  });
+  const always = { name: 'a', typedConfig: { '@type': `${SAMPLERS}.AlwaysOnSamplerConfig` } };
+
+  it.each<[string, JsonObject, unknown]>([
+    ['all', always, 'always'],
+    ['a share', ratio, { percent: 0.05 }],
+    ['a share of those that no caller decided', parentOf(ratio), { percent: 0.05, parentBased: true }],
+    ['all that no caller decided against', parentOf(always), { percent: 100, parentBased: true }],
+  ])('may have a sampler that takes %s', (_, sampler, expected) => {
+    expect(read('otlp', { ...grpc, sampler }, {}, registry)).toMatchObject({
+      tracing: { provider: { sampler: expected } },
+      refused: [],
+    });
+  });
+
+  it('may not have one that asks the parent twice, or none below it', () => {
+    const refused = (sampler: JsonObject): string[] =>
+      read('otlp', { ...grpc, sampler }, {}, registry).refused;
+    const here = 't.provider.typed_config.sampler.typed_config.wrapped_sampler';
+    expect(refused(parentOf(parentOf(ratio)))).toEqual([here]);
+    expect(refused({ name: 'p', typedConfig: { '@type': `${SAMPLERS}.ParentBasedSamplerConfig` } })).toEqual([
+      here,
+    ]);
+  });
+
+  it('has tags of what filters found out', () => {
+    const tagged = (metadata: JsonObject): ReturnType<typeof read> =>
+      read('zipkin', zipkin, { customTags: [{ tag: 'a', metadata }] });
+    const metadataKey = { key: 'jwt', path: [{ key: 'claims' }, { key: 'sub' }] };
+    expect(tagged({ kind: { request: {} }, metadataKey, defaultValue: '-' })).toMatchObject({
+      tracing: {
+        customTags: [
+          { name: 'a', kind: 'metadata', namespace: 'jwt', path: ['claims', 'sub'], byDefault: '-' },
+        ],
+      },
+      refused: [],
+    });
+    expect(tagged({ kind: { route: {} }, metadataKey }).refused).toContain('t.custom_tags[0].metadata.kind');
+    expect(tagged({ kind: { request: {} } }).refused).toEqual([
+      't.custom_tags[0].metadata.metadata_key.key',
+      't.custom_tags[0].metadata.metadata_key.path',
+    ]);
   });
 });

@@ -114,7 +114,10 @@ describe('an access log that a service keeps', () => {
     const run = await logged({
       requestHeaders: ['X-Tenant', 'x-none'],
       responseHeaders: ['x-answer'],
-      customTags: [{ name: 'zone', kind: 'environment', variable: 'ZONE' }],
+      customTags: [
+        { name: 'zone', kind: 'environment', variable: 'ZONE' },
+        { name: 'who', kind: 'metadata', namespace: 'jwt', path: ['sub'], byDefault: 'nobody' },
+      ],
     });
     const client = run.test.client();
     await client.request({ path: '/a?b=c', headers: { 'x-tenant': 'acme', 'user-agent': 'curl' } });
@@ -133,7 +136,7 @@ describe('an access log that a service keeps', () => {
       commonProperties: {
         upstreamCluster: 'api',
         routeName: 'r',
-        customTags: { zone: 'z1' },
+        customTags: { zone: 'z1', who: 'nobody' },
         accessLogType: AccessLogType.DownstreamEnd,
         upstreamRequestAttemptCount: 1,
         upstreamRemoteAddress: { address: { value: { address: '10.0.0.1', portSpecifier: { value: 80 } } } },

@@ -1,3 +1,4 @@
+import { metadataText } from '@tulle/record-format';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { CustomTag, GrpcAccessLogOutput } from '@tulle/model';
@@ -67,6 +68,8 @@ function tagOf(
     const value = env[tag.variable] ?? tag.byDefault;
     return [tag.name, () => value];
   }
+  if (tag.kind === 'metadata')
+    return [tag.name, (record) => metadataText(record, tag.namespace, tag.path) ?? tag.byDefault];
   const header = tag.header.toLowerCase();
   return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
 }

@@ -1,3 +1,4 @@
+import { metadataText } from '@tulle/record-format';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { CustomTag, HandlerTracing, OtlpTraceProvider } from '@tulle/model';
 import type { StreamRecord, TelemetryHost } from '@tulle/telemetry';
@@ -92,6 +93,8 @@ function tagOf(tag: CustomTag, env: Readonly<Record<string, string | undefined>>
       const header = tag.header.toLowerCase();
       return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
     }
+    case 'metadata':
+      return [tag.name, (record) => metadataText(record, tag.namespace, tag.path) ?? tag.byDefault];
   }
 }
 

@@ -1,4 +1,5 @@
-import type { HandlerTracing, HttpHandler, ProxyConfig } from '@tulle/model';
+import { addMetadata, CONTINUE, defineHttpFilter } from '@tulle/filter';
+import type { HandlerTracing, HttpHandler, ProxyConfig, TraceProvider } from '@tulle/model';
 import { readSpans, type ReceivedSpan } from '@tulle/otlp-collector';
 import { http2Upstream, httpUpstream, testProxy, type TestProxy, type Upstream } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -22,6 +23,22 @@ interface Run {
 }
 
 /** A proxy with this tracing before a service, and a collector on the memory network. */
+/** Finds out who asks. */
+const finds = defineHttpFilter<object>({
+  apiVersion: 1,
+  id: 'finds',
+  config: {
+    '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
+    jsonSchema: {},
+  },
+  create: () => ({
+    requestHeaders(stream) {
+      addMetadata(stream, 'own', { who: { name: 'anna' }, roles: ['x'] });
+      return CONTINUE;
+    },
+  }),
+});
+
 async function traced(
   tracing: HandlerTracing,
   options: { readonly direction?: 'inbound' | 'outbound'; readonly http2?: boolean } = {},
@@ -44,7 +61,7 @@ async function traced(
         },
       ],
     },
-    filters: [],
+    filters: [{ name: 'finds', filter: 'finds', config: {} }],
     identityHeaders: 'keep',
     tracing,
   };
@@ -74,6 +91,7 @@ async function traced(
   };
   const plugin = tracers({ env: { REGION: 'eu' }, self: { workload: 'web', namespace: 'shop' } });
   const test = (running = await testProxy({
+    registry: [finds],
     config,
     telemetry: [plugin],
     upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
@@ -129,6 +147,9 @@ describe('OTLP of a handler', () => {
         { name: 'region', kind: 'environment', variable: 'REGION' },
         { name: 'zone', kind: 'environment', variable: 'ZONE' },
         { name: 'tenant', kind: 'header', header: 'X-Tenant', byDefault: 'none' },
+        { name: 'who', kind: 'metadata', namespace: 'own', path: ['who', 'name'] },
+        { name: 'roles', kind: 'metadata', namespace: 'own', path: ['roles'] },
+        { name: 'nobody', kind: 'metadata', namespace: 'other', path: ['x'], byDefault: '-' },
       ],
     });
     await run.test.client().request({ path: '/0123456789', headers: { 'x-tenant': 'acme' } });
@@ -144,7 +165,15 @@ describe('OTLP of a handler', () => {
     expect(server).toMatchObject({
       kind: SERVER,
       resource: { 'service.name': 'shop', 'deployment.environment': 'test' },
-      attributes: { a: 'b', region: 'eu', tenant: 'acme', 'http.url': 'http://test.example/0123456' },
+      attributes: {
+        a: 'b',
+        region: 'eu',
+        tenant: 'acme',
+        who: 'anna',
+        roles: '["x"]',
+        nobody: '-',
+        'http.url': 'http://test.example/0123456',
+      },
     });
     expect(server?.attributes).not.toHaveProperty('zone');
     expect(client).toMatchObject({ kind: CLIENT, traceId: server?.traceId, parentSpanId: server?.spanId });
@@ -202,12 +231,28 @@ describe('OTLP of a handler', () => {
       [none, [0, 2, 0]],
       [{ ...otlpHttp, overallSamplingPercent: 0 }, [0, 2, 0]],
       [{ ...none, provider: { ...none.provider, sampler: 'always' } }, [2, 2, 2]],
+      [{ ...otlpHttp, provider: { ...otlpHttp.provider, sampler: { percent: 0 } } }, [0, 0, 0]],
+      [{ ...none, provider: { ...none.provider, sampler: { percent: 100 } } }, [2, 2, 2]],
+      [
+        { ...otlpHttp, provider: { ...otlpHttp.provider, sampler: { percent: 0, parentBased: true } } },
+        [0, 2, 0],
+      ],
+      [{ ...none, provider: { ...none.provider, sampler: { percent: 100, parentBased: true } } }, [0, 2, 2]],
     ] as [HandlerTracing, number[]][])
       for (const [i, headers] of requests.entries())
         expect(await counted(tracing, headers)).toBe(expected[i]);
     // Who asks by x-client-trace-id is sampled by the client's share.
     expect(await counted(none, { 'x-client-trace-id': 'x' })).toBe(2);
     expect(await counted({ ...none, clientSamplingPercent: 0 }, { 'x-client-trace-id': 'x' })).toBe(0);
+  });
+
+  it('tells endpoints what its sampler decided, whatever the caller did', async () => {
+    const run = await traced({
+      ...otlpHttp,
+      provider: { ...otlpHttp.provider, sampler: { percent: 0 } } as TraceProvider,
+    });
+    await run.test.client().request({ headers: { traceparent: `00-${T}-${S}-01` } });
+    expect(run.headers()['traceparent']).toBe(`00-${T}-${S}-00`);
   });
 
   it('is sent a second after the first span, and what nobody takes is given up and said', async () => {

@@ -61,9 +61,18 @@ function settingsOf(
   const { overallSamplingPercent = 100, randomSamplingPercent = 100, clientSamplingPercent = 100 } = sampling;
   const overall = overallSamplingPercent / 100;
   const zipkin = provider.kind === 'zipkin';
+  const sampler = zipkin ? undefined : provider.sampler;
+  const ratio = sampler === undefined || sampler === 'always' ? 1 : sampler.percent / 100;
   return {
-    sampleRatio: (randomSamplingPercent / 100) * overall,
-    clientSampleRatio: (clientSamplingPercent / 100) * overall,
+    ...(sampler === undefined
+      ? {
+          sampleRatio: (randomSamplingPercent / 100) * overall,
+          clientSampleRatio: (clientSamplingPercent / 100) * overall,
+        }
+      : {
+          sampleRatio: ratio,
+          overridesCaller: sampler === 'always' || sampler.parentBased !== true,
+        }),
     respectParent: true,
     extract: zipkin ? ['b3'] : ['w3c'],
     inject: zipkin ? ['b3multi'] : ['w3c'],
@@ -74,6 +83,6 @@ function settingsOf(
           // Envoy shares the spans of requests that come in.
           sharedSpan: (provider.sharedSpan ?? true) && !outbound,
         }
-      : { always: provider.sampler === 'always' }),
+      : {}),
   };
 }

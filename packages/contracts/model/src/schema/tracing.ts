@@ -23,7 +23,7 @@ const provider: JsonSchema = {
       serviceName: name,
       resource: labels,
       environment: flag,
-      sampler: oneOf('always'),
+      sampler: { anyOf: [oneOf('always'), fields(['percent'], { percent, parentBased: flag })] },
     }),
     fields(['kind', 'cluster', 'path'], {
       kind: { const: 'zipkin' },
@@ -47,6 +47,13 @@ export const customTagSchema: JsonSchema = {
       byDefault: name,
     }),
     fields(['name', 'kind', 'header'], { name, kind: { const: 'header' }, header: name, byDefault: name }),
+    fields(['name', 'kind', 'namespace', 'path'], {
+      name,
+      kind: { const: 'metadata' },
+      namespace: name,
+      path: { ...listOf(name), minItems: 1 },
+      byDefault: name,
+    }),
   ],
 };
 

@@ -4,6 +4,7 @@ import type {
   HandlerTracing,
   OtlpTraceProvider,
   TraceProvider,
+  TraceSampler,
   ZipkinTraceProvider,
 } from '@tulle/model';
 import { headerEdits, label, object, options } from './basics.ts';
@@ -20,7 +21,7 @@ const shared = {
   serviceName: label,
   resource,
   environment: yes,
-  sampler: fc.constant('always' as const),
+  sampler: fc.oneof(fc.constant('always' as const), object<TraceSampler>({ percent }, { parentBased: yes })),
 };
 
 const provider: fc.Arbitrary<TraceProvider> = fc.oneof(
@@ -61,6 +62,15 @@ const provider: fc.Arbitrary<TraceProvider> = fc.oneof(
 export const customTag: fc.Arbitrary<CustomTag> = fc.oneof(
   object<CustomTag>({ name: label, kind: fc.constant('literal'), value: label }),
   object<CustomTag>({ name: label, kind: fc.constant('environment'), variable: label }, { byDefault: label }),
+  object<CustomTag>(
+    {
+      name: label,
+      kind: fc.constant('metadata'),
+      namespace: label,
+      path: fc.array(label, { minLength: 1, maxLength: 2 }),
+    },
+    { byDefault: label },
+  ),
   object<CustomTag>({ name: label, kind: fc.constant('header'), header: label }, { byDefault: label }),
 );
 

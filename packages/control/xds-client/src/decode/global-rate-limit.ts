@@ -37,6 +37,7 @@ export function decodeGlobalRateLimit(
     domain: message.domain,
     cluster,
     authority,
+    // That of grpc_service means nothing there, in Envoy neither.
     timeoutMs: milliseconds(message.timeout) || undefined,
     failureMode: message.failureModeDeny ? ('deny' as const) : undefined,
     statusOnError: onError < 400 || onError === 500 ? undefined : onError,

@@ -165,7 +165,10 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'spawn_upstream_span',
   ],
   'envoy.config.trace.v3.Tracing.Http': ['name', 'typed_config'],
-  'envoy.type.tracing.v3.CustomTag': ['tag', 'literal', 'environment', 'request_header'],
+  'envoy.type.tracing.v3.CustomTag': ['tag', 'literal', 'environment', 'request_header', 'metadata'],
+  'envoy.type.tracing.v3.CustomTag.Metadata': ['kind', 'metadata_key', 'default_value'],
+  'envoy.type.metadata.v3.MetadataKind': ['request'],
+  'envoy.type.metadata.v3.MetadataKind.Request': [],
   'envoy.type.tracing.v3.CustomTag.Literal': ['value'],
   'envoy.type.tracing.v3.CustomTag.Environment': ['name', 'default_value'],
   'envoy.type.tracing.v3.CustomTag.Header': ['name', 'default_value'],
@@ -182,6 +185,10 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'attributes',
   ],
   'envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig': [],
+  'envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig': ['wrapped_sampler'],
+  'envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig': [
+    'sampling_percentage',
+  ],
   'envoy.config.trace.v3.ZipkinConfig': [
     'collector_cluster',
     'collector_endpoint',

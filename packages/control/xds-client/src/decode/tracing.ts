@@ -20,10 +20,13 @@ import type { HttpConnectionManager_Tracing } from '@tulle/xds-proto/envoy/exten
 import { EnvironmentResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector';
 import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector';
 import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
+import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
+import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
 import type { CustomTag as EnvoyTag } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
+import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** @returns `undefined` without a provider: in Envoy nothing is traced then, unless its bootstrap says where to */
@@ -71,8 +74,21 @@ export function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag,
       ];
     case 'requestHeader':
       return [{ name, kind: 'header', header: type.value.name, ...byDefault(type.value.defaultValue) }];
-    case 'metadata': // reported by the field walk
-      return [];
+    case 'metadata': {
+      const { kind, metadataKey, defaultValue } = type.value;
+      const here = `${path}.metadata`;
+      const keys = (metadataKey?.path ?? []).map(({ segment }) =>
+        segment.case === 'key' ? segment.value : '',
+      );
+      if (kind?.kind.case !== 'request')
+        context.refuse(`${here}.kind`, 'must be request: of routes, clusters and hosts no metadata is kept');
+      if (metadataKey === undefined || metadataKey.key === '')
+        context.refuse(`${here}.metadata_key.key`, 'is missing');
+      if (keys.length === 0 || keys.includes(''))
+        context.refuse(`${here}.metadata_key.path`, 'must name keys');
+      const namespace = metadataKey?.key ?? '';
+      return [{ name, kind: 'metadata', namespace, path: keys, ...byDefault(defaultValue) }];
+    }
     case undefined:
       context.refuse(path, 'names no value: give literal, environment or request_header');
       return [];
@@ -83,9 +99,6 @@ function decodeOtlp(context: DecodeContext, config: OpenTelemetryConfig, path: s
   const { grpcService, httpService, sampler } = config;
   if ((grpcService === undefined) === (httpService === undefined))
     context.refuse(path, 'must have a grpc_service or an http_service, and not both');
-  const always = sampler && context.open(sampler.typedConfig, `${path}.sampler.typed_config`);
-  if (always && !isMessage(always, AlwaysOnSamplerConfigSchema))
-    context.refuse(`${path}.sampler`, 'must be AlwaysOnSamplerConfig, or left out');
   const timeout = grpcService?.timeout ?? httpService?.httpUri?.timeout;
   return present({
     kind: 'otlp' as const,
@@ -93,8 +106,34 @@ function decodeOtlp(context: DecodeContext, config: OpenTelemetryConfig, path: s
     timeoutMs: milliseconds(timeout),
     serviceName: config.serviceName === '' ? undefined : config.serviceName,
     ...decodeResource(context, config.resourceDetectors, `${path}.resource_detectors`),
-    sampler: always && ('always' as const),
+    sampler: decodeSampler(context, sampler, `${path}.sampler`),
   });
+}
+
+function decodeSampler(
+  context: DecodeContext,
+  sampler: TypedExtensionConfig | undefined,
+  path: string,
+): OtlpTraceProvider['sampler'] {
+  if (sampler === undefined) return undefined;
+  const message = context.open(sampler.typedConfig, `${path}.typed_config`);
+  if (message === undefined) return undefined;
+  if (isMessage(message, AlwaysOnSamplerConfigSchema)) return 'always';
+  if (isMessage(message, TraceIdRatioBasedSamplerConfigSchema))
+    return { percent: percentOf(message.samplingPercentage) ?? 100 };
+  if (isMessage(message, ParentBasedSamplerConfigSchema)) {
+    const here = `${path}.typed_config.wrapped_sampler`;
+    if (message.wrappedSampler === undefined) context.refuse(here, 'is missing');
+    const wrapped = decodeSampler(context, message.wrappedSampler, here);
+    if (typeof wrapped === 'object' && wrapped.parentBased === true)
+      context.refuse(here, 'must be none that asks the parent again');
+    return { percent: typeof wrapped === 'object' ? wrapped.percent : 100, parentBased: true };
+  }
+  context.refuse(
+    path,
+    'must be AlwaysOnSamplerConfig, TraceIdRatioBasedSamplerConfig, or ParentBasedSamplerConfig around one of them',
+  );
+  return undefined;
 }
 
 function decodeService(

@@ -5,6 +5,7 @@ import type {
   HandlerTracing,
   OtlpTraceProvider,
   TraceProvider,
+  TraceSampler,
   ZipkinTraceProvider,
 } from '@tulle/model';
 import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
@@ -16,8 +17,12 @@ import type { HttpConnectionManager_TracingSchema } from '@tulle/xds-proto/envoy
 import { EnvironmentResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector';
 import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector';
 import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
+import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
+import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
+import type { TypedExtensionConfigSchema } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import type { CustomTagSchema } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
 import { encodeToAdd } from './header-edits.ts';
+import { share } from './percent.ts';
 import { duration, type Fields, sortedMap } from './values.ts';
 
 export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnectionManager_TracingSchema> {
@@ -44,6 +49,21 @@ export function encodeTag(tag: CustomTag): Fields<typeof CustomTagSchema> {
       return {
         tag: tag.name,
         type: { case: 'environment', value: { name: tag.variable, defaultValue: tag.byDefault ?? '' } },
+      };
+    case 'metadata':
+      return {
+        tag: tag.name,
+        type: {
+          case: 'metadata',
+          value: {
+            kind: { kind: { case: 'request', value: {} } },
+            metadataKey: {
+              key: tag.namespace,
+              path: tag.path.map((key) => ({ segment: { case: 'key', value: key } })),
+            },
+            defaultValue: tag.byDefault ?? '',
+          },
+        },
       };
     case 'header':
       return {
@@ -111,14 +131,34 @@ function encodeOtlp(provider: OtlpTraceProvider): Any {
         }),
     serviceName: serviceName ?? '',
     resourceDetectors: detectors,
-    ...(sampler === 'always' && {
-      sampler: {
-        name: 'envoy.tracers.opentelemetry.samplers.always_on',
-        typedConfig: anyPack(AlwaysOnSamplerConfigSchema, create(AlwaysOnSamplerConfigSchema)),
-      },
-    }),
+    ...(sampler !== undefined && { sampler: encodeSampler(sampler) }),
   });
   return anyPack(OpenTelemetryConfigSchema, config);
+}
+
+const SAMPLERS = 'envoy.tracers.opentelemetry.samplers';
+
+function encodeSampler(sampler: 'always' | TraceSampler): Fields<typeof TypedExtensionConfigSchema> {
+  if (sampler === 'always')
+    return {
+      name: `${SAMPLERS}.always_on`,
+      typedConfig: anyPack(AlwaysOnSamplerConfigSchema, create(AlwaysOnSamplerConfigSchema)),
+    };
+  const ratio = {
+    name: `${SAMPLERS}.trace_id_ratio_based`,
+    typedConfig: anyPack(
+      TraceIdRatioBasedSamplerConfigSchema,
+      create(TraceIdRatioBasedSamplerConfigSchema, { samplingPercentage: share(sampler.percent) }),
+    ),
+  };
+  if (sampler.parentBased !== true) return ratio;
+  return {
+    name: `${SAMPLERS}.parent_based`,
+    typedConfig: anyPack(
+      ParentBasedSamplerConfigSchema,
+      create(ParentBasedSamplerConfigSchema, { wrappedSampler: ratio }),
+    ),
+  };
 }
 
 function encodeZipkin({ cluster, path, hostname, longTraceIds, sharedSpan }: ZipkinTraceProvider): Any {

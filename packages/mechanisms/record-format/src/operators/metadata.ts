@@ -1,4 +1,5 @@
 import type { StreamRecord } from '@tulle/telemetry';
+import { metadataAt } from '../metadata-text.ts';
 import { type Compile, type Getter, named, type Operators } from './operator.ts';
 
 /** What an endpoint says of itself in Envoy's configuration. */
@@ -14,12 +15,8 @@ const endpoint: Source = (record) =>
 /** `NAMESPACE:KEY:KEY…`: a value by the way to it, or all of a namespace. */
 function valueAt(source: Source, [namespace = '', ...keys]: readonly string[]): Getter {
   return (record) => {
-    let value: unknown = source(record, namespace);
-    for (const key of keys) {
-      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-      value = (value as Values)[key];
-    }
-    if (value === undefined || value === null) return undefined;
+    const value = metadataAt(source(record, namespace), keys);
+    if (value === undefined) return undefined;
     return typeof value === 'string' ? value : { json: value };
   };
 }

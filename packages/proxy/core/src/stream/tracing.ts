@@ -46,13 +46,15 @@ export class Tracing {
     context.clear();
     if (!this.#settings.respectParent) this.#propagation.strip(headers);
     else if (this.#propagation.extract(headers, context) && context.decision !== UNDECIDED) {
-      if (context.decision === SAMPLED || this.#settings.always === true)
-        return this.#sample(stream, context);
-      if (context.traceId === '') return;
-      this.#propagation.complete(headers, context);
-      return this.#passOn(stream, context);
+      if (this.#settings.overridesCaller === true) context.flags &= ~FLAG_SAMPLED;
+      else {
+        if (context.decision === SAMPLED) return this.#sample(stream, context);
+        if (context.traceId === '') return;
+        this.#propagation.complete(headers, context);
+        return this.#passOn(stream, context);
+      }
     }
-    // No caller decided. B3 may have named a trace all the same.
+    // No caller decided, or none is to. B3 may have named a trace all the same.
     const begun = context.traceId === '' ? this.#begun() : undefined;
     if (begun !== undefined) {
       context.traceId = begun.slice(3, 35);
@@ -75,8 +77,7 @@ export class Tracing {
   }
 
   #ratio(headers: Stream['headers']): number {
-    const { always, clientSampleRatio, sampleRatio } = this.#settings;
-    if (always === true) return 1;
+    const { clientSampleRatio, sampleRatio } = this.#settings;
     return clientSampleRatio !== undefined && headers.has('x-client-trace-id')
       ? clientSampleRatio
       : sampleRatio;
