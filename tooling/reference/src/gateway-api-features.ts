@@ -271,9 +271,28 @@ export const FEATURES: readonly Feature[] = [
     area: 'HTTPRoute',
     name: 'sessionPersistence (GEP-1619)',
     level: 'Experimental',
-    unsupported:
-      'Refused with TULLE0206. A TrafficPolicy with `balancing: { policy: RingHash, hashOn: [{ cookie: … }] }` keeps callers at an endpoint while endpoints stay.',
-    proofs: by(cases('http-routes'), 'parts of routes that are not honoured'),
+    note: 'Of rules of HTTPRoutes and GRPCRoutes, and of `XBackendTrafficPolicy`; there it is for all backends of a rule equally. The token is a keyed hash, so that nobody sees from it which endpoint it means. A rule whose backends redirect or rewrite is split before sessions are looked at. Envoy and gRPC clients have nothing that says the same: where such a proxy serves the route, its condition `tulle.dev/SessionsKept` is `False` with `NotByForeignProxies`.',
+    proofs: [
+      ...by(
+        'apps/cli/tests/gateway-sessions.spec.ts',
+        'stay at one of several processes, whatever the weights say, until it is gone',
+      ),
+      ...by(
+        'apps/gateway/tests/session-persistence.spec.ts',
+        'stays at the endpoint that answered first, by a cookie for the paths of the rule that shows no address',
+        'goes before weights, also where its backend has none any more',
+        'begins anew elsewhere once its endpoint is gone, or does not answer',
+        'is over when it has rested too long, or lasted long enough',
+        'has a cookie that is kept, where it is to be permanent',
+        'goes by a header where that is asked for',
+        'is for every route that leads there, and for calls within the mesh, unless a rule says otherwise',
+        'a session of a GRPCRoute is one of HTTP',
+      ),
+      ...by(
+        'packages/control/plane/tests/session-status.spec.ts',
+        'a route with sessions says which of its proxies keep none',
+      ),
+    ],
   },
   {
     area: 'HTTPRoute',

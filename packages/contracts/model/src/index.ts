@@ -63,6 +63,7 @@ export type {
   FilterConfigs,
   ForwardAction,
   HashPolicy,
+  SessionPersistence,
   HeaderEdits,
   HeaderMatch,
   HeaderValue,

@@ -205,6 +205,8 @@ export interface ForwardAction {
    * in this order (Envoy `RouteAction.hash_policy`). Without a value of any: a random endpoint.
    */
   readonly hashPolicy?: readonly HashPolicy[];
+  /** Keeps callers at the endpoint that answered them first. Default: each request is a matter of its own. */
+  readonly persistence?: SessionPersistence;
   /**
    * Answer to what falls to a cluster that is not there: 500 where that is no accident (Gateway API: an invalid
    * backendRef). Default 503 (Envoy `RouteAction.cluster_not_found_response_code`, whose default it is).
@@ -285,6 +287,31 @@ export type HashPolicy = { readonly terminal?: boolean } & (
     }
   | { readonly kind: 'source-ip' }
 );
+
+/**
+ * Callers come back to the endpoint that answered them first (Gateway API GEP-1619): each answer of an endpoint brings a token,
+ * by which the next request goes there, whatever the weights say. Where that endpoint is not there any more, or not well,
+ * another one is chosen and the token is a new one.
+ */
+export interface SessionPersistence {
+  /** Where the token stands: in a cookie, or in a field of answers that callers send back. */
+  readonly kind: 'cookie' | 'header';
+  /** Of the cookie or field. */
+  readonly name: string;
+  /**
+   * 32 hex digits, the same for all proxies of a mesh: by it they know a token as theirs, and nobody else sees from one which
+   * endpoint it means.
+   */
+  readonly secret: string;
+  /** How long a session lasts at most. Default: as long as the caller keeps the token. */
+  readonly absoluteTimeoutMs?: number;
+  /** How long it may rest. Default: as long as the caller keeps the token. */
+  readonly idleTimeoutMs?: number;
+  /** Of the cookie: for which paths it is. Default: as the browser decides. */
+  readonly path?: string;
+  /** Whether the cookie outlives the session of the browser, until `absoluteTimeoutMs` is over. Default false. */
+  readonly permanent?: boolean;
+}
 
 /** Where copies of requests go. */
 export interface Mirror {

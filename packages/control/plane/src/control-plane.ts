@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   formatDiagnostic,
   refOf,
@@ -38,7 +39,9 @@ import { nothingTouched, World, type Touched } from './world.ts';
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const clock = options.clock ?? systemClock();
   const state = options.state ?? memoryState();
+  const saved = state.load();
   const mesh: MeshSettings = {
+    sessionSecret: saved.sessionSecret ?? randomBytes(16).toString('hex'),
     trustDomain: options.trustDomain,
     suffix: options.suffix ?? 'svc.mesh.local',
     rootNamespace: options.rootNamespace ?? 'tulle-system',
@@ -86,7 +89,6 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     for (const watch of [...watchers]) watch();
   };
 
-  const saved = state.load();
   /** What each attached source says, by owner. */
   const said = new Map<string, Map<string, SourceUpdate>>();
   const savedState = (changed: ReadonlyMap<string, Resource | undefined> = new Map()): SavedState => {
@@ -98,6 +100,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       ],
       workloads: all.filter((h) => isJoined(h.owner)).map((h) => h.resource),
       gatewayAccounts: world.forwarders.proven,
+      sessionSecret: mesh.sessionSecret,
       sources: { ...saved.sources, ...Object.fromEntries([...said].map(savedSource)) },
     };
   };

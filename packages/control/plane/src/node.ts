@@ -122,6 +122,8 @@ export interface ProxyNode {
    * may have several streams.
    */
   readonly grpc: boolean;
+  /** It is an Envoy, or its like: what Envoy has no words for it is not told. */
+  readonly foreign: boolean;
   /** It serves a Gateway. */
   readonly gateway: NodeGateway | undefined;
   readonly plaintext: readonly PlaintextReport[];
@@ -290,6 +292,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     locality: node.locality,
     hbone,
     grpc,
+    foreign: !grpc && node.userAgent.toLowerCase().startsWith('envoy'),
     gateway,
     plaintext,
     // Begins with the account, so that no other identity can want the same name.

@@ -4,6 +4,7 @@ import {
   type ListenerSet,
   type MergedGateway,
   type Metadata,
+  type ParentRef,
 } from '@tulle/resources';
 
 /** What depends on a Gateway depends on this, as on a Service's `ns/name`. */
@@ -35,15 +36,18 @@ export function parentKeys({ gateway, sets }: MergedGateway): string[] {
 
 /** Services as `ns/name`, Gateways as {@link gatewayKey}, ListenerSets as {@link listenerSetKey}. */
 export function parentsOf(route: AnyRoute): string[] {
-  return route.spec.parentRefs.map((parent) => {
-    const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
-    switch (parentKind(parent)) {
-      case 'Gateway':
-        return gatewayKey(at);
-      case 'ListenerSet':
-        return listenerSetKey(at);
-      case 'Service':
-        return `${at.namespace}/${at.name}`;
-    }
-  });
+  return route.spec.parentRefs.map((parent) => parentKey(route, parent));
+}
+
+/** What of these a parentRef of a route means. */
+export function parentKey(route: AnyRoute, parent: ParentRef): string {
+  const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
+  switch (parentKind(parent)) {
+    case 'Gateway':
+      return gatewayKey(at);
+    case 'ListenerSet':
+      return listenerSetKey(at);
+    case 'Service':
+      return `${at.namespace}/${at.name}`;
+  }
 }

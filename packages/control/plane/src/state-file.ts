@@ -22,6 +22,8 @@ export interface SavedState {
   readonly workloads: readonly Resource[];
   /** Service accounts (`namespace/name`) that gateways have proven. Absent: none. */
   readonly gatewayAccounts?: readonly string[];
+  /** By what proxies know the tokens of sessions as theirs (32 hex digits). Absent: there is none yet. */
+  readonly sessionSecret?: string;
   /** What each source said last, by source and owner: files that break while nobody reads them are not forgotten. */
   readonly sources?: Readonly<Record<string, readonly SavedOwner[]>>;
 }

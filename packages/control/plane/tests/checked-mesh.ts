@@ -14,6 +14,7 @@ const KINDS = { listener: 'listeners', route: 'routes', cluster: 'clusters', end
 const mesh = {
   trustDomain: 'mesh.local',
   suffix: 'svc.mesh.local',
+  sessionSecret: '0'.repeat(32),
   protocol: 'auto',
   rootNamespace: 'tulle-system',
   defaultAction: 'allow',

@@ -46,6 +46,7 @@ export type {
   ParentKind,
   ParentRef,
 } from './kinds/http-route.ts';
+export type { SessionPersistence } from './kinds/session-persistence.ts';
 export { frontendValidation } from './gateway/frontend-tls.ts';
 export type {
   CaCertificateRef,
@@ -126,6 +127,7 @@ export { isGranted } from './analyze/resource-set.ts';
 export type { GrantedKinds } from './analyze/resource-set.ts';
 export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
 export { createdMs } from './route-match.ts';
+export { compareAge } from './routes.ts';
 export {
   displacedBy,
   isAttachedTo,

@@ -6,6 +6,8 @@ export { FAILURE, GATEWAY_FAILURE, isFailure, LOCAL_FAILURE, NEUTRAL, SUCCESS } 
 export type { CheckState, EndpointState, Outcome } from './endpoint-state.ts';
 export { addHash, hashText } from './hash-text.ts';
 export type { LoadReport } from './load-weights.ts';
+export { sipHash, sipKey } from './sip-hash.ts';
+export type { SipKey } from './sip-hash.ts';
 export { isPrime } from './maglev.ts';
 export { createAggregateBalancer } from './aggregate.ts';
 export type { AggregateBalancer, AggregateOptions } from './aggregate.ts';

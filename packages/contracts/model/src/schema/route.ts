@@ -88,6 +88,17 @@ const hashPolicy: JsonSchema = {
   ],
 };
 
+/** Schema of `SessionPersistence`, which the xds packages check what they are sent by too. */
+export const sessionPersistenceSchema: JsonSchema = fields(['kind', 'name', 'secret'], {
+  kind: oneOf('cookie', 'header'),
+  name,
+  secret: { type: 'string', pattern: '^[0-9a-f]{32}$' },
+  absoluteTimeoutMs: milliseconds(),
+  idleTimeoutMs: milliseconds(),
+  path: name,
+  permanent: flag,
+});
+
 const action: JsonSchema = {
   anyOf: [
     fields(['kind', 'clusters'], {
@@ -116,6 +127,7 @@ const action: JsonSchema = {
         path: pathRewrite('full', 'prefix', 'template'),
       }),
       hashPolicy: listOf(hashPolicy),
+      persistence: sessionPersistenceSchema,
       mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
       maxReplayBytes: whole(0, 4_294_967_295),
       allowUpgrades: names,

@@ -25,6 +25,8 @@ export interface MeshSettings {
   readonly rootNamespace: string;
   /** What happens where no ALLOW policy exists (decision D20). */
   readonly defaultAction: 'allow' | 'deny';
+  /** 32 hex digits by which proxies know the tokens of sessions as theirs. */
+  readonly sessionSecret: string;
   /** Between its proxies: `auto` HTTP/2 where the called one takes it, `http1` HTTP/1.1. */
   readonly protocol: 'auto' | 'http1';
 }

@@ -52,6 +52,7 @@ const mesh = (defaultAction: 'allow' | 'deny'): MeshSettings => ({
   suffix: 'svc.mesh.local',
   rootNamespace: 'tulle-system',
   defaultAction,
+  sessionSecret: '0'.repeat(32),
   protocol: 'auto',
 });
 const policy = (action: 'ALLOW' | 'DENY', ...rules: AuthzRule[]): AuthzPolicy => ({

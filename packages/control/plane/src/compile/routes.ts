@@ -9,6 +9,7 @@ import {
   type Mirror,
   type Route,
   type RouteConfig,
+  type RouteMatch,
   type VirtualHost,
   type WeightedCluster,
 } from '@tulle/model';
@@ -37,6 +38,7 @@ import type { World } from '../world.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { externalHost } from './external.ts';
 import { CORS_SLOT } from './cors.ts';
+import { persistenceOf, sessionsOf } from './sessions.ts';
 import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
@@ -89,6 +91,7 @@ export function compileRoutes(
   const entries = routes.flatMap((route) => entriesOf(world, route, () => own, mesh, reach, filtersOf));
   if (routes.length === 0) {
     const hashPolicy = hashPolicyOf(own);
+    const sessions = sessionsOf(world, key, {}, [{ service, port }]);
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
@@ -97,6 +100,9 @@ export function compileRoutes(
         kind: 'forward',
         clusters: [{ name: reach({ service, port }) }],
         ...(hashPolicy && { hashPolicy }),
+        ...(sessions && {
+          persistence: persistenceOf(sessions, { path: { kind: 'prefix', value: '/' } }, mesh.sessionSecret),
+        }),
         ...routeTimes(own),
         ...externalHost([{ service, port }]),
       },
@@ -185,7 +191,15 @@ export function entriesOf(
         route: {
           name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}${s === 0 ? '' : `/share-${s}`}`,
           match: percent === undefined ? match : { ...match, percent },
-          ...actionOf(world, route, rule, own(whole), mesh, reach, (of) => filtersOf(of, whole)),
+          ...actionOf(
+            world,
+            route,
+            { ...rule, sessionName: `${route.kind} ${refName(route)} ${r}`, match },
+            own(whole),
+            mesh,
+            reach,
+            (of) => filtersOf(of, whole),
+          ),
         },
       })),
     ),
@@ -225,10 +239,13 @@ function sharesOf(rule: RouteRule): readonly Share[] {
   });
 }
 
+/** A rule, with what its sessions go by where they have no name, and one of its matches. */
+type MatchedRule = RouteRule & { readonly sessionName: string; readonly match: RouteMatch };
+
 function actionOf(
   world: World,
   route: RequestRoute,
-  rule: RouteRule,
+  rule: MatchedRule,
   own: Traffic,
   mesh: MeshSettings,
   reach: Reach,
@@ -277,6 +294,7 @@ function actionOf(
     return { ...answered, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
   const mirrors = mirrorsOf(rule).flatMap((mirror) => mirrorOf(world, route, mirror, reach));
   const rewrite = (rule.filters ?? []).find((f) => f.type === 'URLRewrite')?.urlRewrite;
+  const sessions = sessionsOf(world, rule.sessionName, rule, reachedAll);
   const times = routeTimes(traffic);
   const request = rule.timeouts?.request === undefined ? undefined : parseDurationMs(rule.timeouts.request);
   const perTry =
@@ -290,6 +308,7 @@ function actionOf(
       kind: 'forward',
       clusters,
       ...(hashPolicy && { hashPolicy }),
+      ...(sessions && { persistence: persistenceOf(sessions, rule.match, mesh.sessionSecret) }),
       ...(mirrors.length > 0 && { mirrors }),
       ...(valid < clusters.length ? { clusterNotFoundStatus: 500 as const } : {}),
       ...times,

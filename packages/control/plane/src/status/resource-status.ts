@@ -18,6 +18,7 @@ import {
   type ListenerSetConditions,
 } from './listener-set-conditions.ts';
 import { routeConditions } from './route-conditions.ts';
+import { sessionsLost } from './session-conditions.ts';
 import { Transitions, type StatusCondition } from './transitions.ts';
 
 /** `status` of a Gateway (Gateway API `GatewayStatus`). */
@@ -108,7 +109,10 @@ export class ResourceStatuses {
         parents: routeConditions(world, resource).map(({ parentRef, conditions }, i) => ({
           parentRef,
           controllerName: GATEWAY_CONTROLLER,
-          conditions: this.#transitions.of(key, `parent ${i}`, generation, conditions),
+          conditions: this.#transitions.of(key, `parent ${i}`, generation, [
+            ...conditions,
+            ...sessionsLost(resource, parentRef, sessions.values()),
+          ]),
         })),
       };
     if (resource.kind === 'BackendTLSPolicy')

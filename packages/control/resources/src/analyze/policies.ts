@@ -233,22 +233,29 @@ function analyzeBudgets(host: AnalysisHost): void {
       if (target.kind === 'Service' && target.sectionName === undefined)
         first.set(key(metadata.namespace, target.name), own(subject));
   }
-  const policies = located(host.subjects, 'XBackendTrafficPolicy');
-  for (const subject of policies.toSorted((a, b) => (order(a) < order(b) ? -1 : 1))) {
-    const { spec, metadata } = subject.resource;
-    if (spec.retryConstraint === undefined) continue;
-    for (const [i, { name }] of spec.targetRefs.entries()) {
-      const winner = first.get(key(metadata.namespace, name));
-      if (winner === undefined) first.set(key(metadata.namespace, name), own(subject));
-      else
-        host.report(
-          'TULLE0505',
-          subject,
-          `/spec/targetRefs/${i}`,
-          `the retry budget of Service ${name} is set by ${winner} already, which wins`,
-        );
+  const policies = located(host.subjects, 'XBackendTrafficPolicy').toSorted((a, b) =>
+    order(a) < order(b) ? -1 : 1,
+  );
+  const sessions = new Map<string, string>();
+  for (const [part, what, taken] of [
+    ['retryConstraint', 'the retry budget', first],
+    ['sessionPersistence', 'the session persistence', sessions],
+  ] as const)
+    for (const subject of policies) {
+      const { spec, metadata } = subject.resource;
+      if (spec[part] === undefined) continue;
+      for (const [i, { name }] of spec.targetRefs.entries()) {
+        const winner = taken.get(key(metadata.namespace, name));
+        if (winner === undefined) taken.set(key(metadata.namespace, name), own(subject));
+        else
+          host.report(
+            'TULLE0505',
+            subject,
+            `/spec/targetRefs/${i}`,
+            `${what} of Service ${name} is set by ${winner} already, which wins`,
+          );
+      }
     }
-  }
 }
 
 /** Older first, then by name, as the control plane decides. */

@@ -1,6 +1,7 @@
 import { parseDurationMs } from '../duration.ts';
 import type { BackendTrafficPolicy } from '../kinds/backend-traffic-policy.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
+import { checkSessionPersistence } from './session-persistence.ts';
 
 /** Shortest window in which requests are counted (model `RetryBudget.intervalMs`). */
 const LEAST_INTERVAL_MS = 10;
@@ -13,6 +14,7 @@ export function checkBackendTrafficPolicy({ spec }: BackendTrafficPolicy, host: 
     (i) => `/spec/targetRefs/${i}`,
     (name) => `Service ${name} is listed twice`,
   );
+  checkSessionPersistence(spec.sessionPersistence, '/spec/sessionPersistence', host);
   for (const part of ['budget', 'minRetryRate'] as const) {
     const interval = spec.retryConstraint?.[part]?.interval;
     if (interval !== undefined && (parseDurationMs(interval) ?? 0) < LEAST_INTERVAL_MS)

@@ -11,6 +11,7 @@ import {
 import { rulesOf, type RequestRoute, type RouteRule } from '../routes.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 import { checkIdentityEdits } from './identity-fields.ts';
+import { checkSessionPersistence } from './session-persistence.ts';
 
 /** Fields that HTTP framing and routing live by: no edit of a configuration may touch them (RFC 9110 §7.6.1). */
 const RESERVED = new Set([
@@ -46,6 +47,7 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
   for (const [i, rule] of rules.entries()) {
     const at = `/spec/rules/${i}`;
     checkFilters(rule.filters ?? [], `${at}/filters`, host);
+    checkSessionPersistence(rule.sessionPersistence, `${at}/sessionPersistence`, host);
     for (const [j, backend] of (rule.backendRefs ?? []).entries()) {
       checkBackend(backend, `${at}/backendRefs/${j}`, host);
       const filters = backend.filters ?? [];

@@ -6,11 +6,11 @@ import {
   duration,
   integer,
   list,
-  notHonoured,
   object,
   oneOf,
   resourceSchema,
 } from './schema-parts.ts';
+import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
 
 /** What share of the requests of a Service may be retries (Gateway API experimental XBackendTrafficPolicy, GEP-3388). */
 export interface BackendTrafficPolicy {
@@ -21,6 +21,7 @@ export interface BackendTrafficPolicy {
     /** Services of this namespace. */
     readonly targetRefs: readonly PolicyTarget[];
     readonly retryConstraint?: RetryConstraint;
+    readonly sessionPersistence?: SessionPersistence;
   };
 }
 
@@ -34,7 +35,7 @@ export interface RetryConstraint {
 export const backendTrafficPolicySchema: JsonSchema = resourceSchema(
   'gateway.networking.x-k8s.io/v1alpha1',
   'XBackendTrafficPolicy',
-  'What share of the requests of a Service may be retries. A TrafficPolicy with retryBudget for the Service goes before.',
+  'What share of the requests of a Service may be retries, and whether callers stay at an endpoint. A TrafficPolicy with retryBudget for the Service goes before.',
   dnsSubdomain('Name.'),
   {
     spec: object(
@@ -67,7 +68,7 @@ export const backendTrafficPolicySchema: JsonSchema = resourceSchema(
             }),
           },
         ),
-        sessionPersistence: notHonoured('Session persistence is not there yet.'),
+        sessionPersistence: sessionPersistenceSchema,
       },
       ['targetRefs'],
     ),

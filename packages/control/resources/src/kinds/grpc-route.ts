@@ -13,6 +13,7 @@ import {
   type ParentRef,
 } from './http-route.ts';
 import type { Metadata } from './metadata.ts';
+import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
 import {
   dnsSubdomain,
   hostnameOrWildcard,
@@ -45,6 +46,7 @@ export interface GRPCRouteRule {
   readonly matches?: readonly GRPCRouteMatch[];
   readonly filters?: readonly GRPCRouteFilter[];
   readonly backendRefs?: readonly HTTPBackendRef[];
+  readonly sessionPersistence?: SessionPersistence;
 }
 
 export interface GRPCRouteMatch {
@@ -114,7 +116,7 @@ export const grpcRouteSchema: JsonSchema = resourceSchema(
             ),
             filters: list('Steps.', routeFilter, 0, 16),
             backendRefs: backendRefsSchema,
-            sessionPersistence: notHonoured('Session persistence is not there yet.'),
+            sessionPersistence: sessionPersistenceSchema,
           }),
           0,
           16,

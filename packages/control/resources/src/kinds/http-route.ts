@@ -1,5 +1,6 @@
 import { CORS_ORIGIN_PATTERN, type JsonSchema } from '@tulle/model';
 import type { Metadata } from './metadata.ts';
+import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
 import {
   dnsLabel,
   dnsSubdomain,
@@ -66,6 +67,7 @@ export interface HTTPRouteRule {
     readonly attempts?: number;
     readonly backoff?: string;
   };
+  readonly sessionPersistence?: SessionPersistence;
 }
 
 export interface HTTPRouteMatch {
@@ -406,7 +408,7 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
               attempts: integer('Further attempts. Default 2.', 1, 10),
               backoff: duration('Least time between attempts.'),
             }),
-            sessionPersistence: notHonoured('Session persistence is not there yet.'),
+            sessionPersistence: sessionPersistenceSchema,
           }),
           0,
           16,

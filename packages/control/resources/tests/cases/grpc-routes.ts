@@ -16,12 +16,12 @@ export const GRPC_ROUTES: readonly Case[] = [
     - matches: [{ path: { value: / } }]
       filters: [{ type: URLRewrite }]
       timeouts: { request: 1s }
-      sessionPersistence: { sessionName: a }
+      sessionPersistence: { sessionName: '' }
       backendRefs: [{ name: a, port: 80 }]`),
     ['TULLE0201', 12, 'path', 'here: method, headers'],
     ['TULLE0205', 13, 'URLRewrite', 'RequestHeaderModifier'],
     ['TULLE0201', 14, 'timeouts', 'timeouts'],
-    ['TULLE0206', 15, 'sessionPersistence', 'not there yet'],
+    ['TULLE0207', 15, "''", 'sessionName'],
   ),
   told(
     'a GRPCRoute with conditions that hold for nothing',

@@ -105,10 +105,31 @@ export const HTTP_ROUTES: readonly Case[] = [
     A +
       route(`  rules:
     - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, externalAuth: {} }]
-      sessionPersistence: { sessionName: a }
       backendRefs: [{ name: a, port: 80 }]`),
     ['TULLE0206', 12, 'externalAuth', 'FilterPolicy'],
-    ['TULLE0206', 13, 'sessionPersistence', 'not there yet'],
+  ),
+  told(
+    'sessions of rules, and what cannot be meant by them',
+    A +
+      route(`  rules:
+    - sessionPersistence: { sessionName: sid, absoluteTimeout: 1h, idleTimeout: 5m, cookieConfig: { lifetimeType: Permanent } }
+      matches: [{ path: { value: /a } }]
+      backendRefs: [{ name: a, port: 80 }]
+    - sessionPersistence: { cookieConfig: { lifetimeType: Permanent }, idleTimeout: 0s }
+      matches: [{ path: { value: /b } }]
+      backendRefs: [{ name: a, port: 80 }]
+    - sessionPersistence: { type: Header, sessionName: Set-Cookie, cookieConfig: {} }
+      matches: [{ path: { value: /c } }]
+      backendRefs: [{ name: a, port: 80 }]
+    - sessionPersistence: { sessionName: 'a b', type: Path }
+      matches: [{ path: { value: /d } }]
+      backendRefs: [{ name: a, port: 80 }]`),
+    ['TULLE0203', 15, 'Permanent', 'absoluteTimeout'],
+    ['TULLE0204', 15, '0s', 'over at once'],
+    ['TULLE0205', 18, 'Set-Cookie', 'a name of your own'],
+    ['TULLE0208', 18, '{} }', 'type: Cookie'],
+    ['TULLE0205', 21, "'a b'", 'sessionName'],
+    ['TULLE0205', 21, 'Path', '"Header"'],
   ),
   told(
     'a backend that redirects and rewrites, and steps that its rule or kind has not',

@@ -92,6 +92,17 @@ export const TRAFFIC_POLICIES: readonly Case[] = [
     ['TULLE0505', 24, '{ group', 'TrafficPolicy p already'],
   ),
   told(
+    'sessions of a Service, twice, and over at once',
+    A +
+      budget(
+        '  targetRefs: [{ group: "", kind: Service, name: a }]\n  sessionPersistence: { absoluteTimeout: 0s }',
+      ) +
+      '---\n' +
+      budget('  targetRefs: [{ group: "", kind: Service, name: a }]\n  sessionPersistence: {}', 'q'),
+    ['TULLE0204', 11, '0s', 'over at once'],
+    ['TULLE0505', 17, '{ group', 'XBackendTrafficPolicy p already'],
+  ),
+  told(
     'two policies for one thing',
     `${A}${traffic('retries: { attempts: 1 }')}---\n${traffic('retries: { attempts: 2 }').replace('name: p', 'name: q')}`,
     ['TULLE0505', 18, '{ attempts: 2 ', 'TrafficPolicy p'],

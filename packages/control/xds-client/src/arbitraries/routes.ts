@@ -9,6 +9,7 @@ import type {
   RedirectAction,
   RegexRewrite,
   Rewrite,
+  SessionPersistence,
   Route,
   RouteConfig,
   RouteMatch,
@@ -187,6 +188,19 @@ const splitting: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
     circuitPriority: fc.constant('high'),
     trustIdempotencyKey: fc.boolean(),
+    persistence: object<SessionPersistence>(
+      {
+        kind: fc.constantFrom('cookie', 'header'),
+        name: label,
+        secret: fc.constantFrom('0'.repeat(32), '0123456789abcdef'.repeat(2)),
+      },
+      {
+        absoluteTimeoutMs: milliseconds,
+        idleTimeoutMs: milliseconds,
+        path: label,
+        permanent: fc.boolean(),
+      },
+    ),
     mirrors: fc.array(mirror, { maxLength: 2 }),
     hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),
     maxReplayBytes: uint32,

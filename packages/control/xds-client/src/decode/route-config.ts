@@ -15,6 +15,7 @@ import {
   VirtualHost_TlsRequirementType as TlsRequirement,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { readSource } from './config-source.ts';
+import { decodePersistence } from './session-persistence.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras, type Extras } from './extras.ts';
 import { decodeEditsOf } from './edits-of.ts';
@@ -289,6 +290,7 @@ function decodeAction(
   const ownRetry = { on: extras.list('retryOn'), backoffMinMs: extras.number('retryBackoffMinMs') };
   const redirectPort = extras.text('redirectPort');
   const trustIdempotencyKey = extras.flag('trustIdempotencyKey');
+  const persistence = decodePersistence(context, extras, path);
   switch (action.case) {
     case 'route': {
       const decoded = decodeForward(context, action.value, ownRetry, `${path}.route`);
@@ -298,6 +300,7 @@ function decodeAction(
         action: present({
           ...decoded.action,
           trustIdempotencyKey,
+          persistence,
           mirrors: decoded.action.mirrors ?? around.mirrors,
           // A route's own policy takes the place of its virtual host's, whole.
           perTryTimeoutMs: retryPolicy ? decoded.action.perTryTimeoutMs : around.perTryTimeoutMs,

@@ -4,6 +4,7 @@ import {
   RETRY_FILTER,
   type Route as ModelRoute,
   type RouteConfig,
+  type SessionPersistence,
   type VirtualHost as ModelVirtualHost,
 } from '@tulle/model';
 import {
@@ -123,6 +124,7 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
     // A client of the release before sheds no load, and would refuse what it does not know.
     priority: form.release === 'this' ? route.priority : undefined,
     trustIdempotencyKey: action.kind === 'forward' ? action.trustIdempotencyKey : undefined,
+    persistence: persistenceOf(route, form),
   });
   return create(RouteSchema, {
     name: route.name,
@@ -134,6 +136,12 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
       action.maxReplayBytes !== undefined && { perRequestBufferLimitBytes: action.maxReplayBytes }),
     typedPerFilterConfig: encodeOverrides(route.filterConfigs, form, overrideInRetryPolicy(route)),
   });
+}
+
+/** Envoy has a filter for it that shows addresses and goes by weights first: it is not told, and the route's status says so. */
+function persistenceOf({ action }: ModelRoute, form: EncodeForm): SessionPersistence | undefined {
+  const isOwn = form.release === 'this' && form.workloadCertificate.kind === 'own';
+  return action.kind === 'forward' && isOwn ? action.persistence : undefined;
 }
 
 function encodeAction({ match, action, filterConfigs }: ModelRoute, form: EncodeForm): Route['action'] {

@@ -42,6 +42,7 @@ import {
 } from '../stream/sites.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
+import { chooseEndpoint } from './choose-endpoint.ts';
 import { beginRedirected, redirectedTo } from './internal-redirect.ts';
 import { hashKey } from './hash-key.ts';
 import { isRepeatable, isSafeAgain, mayBeSentTwice } from './repeat.ts';
@@ -116,12 +117,7 @@ export function nextAttempt(stream: Stream): void {
   // Also for connecting: the request is there, so the attempt's time runs.
   if (stream.requestEnded) armAttemptTimers(stream);
   if (cluster.onDemand !== undefined) return findEndpoint(stream, cluster.onDemand);
-  const subset = stream.target?.subset;
-  const endpoint =
-    tried.length === 0
-      ? cluster.balancer.pick(nowMs, undefined, stream.hash, subset)
-      : (cluster.balancer.pick(nowMs, tried, stream.hash, subset) ??
-        cluster.balancer.pick(nowMs, undefined, stream.hash, subset));
+  const endpoint = chooseEndpoint(stream, cluster, nowMs);
   const { usable, size } = cluster.balancer;
   // That all could be picked goes without saying.
   if (tried.length > 0 || usable < size || usable === 0)

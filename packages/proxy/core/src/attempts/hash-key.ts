@@ -2,6 +2,7 @@ import { addHash, hashText } from '@tulle/balance';
 import { firstQueryValue } from '@tulle/match';
 import type { CompiledHashPolicy } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
+import { cookieValue } from './cookie-value.ts';
 
 /**
  * The hash of what a request has in common with others, for balancing that goes by it; below 0 without any. A caller
@@ -28,7 +29,7 @@ function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined
     case 'source-ip':
       return stream.clientAddress || stream.downstream.connection.remoteAddress || undefined;
     case 'cookie':
-      return cookieValue(stream, policy.name) ?? madeUp(stream, policy);
+      return cookieValue(stream.headers, policy.name) ?? madeUp(stream, policy);
   }
 }
 
@@ -38,23 +39,6 @@ function headerValue({ headers }: Stream, { name, rewrite }: CompiledHashPolicy)
   const given = headers.getAll(name);
   const lines = rewrite === undefined ? given : given.map(rewrite);
   return lines.length === 1 ? lines[0] : lines.toSorted().join('\n');
-}
-
-function cookieValue({ headers }: Stream, name: string): string | undefined {
-  if (!headers.has('cookie')) return undefined;
-  for (const line of headers.getAll('cookie')) {
-    for (let start = 0; start < line.length;) {
-      let end = line.indexOf(';', start);
-      if (end < 0) end = line.length;
-      while (line.charCodeAt(start) === 0x20) start++;
-      if (line.startsWith(name, start) && line.charCodeAt(start + name.length) === 0x3d) {
-        const value = line.slice(start + name.length + 1, end).trim();
-        return value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
-      }
-      start = end + 1;
-    }
-  }
-  return undefined;
 }
 
 function madeUp(stream: Stream, { name, cookieTail }: CompiledHashPolicy): string | undefined {

@@ -1,4 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
+import { tellSession } from '../attempts/sessions.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, stripHopByHop } from '@tulle/http1';
 import { canEndAsGrpc, writeGrpcTrailers } from '../grpc/grpc-reply.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
@@ -26,6 +27,8 @@ export function deliver(stream: Stream): void {
   if (stream.target !== undefined && stream.target.responseEdits.length > 0)
     editFields(stream, stream.responseFields, stream.target.responseEdits);
   if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
+  const action = stream.route?.action;
+  if (action?.kind === 'forward' && action.persistence !== null) tellSession(stream, action.persistence);
   ownFields(stream, stream.responseFields);
   if (head.tunnel) return openTunnel(stream);
   if (stream.table.responseHeaders === null) responseHeadDone(stream);

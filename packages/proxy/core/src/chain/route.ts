@@ -1,3 +1,4 @@
+import { shareOfSession } from '../attempts/sessions.ts';
 import type { CompiledForward, CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { SITE_REMATCH, SITE_ROUTE } from '../stream/sites.ts';
@@ -9,6 +10,7 @@ export function matchRoute(stream: Stream): void {
   stream.route = route;
   stream.routed = true;
   stream.target = undefined;
+  stream.sessionEndpoint = undefined; // of another route, where it is matched again
   if (route === undefined) {
     stream.table = stream.chain.unrouted;
     stream.note(SITE_ROUTE, -1, -1);
@@ -21,8 +23,10 @@ export function matchRoute(stream: Stream): void {
     stream.target = byHeader.find(stream.headers.get(byHeader.name) ?? '');
     stream.table = stream.target?.table ?? route.table;
   } else if (route.action.kind === 'forward' && route.action.totalWeight > 0) {
-    share = drawTarget(stream, route.action);
-    const target = route.action.targets[share] as ForwardTarget;
+    const { action } = route;
+    const kept = action.persistence === null ? -1 : shareOfSession(stream, action);
+    share = kept < 0 ? drawTarget(stream, action) : kept;
+    const target = action.targets[share] as ForwardTarget;
     stream.target = target;
     stream.table = target.table;
   }

@@ -19,6 +19,7 @@ import {
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileEdits } from './compile-edits.ts';
+import { compilePersistence } from './compile-persistence.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
 import { compileInternalRedirect } from './compile-internal-redirect.ts';
 import { compileHost, compileRedirect, compileRewrite } from './compile-rewrite.ts';
@@ -302,6 +303,7 @@ function compileForward(
     hashPolicy: withContext(context, (matching) =>
       compileHashPolicy(action.hashPolicy, `${path}/hashPolicy`, matching),
     ),
+    persistence: compilePersistence(action.persistence, `${path}/persistence`, issues),
     notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
     trustIdempotencyKey: action.trustIdempotencyKey === true,

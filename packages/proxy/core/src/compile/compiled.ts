@@ -18,6 +18,7 @@ import type { UpstreamRef } from '../sides.ts';
 import type { ChainLogs, ChainTracer, CompiledLog } from '../stream/logs.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
+import type { CompiledPersistence } from './compile-persistence.ts';
 
 /** Header edits of a route, compiled: in the order remove, set, add. */
 export interface CompiledEdits {
@@ -87,6 +88,8 @@ export interface CompiledForward {
   readonly highPriority: boolean;
   /** `null`: no endpoint is chosen by a hash. */
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
+  /** `null`: callers are not kept at their endpoints. */
+  readonly persistence: CompiledPersistence | null;
   /** `null`: no copies are sent. */
   readonly mirrors: readonly CompiledMirror[] | null;
   /** `null`: answers that lead elsewhere go to the caller. */

@@ -50,6 +50,8 @@ class Extras {
   mirrors: MirrorFeed | undefined = undefined;
   hash: number = -1;
   hashCookie: string = '';
+  sessionEndpoint: UpstreamEndpoint | undefined = undefined;
+  sessionBornMs: number = 0;
   drawn = -1;
   redirects: number = 0;
   redirectedBy: readonly string[] = NO_NAMES;
@@ -90,6 +92,8 @@ class Extras {
     this.mirrors = undefined;
     this.hash = -1;
     this.hashCookie = '';
+    this.sessionEndpoint = undefined;
+    this.sessionBornMs = 0;
     this.drawn = -1;
     this.redirects = 0;
     this.redirectedBy = NO_NAMES;
@@ -345,6 +349,24 @@ export abstract class StreamExtras extends StreamFlags {
 
   set hashCookie(value: string) {
     if (this.#extras !== undefined || value !== '') this.#own().hashCookie = value;
+  }
+
+  /** Where the caller's session is. */
+  get sessionEndpoint(): UpstreamEndpoint | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.sessionEndpoint;
+  }
+
+  set sessionEndpoint(value: UpstreamEndpoint | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().sessionEndpoint = value;
+  }
+
+  /** Since when, milliseconds since 1970. */
+  get sessionBornMs(): number {
+    return this.#extras === undefined ? 0 : this.#extras.sessionBornMs;
+  }
+
+  set sessionBornMs(value: number) {
+    if (this.#extras !== undefined || value !== 0) this.#own().sessionBornMs = value;
   }
 
   get responseTrailers(): FieldTable | undefined {

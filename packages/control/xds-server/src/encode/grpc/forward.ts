@@ -27,6 +27,7 @@ export function encodeGrpcForward(
     rateLimits: 'gRPC has no rate limits',
     grpcTimeoutOffsetMs: 'gRPC takes nothing off a deadline',
     internalRedirect: 'gRPC clients follow no redirects',
+    persistence: 'gRPC clients keep no sessions by cookies or headers',
   });
   const retryPolicy = encodeGrpcRetry(overrides?.[RETRY_FILTER]);
   const limits = [action.requestTimeoutMs, action.maxStreamDurationMs].filter(
