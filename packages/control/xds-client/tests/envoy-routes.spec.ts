@@ -73,6 +73,7 @@ describe('what a route matches', () => {
       }),
       headers({ name: 'x', present_match: true, invert_match: true }),
       headers({ name: 'x', treat_missing_header_as_empty: true }),
+      headers({ name: 'x', present_match: false, treat_missing_header_as_empty: true }),
     ]).toMatchObject([
       { headers: [{ name: 'x', match: { kind: 'exact', value: 'a' } }] },
       { headers: [{ invert: true, absent: 'fails' }] },
@@ -80,6 +81,7 @@ describe('what a route matches', () => {
       { headers: [{ match: { kind: 'regex' }, absent: 'empty' }] },
       { headers: [{ match: { kind: 'present' }, invert: true }] },
       { headers: [{ match: { kind: 'prefix', value: '' }, absent: 'empty' }] },
+      { headers: [{ match: { kind: 'prefix', value: '' }, invert: true, absent: 'empty' }] }, // never
     ]);
   });
 

@@ -141,6 +141,21 @@ describe('in the engine', () => {
     ]).toEqual([2, 1, 2, 1, 2, 1]);
   });
 
+  it('an attempt that failed has no answer whose fields could be asked for, and is judged by the rest', async () => {
+    let asked = 0;
+    const { response } = await runChain({
+      filters: [
+        retry({
+          retries: 2,
+          on: ['reset', 'response-headers'],
+          responseHeaders: [{ name: 'x-busy', match: { kind: 'present' } }],
+        }),
+      ],
+      upstream: () => (++asked < 3 ? 'reset' : { body: 'ok' }),
+    });
+    expect([response?.status, asked]).toEqual([200, 3]);
+  });
+
   it('waits as long as an answer says, unless that is too long', async () => {
     const waited = async (headers: Record<string, string>): Promise<number> => {
       const { record } = await runChain({

@@ -117,8 +117,9 @@ function compile(config: RetryFilterConfig): CompiledPolicy {
   };
 }
 
-function answerOf({ attempt, response }: HttpStream): Headers | undefined {
-  return attempt.status === 0 ? undefined : response.headers;
+/** Fields of the endpoint's answer; of an attempt without one there is none that could be asked for. */
+function answerOf(stream: HttpStream): Headers | undefined {
+  return stream.attempt.status === 0 ? undefined : stream.response.headers;
 }
 
 /**

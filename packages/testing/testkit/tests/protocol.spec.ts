@@ -9,6 +9,7 @@ describe('what callers send', () => {
       'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       400,
     ],
+    ['HEAD with a target that is none', 'HEAD /a%zz HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
     ['a bare LF', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
     ['an unknown version', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],

@@ -60,6 +60,12 @@ describe('a path is rewritten', () => {
     expect(await target(regex('x*', '-'), { path: '/axxb' })).toBe('/-/-a-b-');
   });
 
+  it('unless there is none: OPTIONS * goes on as it is', async () => {
+    const request = { method: 'OPTIONS', path: '*' };
+    expect(await target(regex('x', 'y'), request)).toBe('*');
+    expect(await target({ path: { kind: 'prefix', value: '/new' } }, request)).toBe('*');
+  });
+
   it('to nothing that leads out of its directory: such a request is refused', async () => {
     expect(await target(regex('x', ''), { path: '/a/.x./b' })).toBe('/b');
     expect(await target(regex('x', ''), { path: '/.x./b' })).toBe(400);

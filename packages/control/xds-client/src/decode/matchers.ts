@@ -64,8 +64,8 @@ export function decodeHeaderCondition(
   path: string,
 ): HeaderMatch {
   const one = readHeaderMatch(context, matcher, path);
-  // Without a pattern a field that is treated as empty is there in every case.
-  if (matcher.treatMissingHeaderAsEmpty && matcher.headerMatchSpecifier.case === undefined)
+  // Without a pattern a field that is treated as empty is there in every case, also where it must not be.
+  if (matcher.treatMissingHeaderAsEmpty && one.match.kind === 'present')
     return { ...one, match: { kind: 'prefix', value: '' }, absent: 'empty' };
   if (one.match.kind === 'present' || one.name.startsWith(':')) return one;
   if (!matcher.treatMissingHeaderAsEmpty) return one.invert === true ? { ...one, absent: 'fails' } : one;

@@ -166,7 +166,9 @@ function rewrite(
   stream.matchedPath = stream.path;
   stream.matchedAuthority = stream.authority;
   const host = ownHost !== '' || rule === undefined ? ownHost : hostBy(stream, rule);
-  const path = rule?.path === undefined ? stream.path : rewrittenPath(stream.path, route, rule.path);
+  // What is asked of the server itself (RFC 9112 §3.2.4) has no path.
+  const isKept = rule?.path === undefined || stream.path === '*';
+  const path = isKept ? stream.path : rewrittenPath(stream.path, route, rule.path);
   if (path === '') return false;
   if (host !== '') {
     if (rule?.forwardHost === true) appendField(stream.headers, 'x-forwarded-host', stream.authority);

@@ -201,6 +201,7 @@ export class ServerConnection
     this.#stream = stream;
     stream.begin(this, chain, this.#engine.turn.nowMs);
     stream.table = chain.unrouted;
+    stream.method = stream.requestHead.method; // as far as it was read: an answer to HEAD has no content
     stream.requestId = this.#engine.requestId();
     return stream;
   }
