@@ -314,7 +314,7 @@ describe('what is meant to differ', () => {
     expect(words(encoded, groups('x'))).not.toEqual([]);
   });
 
-  it('protocols-by-alpn: a name more, or a refusal of who names none that is spoken', () => {
+  it('names-in-handshakes: a name more, or a refusal of who names none that is spoken', () => {
     const spoken = (by: string): Observation => {
       const right = passed({});
       return { ...right, reply: { ...right.reply, tls: `one, TLSv1.3, ${by}` } };

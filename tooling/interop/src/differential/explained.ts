@@ -65,7 +65,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'own-replies',
     citation:
       'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; §15.3.2: without Location, what was created is at the target URI; RFC 6585 §4: Retry-After; docs/reference/errors.md',
-    why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none, names the target URI in the Location of a direct response of 201, and adds to refusals what a route adds to answers.',
+    why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none, names the target URI in the Location of a direct response of 201 or 301, and adds to refusals what a route adds to answers.',
     explains: ({ aspect, envoy, tulle }, pair) =>
       (aspect === 'reply.header.content-type' &&
         envoy === 'text/plain' &&
@@ -73,7 +73,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
         JSON.stringify(pair.configuration.httpFilters ?? '').includes('ext_authz')) ||
       (aspect === 'reply.header.location' &&
         tulle === '(none)' &&
-        pair.observations?.envoy.reply.status === 201) ||
+        [201, 301].includes(pair.observations?.envoy.reply.status ?? 0) &&
+        JSON.stringify(pair.configuration.routes ?? '').includes('"direct_response"')) ||
       (isOwn(pair) && isOfRoute(aspect, envoy, pair) && tulle === '(none)') ||
       (isOwn(pair) &&
         ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
@@ -104,7 +105,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
     explains: ({ aspect, envoy, tulle }, { exchange, observations }) =>
       (exchange?.body !== undefined ||
         exchange?.protocol === 'raw' ||
-        observations?.envoy.reply.status === 400) &&
+        observations?.envoy.reply.status === 400 ||
+        observations?.tulle.reply.status === 400) &&
       observations?.envoy.reply.outcome === 'answered' &&
       ((aspect === 'reply.fate' && envoy === 'closed' && tulle === 'open') ||
         (aspect === 'reply.statuses' && tulle === `${envoy} 299`) ||
@@ -169,15 +171,15 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'words-of-tokens',
     citation:
-      'RFC 6750 §3.1: a token that is no good is 401; RFC 9110 §11.1: schemes have no case, §11.5: realm; packages/filters/jwt/README.md, docs/guides/envoy-config.md',
+      'RFC 6750 §3.1: a token that is no good is 401; RFC 9110 §11.1: schemes have no case, §11.5: realm; RFC 7519 §2, §4.1.3: audiences are compared as they are written; packages/filters/jwt/README.md, docs/guides/envoy-config.md',
     why: 'A token for somebody else is as bad as any other, 401 and not 403; the realm is the host, Envoy’s the whole target; a scheme is Bearer in any case; a claim that is a list becomes a line for each value; audiences of a requirement are asked for beside those of its provider.',
     explains: explainsToken,
   },
   {
-    id: 'protocols-by-alpn',
+    id: 'names-in-handshakes',
     citation:
-      'RFC 7301 §3.2: no_application_protocol where none is common; RFC 9113 §3.2: h2 is chosen by ALPN',
-    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it.',
+      'RFC 7301 §3.2: no_application_protocol where none is common; RFC 9113 §3.2: h2 is chosen by ALPN; Envoy DownstreamTlsContext.require_sni',
+    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it. Where a server name is required, nobody comes in without; Envoy lets them by TLS 1.2.',
     explains: explainsAlpn,
   },
   {
@@ -251,7 +253,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
       const isForwarded =
         exchange?.protocol === 'http2' &&
         asked(exchange, 'x-forwarded-proto') === 'https' &&
-        envoy === tulle.replace('https', 'http');
+        members(envoy) === members(tulle).replace('https', 'http');
       if (aspect !== 'reply.header.location')
         return isForwarded && /\.header\./.test(aspect) && routes.includes('%REQ(:scheme)%');
       if (isForwarded && tulle.startsWith('https://')) return true;

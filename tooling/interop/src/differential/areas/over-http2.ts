@@ -45,7 +45,9 @@ function asked({ headers, ...exchange }: Exchange): Exchange {
     ...(headers !== undefined && {
       headers: headers
         .filter(isOfMessage)
-        .filter(([name], i, all) => name !== 'authorization' || all.findIndex(([one]) => one === name) === i),
+        .filter(([name], i, all) => name !== 'authorization' || all.findIndex(([one]) => one === name) === i)
+        // HTTP/1.1 does not count blanks around a value.
+        .map(([name, value]) => [name, value.trim()] as const),
     }),
   };
 }

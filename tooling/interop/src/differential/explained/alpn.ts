@@ -5,22 +5,30 @@ import type { Pair } from './pair.ts';
 /** What a listener of HTTP names where its TLS names nothing. */
 const SPOKEN: readonly string[] = ['h2', 'http/1.1'];
 
-/** Explanation `protocols-by-alpn`. */
+const isHandshake = (aspect: string): boolean =>
+  ['reply.outcome', 'reply.tls', 'reply.fate', 'reply.interim'].includes(aspect);
+
+/** Explanation `names-in-handshakes`. */
 export function explainsAlpn(
   difference: Difference,
   { configuration, exchange, observations }: Pair,
 ): boolean {
   const { aspect, envoy, tulle } = difference;
+  // Who says no name where one is required.
+  if (
+    exchange?.tls?.maxVersion === 'TLSv1.2' &&
+    exchange.tls.serverName === undefined &&
+    JSON.stringify(configuration.filterChains ?? '').includes('"require_sni":true') &&
+    observations?.tulle.reply.outcome === 'no connection'
+  )
+    return isHandshake(aspect) || reachedOnlyAt('envoy', difference);
   const named = exchange?.tls?.alpn ?? [];
   if (named.length === 0 || observations === undefined) return false;
   const lists = (configuration.filterChains ?? []).map(namesOf);
   if (observations.tulle.reply.outcome === 'no connection') {
     // Of some chain, which may be the one that is taken, it has no protocol.
     if (!lists.some((list) => !named.some((one) => list.includes(one)))) return false;
-    return (
-      ['reply.outcome', 'reply.tls', 'reply.fate', 'reply.interim'].includes(aspect) ||
-      reachedOnlyAt('envoy', difference)
-    );
+    return isHandshake(aspect) || reachedOnlyAt('envoy', difference);
   }
   const before = envoy.endsWith(' no protocol') ? envoy.slice(0, -'no protocol'.length) : undefined;
   return (

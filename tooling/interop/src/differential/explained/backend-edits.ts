@@ -26,6 +26,16 @@ export function explainsBackendEdits({ aspect }: Difference, { configuration }: 
   const backends = routes.flatMap(({ route }) =>
     list(((route as Json | undefined)?.['weighted_clusters'] as Json | undefined)?.['clusters']),
   );
-  const edits = (places: readonly Json[]): boolean => places.some((place) => edited(place, side).has(name));
-  return edits(backends) && edits([config, ...hosts, ...routes]);
+  const around = [config, ...hosts, ...routes];
+  const isTwice = (one: string, of: Side): boolean =>
+    [backends, around].every((places) => places.some((place) => edited(place, of).has(one)));
+  if (isTwice(name, side)) return true;
+  // Or of one that is made of such a field of the request.
+  const sources = [...backends, ...around].flatMap((place) =>
+    list(place[`${side}_headers_to_add`])
+      .map(({ header }) => header as { readonly key: string; readonly value: string })
+      .filter(({ key }) => key.toLowerCase() === name)
+      .flatMap(({ value }) => [...value.matchAll(/[(?]([a-z-]+)/g)].map(([, source]) => source ?? '')),
+  );
+  return sources.some((source) => isTwice(source, 'request'));
 }

@@ -23,10 +23,13 @@ export function explainsRepeats(
   // What authorization is asked changes nothing, whatever the method.
   const authz = JSON.stringify(configuration.httpFilters ?? '').includes('ext_authz');
   if (sent > other && kept && !authz) return false;
-  // Every one that is more comes after an end, and is the same again.
+  // The first that is more comes after an end, those behind it as the policy says; all are the same again.
   const first = seen.findIndex(({ origin }) => origin === last.origin);
-  for (let n = other; n < sent; n++)
-    if (!isEnd(answerTo(exchange, last.origin, n - 1 - first)) || !isSame(seen[n], seen[n - 1])) return false;
+  for (let n = other; n < sent; n++) {
+    const isFirst = n === other || !hasPolicy;
+    if (isFirst && !isEnd(answerTo(exchange, last.origin, n - 1 - first))) return false;
+    if (!isSame(seen[n], seen[n - 1])) return false;
+  }
   const at = Number(/^seen\[(\d+)\]/.exec(aspect)?.[1] ?? -1);
   if (aspect === 'seen') return true;
   if (at >= 0) return at >= Math.min(sent, other) && (sent > other ? envoy : tulle) === '(none)';
