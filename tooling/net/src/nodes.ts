@@ -35,7 +35,10 @@ export class Node {
     this.number = number;
     this.place = new Place(`node${number}`);
     this.place.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
-    this.place.ip('link', 'add', 'br0', 'type', 'bridge');
+    // An address of its own: else it takes the lowest of its ports', which changes as pods come, and who knew the old one
+    // reaches nobody for half a minute.
+    const hardware = `02:88:00:00:00:0${number}`;
+    this.place.ip('link', 'add', 'br0', 'address', hardware, 'type', 'bridge');
     this.place.ip('address', 'add', `10.88.${number}.1/24`, 'dev', 'br0');
     this.place.ip('address', 'add', `fd88:${number}::1/64`, 'dev', 'br0', 'nodad');
     this.place.ip('link', 'set', 'br0', 'up');
