@@ -57,7 +57,7 @@ describe('a configuration that breaks the model', () => {
     [
       'an unknown policy',
       { balance: { policy: 'fastest' } },
-      '/balance/policy must be "round-robin", "random"',
+      '/balance/policy must be "round-robin", "client-side-weighted-round-robin", "random"',
     ],
     [
       'choices of none',
