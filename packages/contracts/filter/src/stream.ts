@@ -146,7 +146,7 @@ export interface HttpStream {
   ): typeof STOP;
   /**
    * Matches the route again, after method, path, authority or headers were changed. Filters that have run are not
-   * run again; the later ones follow the new route's table. Only before the first upstream byte.
+   * run again; the later ones follow the new route's table. Only from `requestHeaders`; later it throws.
    */
   rematch(): void;
   /**

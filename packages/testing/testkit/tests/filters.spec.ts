@@ -271,6 +271,35 @@ describe('a chain of filters', () => {
     expect(seen).toEqual(['a:base', 'b:new', 'b complete', 'a complete']);
   });
 
+  it.each<[string, BodyNeed]>([
+    ['collected', { buffer: 100 }],
+    ['read as it comes', 'observe'],
+  ])('refuses rematch from a hook of a body that is %s', async (_name, request) => {
+    const errors: unknown[] = [];
+    const late = filter(
+      'late',
+      {
+        requestData(stream) {
+          try {
+            stream.rematch();
+          } catch (error) {
+            errors.push(error);
+          }
+          return CONTINUE;
+        },
+      },
+      { body: { request } },
+    );
+    const { upstreamRequests } = await runChain({
+      filters: [late({})],
+      request: { method: 'POST', body: 'abc' },
+    });
+    expect(errors.map(String)).toEqual(
+      errors.map(() => expect.stringMatching(/call it from requestHeaders/)),
+    );
+    expect([errors.length > 0, upstreamRequests[0]?.body]).toEqual([true, 'abc']);
+  });
+
   it('runs before-route filters for requests that no route matches', async () => {
     const seen: string[] = [];
     const early = filter(

@@ -109,6 +109,11 @@ export class StreamView implements LentStream {
         'TULLE_INTERNAL',
         'stream.rematch() came after the upstream was asked; call it from requestHeaders.',
       );
+    if (stream.requestPipe !== undefined)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        "stream.rematch() came after the request's body had begun to pass the filters of its route; call it from requestHeaders.",
+      );
     rematch(stream);
   }
 
