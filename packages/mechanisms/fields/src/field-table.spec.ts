@@ -281,6 +281,17 @@ describe('edits', () => {
     expect(copy.isNeverIndexed(1)).toBe(false);
   });
 
+  it('keeps for each of many lines whether it may be indexed, through removals and growth', () => {
+    const table = new FieldTable();
+    const never = (i: number): boolean => i % 3 === 1 || i === 7;
+    for (let i = 0; i < 21; i++) table.pushValue(i + 1, `x-${i}`, '', never(i));
+    for (const i of [2, 3, 11]) table.drop(`x-${i}`);
+    const kept = Array.from({ length: 21 }, (_, i) => i).filter((i) => ![2, 3, 11].includes(i));
+    expect(kept.map((_, at) => [table.id(at), table.isNeverIndexed(at)])).toEqual(
+      kept.map((i) => [i + 1, never(i)]),
+    );
+  });
+
   it('behave like a list of pairs', () => {
     const name = fc.constantFrom('a', 'b', 'accept', 'x-request-id', 'host', 'content-length', 'c');
     const op = fc.tuple(fc.constantFrom('put', 'add', 'drop'), name, fc.stringMatching(/^[!-~]{0,6}$/));
@@ -315,6 +326,10 @@ describe('edits', () => {
         expect(lines(table).map((line) => line.toLowerCase())).toEqual(
           model.map(([it, value]) => `${it}=${value}`.toLowerCase()),
         );
+        expect(model.map((_, i) => table.id(i))).toEqual(model.map(([it]) => knownNameId(it)));
+        const copy = new FieldTable();
+        copy.copyFrom(table);
+        expect(model.map((_, i) => copy.id(i))).toEqual(model.map(([it]) => knownNameId(it)));
         for (const [it] of model)
           expect(table.getAll(it)).toEqual(model.filter(([other]) => other === it).map(([, value]) => value));
         expect(written(table).toLowerCase()).toBe(

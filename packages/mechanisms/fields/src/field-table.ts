@@ -1,37 +1,30 @@
 import { TulleError, type MutableHeaders } from '@tulle/filter';
 import type { ByteWriter } from './byte-writer.ts';
+import { HeadBlock, NO_BLOCK } from './head-block.ts';
 import { FIELD_HOST, FIELD_TRAILER, KNOWN_NAMES, knownNameId, LAST_FRAMING } from './known-names.ts';
-import { latin1Slice } from './latin1.ts';
 import { findInvalidName, findInvalidValue, trimBlanks } from './octets.ts';
 
-/** What is kept of a line: its name, its value (undefined: not decoded yet), its known-name number. */
-const STRIDE = 3;
+/** What is kept of a line: its name, its value (undefined: not decoded yet). */
+const STRIDE = 2;
 const VALUE = 1;
-/** `~id` where the sender forbade to index the line. */
-const ID = 2;
+/** Known-name numbers stand behind all lines that there is room for, those of four lines in one integer, an octet each. */
+const IDS_EACH = 4;
+/** So much room four lines take in all. */
+const FOUR_LINES = STRIDE * IDS_EACH + 1;
+/** Of an octet: the known-name number, of which there are fewer than 128. */
+const ID_BITS = 127;
+/** Of an octet: the sender forbade to index the line. */
+const NEVER_INDEXED = 128;
 /** Integers kept of a line that stands in the block: where name and value do; -1 when they are strings of their own. */
 const SPAN_STRIDE = 4;
 const NAME_END = 1;
 const VALUE_START = 2;
 const VALUE_END = 3;
 
-/** Lines that a table's room grows by while it is small: a head has from four to twelve, and an idle stream keeps two tables. */
+/** Lines that a table's room grows by while it is small, a multiple of four: a head has from four to twelve, and an idle stream keeps two tables. */
 const LINES_MORE = 4;
 /** Most lines that edits may reach. Parsers have their own, lower limit; this one stops a filter that appends in a loop. */
 const MAX_LINES = 1024;
-/** A block up to this many bytes is decoded whole, once; in larger ones each value is decoded alone, so that one kept value does not keep it all. */
-const MAX_WHOLE_DECODE_BYTES = 4096;
-/** After a block larger than this, `reset` lets the storage go, so that one large head does not stay with a pooled stream. */
-const MAX_KEPT_BLOCK_BYTES = 8192;
-
-/** Bytes beyond the block that a parser may read as part of a word. */
-const SLACK_BYTES = 8;
-/** First size of the storage: a usual head. */
-const INITIAL_BLOCK_BYTES = 1024;
-
-const EMPTY: Buffer = Buffer.alloc(0);
-const EMPTY_VIEW: DataView = new DataView(new ArrayBuffer(0));
-const EMPTY_SPANS: Int32Array = new Int32Array(0);
 /** Shared: never written, since a line needs room first. */
 const EMPTY_LINES: Part[] = [];
 
@@ -52,12 +45,10 @@ export class FieldTable implements MutableHeaders {
   #length = 0;
   /** Made with the first line: many tables, those of trailers above all, never get one. */
   #lines: Part[] = EMPTY_LINES;
-  /** Made with the first line that stands in the block: those of HTTP/2 never do, and a typed array is dear. */
-  #spans: Int32Array = EMPTY_SPANS;
-  #block: Buffer = EMPTY;
-  #view: DataView = EMPTY_VIEW;
-  #blockLength = 0;
-  #text: string | undefined = undefined;
+  /** Where in there the known-name numbers begin: twice as many as lines that there is room for. */
+  #ids = 0;
+  /** Made with the first bytes or positions: tables of HTTP/2 never get one. */
+  #block: HeadBlock = NO_BLOCK;
 
   get length(): number {
     return this.#length;
@@ -69,35 +60,40 @@ export class FieldTable implements MutableHeaders {
 
   /** Known-name number of line `index` (`FIELD_HOST`, …), 0 for other names. */
   id(index: number): number {
-    return index < this.#length ? this.#idAt(index * STRIDE) : 0;
+    return index < this.#length ? this.idOctet(index) & ID_BITS : 0;
   }
 
-  #idAt(at: number): number {
-    const id = this.#lines[at + ID] as number;
-    return id < 0 ? ~id : id;
+  private idOctet(index: number): number {
+    const four = this.#lines[this.#ids + (index >> 2)] as number;
+    return (four >> ((index & 3) << 3)) & 255;
+  }
+
+  private setIdOctet(index: number, octet: number): void {
+    const at = this.#ids + (index >> 2);
+    const shift = (index & 3) << 3;
+    this.#lines[at] = ((this.#lines[at] as number) & ~(255 << shift)) | (octet << shift);
   }
 
   rawName(index: number): string {
     if (index >= this.#length) return outside(index, this.#length);
     const at = index * SPAN_STRIDE;
-    const start = at < this.#spans.length ? (this.#spans[at] as number) : -1;
+    const { spans } = this.#block;
+    const start = at < spans.length ? (spans[at] as number) : -1;
     return start < 0
       ? (this.#lines[index * STRIDE] as string)
-      : this.blockText(start, this.#spans[at + NAME_END] as number);
+      : this.blockText(start, spans[at + NAME_END] as number);
   }
 
   value(index: number): string {
     if (index >= this.#length) return outside(index, this.#length);
     const value = this.#lines[index * STRIDE + VALUE] as string | undefined;
-    return value === undefined ? this.#decode(index) : value;
+    return value === undefined ? this.decode(index) : value;
   }
 
-  #decode(index: number): string {
+  private decode(index: number): string {
     const at = index * SPAN_STRIDE;
-    const value = this.blockText(
-      this.#spans[at + VALUE_START] as number,
-      this.#spans[at + VALUE_END] as number,
-    );
+    const { spans } = this.#block;
+    const value = this.blockText(spans[at + VALUE_START] as number, spans[at + VALUE_END] as number);
     this.#lines[index * STRIDE + VALUE] = value;
     return value;
   }
@@ -126,7 +122,10 @@ export class FieldTable implements MutableHeaders {
 
   /** Index of the first line with the known-name number `id` at or after `from`, -1 when there is none. */
   indexOfId(id: number, from = 0): number {
-    for (let i = from; i < this.#length; i++) if (this.#idAt(i * STRIDE) === id) return i;
+    const lines = this.#lines;
+    const ids = this.#ids;
+    for (let i = from; i < this.#length; i++)
+      if ((((lines[ids + (i >> 2)] as number) >> ((i & 3) << 3)) & ID_BITS) === id) return i;
     return -1;
   }
 
@@ -151,62 +150,65 @@ export class FieldTable implements MutableHeaders {
     for (let i = 0; i < this.#length; i++) {
       if (this.#lines[i * STRIDE] !== name) continue;
       this.#lines[i * STRIDE + VALUE] = checked;
-      if (this.#spans.length > 0) this.#spans[i * SPAN_STRIDE + VALUE_START] = -1;
-      this.#dropFrom(name, i + 1);
+      const { spans } = this.#block;
+      if (spans.length > 0) spans[i * SPAN_STRIDE + VALUE_START] = -1;
+      this.dropFrom(name, i + 1);
       return;
     }
-    this.#addChecked(name, checked);
+    this.addChecked(name, checked);
   }
 
   /** Engine's door: adds a line, framing fields too. @throws TulleError `TULLE_HEADER_INVALID` */
   add(name: string, value: string): void {
-    this.#addChecked(name, checkValue(name, value));
+    this.addChecked(name, checkValue(name, value));
   }
 
   /** Engine's door: removes every line of `name`, framing fields too; returns how many there were. */
   drop(name: string): number {
-    return this.#dropFrom(name, 0);
+    return this.dropFrom(name, 0);
   }
 
   /** Removes every line with a known-name number in `first..last`; returns how many there were. One pass. */
   dropIds(first: number, last: number): number {
     let kept = 0;
     for (let i = 0; i < this.#length; i++) {
-      const id = this.#idAt(i * STRIDE);
+      const id = this.idOctet(i) & ID_BITS;
       if (id >= first && id <= last) continue;
-      if (kept !== i) this.#move(i, kept);
+      if (kept !== i) this.move(i, kept);
       kept++;
     }
-    return this.#truncate(kept);
+    return this.truncate(kept);
   }
 
-  #dropFrom(name: string, from: number): number {
+  private dropFrom(name: string, from: number): number {
     let kept = from;
     for (let i = from; i < this.#length; i++) {
       if (this.#lines[i * STRIDE] === name) continue;
-      if (kept !== i) this.#move(i, kept);
+      if (kept !== i) this.move(i, kept);
       kept++;
     }
-    return this.#truncate(kept);
+    return this.truncate(kept);
   }
 
-  #move(from: number, to: number): void {
+  private move(from: number, to: number): void {
     const lines = this.#lines;
-    for (let i = 0; i < STRIDE; i++) lines[to * STRIDE + i] = lines[from * STRIDE + i];
-    const spans = this.#spans;
+    lines[to * STRIDE] = lines[from * STRIDE];
+    lines[to * STRIDE + VALUE] = lines[from * STRIDE + VALUE];
+    this.setIdOctet(to, this.idOctet(from));
+    const { spans } = this.#block;
     if (spans.length === 0) return;
     for (let i = 0; i < SPAN_STRIDE; i++)
       spans[to * SPAN_STRIDE + i] = spans[from * SPAN_STRIDE + i] as number;
   }
 
-  #truncate(length: number): number {
+  private truncate(length: number): number {
     const removed = this.#length - length;
     for (let i = length; i < this.#length; i++) this.#lines[i * STRIDE + VALUE] = undefined;
     this.#length = length;
     return removed;
   }
 
-  #addChecked(name: string, value: string): void {
+  private addChecked(name: string, value: string): void {
     const id = knownNameId(name);
     if (id === 0) checkName(name);
     const index = this.#length;
@@ -219,62 +221,49 @@ export class FieldTable implements MutableHeaders {
     this.pushValue(id, name, value);
   }
 
-  #growLines(): void {
+  private growLines(): void {
     const before = this.#lines;
-    const lines = before.length / STRIDE;
+    const idsBefore = this.#ids;
+    const lines = idsBefore / STRIDE;
+    const more = Math.max(LINES_MORE, (lines >>> 1) & ~(IDS_EACH - 1));
     // of exactly this size: an array that `push` grows begins with room for 17
-    const next = Array.from<Part>({
-      length: STRIDE * (lines + Math.max(LINES_MORE, lines >>> 1)),
-    });
-    for (let i = 0; i < before.length; i++) next[i] = before[i];
+    const next = Array.from<Part>({ length: ((lines + more) * FOUR_LINES) / IDS_EACH });
+    for (let i = 0; i < idsBefore; i++) next[i] = before[i];
+    const ids = (lines + more) * STRIDE;
+    for (let i = 0; i < (lines + more) / IDS_EACH; i++) next[ids + i] = before[idsBefore + i] ?? 0;
     this.#lines = next;
-  }
-
-  /** Room for the spans of all lines that there is room for; those that have none stand in no block. */
-  #growSpans(): void {
-    const next = new Int32Array((this.#lines.length / STRIDE) * SPAN_STRIDE).fill(-1);
-    next.set(this.#spans);
-    this.#spans = next;
+    this.#ids = ids;
   }
 
   // — the parser's door: what is pushed was validated by the parser —
 
   /** The bytes that {@link push} points into; owned by the table, valid until `reset`. */
   get block(): Buffer {
-    return this.#block;
+    return this.#block.bytes;
   }
 
   /** The same memory; a few bytes beyond `blockLength` may be read (they mean nothing). */
   get blockView(): DataView {
-    return this.#view;
+    return this.#block.view;
   }
 
   get blockLength(): number {
-    return this.#blockLength;
+    return this.#block.length;
   }
 
   /** Copies `source[start, end)` behind the bytes already in the block. */
   appendBlock(source: Buffer, start: number, end: number): void {
-    const need = this.#blockLength + end - start;
-    if (need + SLACK_BYTES > this.#block.length) this.#growBlock(need + SLACK_BYTES);
-    source.copy(this.#block, this.#blockLength, start, end);
-    this.#blockLength = need;
-    this.#text = undefined;
+    this.ownBlock().append(source, start, end);
   }
 
-  #growBlock(need: number): void {
-    let size = Math.max(INITIAL_BLOCK_BYTES, this.#block.length);
-    while (size < need) size *= 2;
-    const next = Buffer.allocUnsafeSlow(size);
-    if (this.#blockLength > 0) this.#block.copy(next, 0, 0, this.#blockLength);
-    this.#block = next;
-    this.#view = new DataView(next.buffer, next.byteOffset, next.length);
+  private ownBlock(): HeadBlock {
+    if (this.#block === NO_BLOCK) this.#block = new HeadBlock();
+    return this.#block;
   }
 
   /** Cuts the block to its first `length` bytes. */
   truncateBlock(length: number): void {
-    this.#blockLength = Math.min(length, this.#blockLength);
-    this.#text = undefined;
+    if (this.#block !== NO_BLOCK) this.#block.truncate(length);
   }
 
   /**
@@ -292,13 +281,13 @@ export class FieldTable implements MutableHeaders {
   ): void {
     const index = this.#length;
     const at = index * STRIDE;
-    if (at === this.#lines.length) this.#growLines();
+    if (at === this.#ids) this.growLines();
     // beyond the length, values are undefined already
     this.#lines[at] = name;
-    this.#lines[at + ID] = id;
+    this.setIdOctet(index, id);
     const spanAt = index * SPAN_STRIDE;
-    if (spanAt >= this.#spans.length) this.#growSpans();
-    const spans = this.#spans;
+    let { spans } = this.#block;
+    if (spanAt >= spans.length) spans = this.growSpans();
     spans[spanAt] = nameStart;
     spans[spanAt + NAME_END] = nameEnd;
     spans[spanAt + VALUE_START] = valueStart;
@@ -315,48 +304,56 @@ export class FieldTable implements MutableHeaders {
   pushValue(id: number, name: string, value: string, neverIndexed = false): void {
     const index = this.#length;
     const at = index * STRIDE;
-    if (at === this.#lines.length) this.#growLines();
+    if (at === this.#ids) this.growLines();
     const lines = this.#lines;
     lines[at] = name;
     lines[at + VALUE] = value;
-    lines[at + ID] = neverIndexed ? ~id : id;
+    this.setIdOctet(index, neverIndexed ? id | NEVER_INDEXED : id);
     this.#length = index + 1;
-    if (this.#spans.length > 0) this.#noSpan(index * SPAN_STRIDE);
+    if (this.#block.spans.length > 0) this.noSpan(index * SPAN_STRIDE);
   }
 
-  #noSpan(at: number): void {
-    if (at >= this.#spans.length) this.#growSpans();
-    this.#spans[at] = -1;
-    this.#spans[at + NAME_END] = -1;
-    this.#spans[at + VALUE_START] = -1;
-    this.#spans[at + VALUE_END] = -1;
+  /** Room for the spans of all lines that there is room for; those that have none stand in no block. */
+  private growSpans(): Int32Array {
+    return this.ownBlock().growSpans((this.#ids / STRIDE) * SPAN_STRIDE);
+  }
+
+  private noSpan(at: number): void {
+    let { spans } = this.#block;
+    if (at >= spans.length) spans = this.growSpans();
+    spans[at] = -1;
+    spans[at + NAME_END] = -1;
+    spans[at + VALUE_START] = -1;
+    spans[at + VALUE_END] = -1;
   }
 
   /** Whether line `index` may not be put into a compression table. */
   isNeverIndexed(index: number): boolean {
-    return index < this.#length && (this.#lines[index * STRIDE + ID] as number) < 0;
+    return index < this.#length && (this.idOctet(index) & NEVER_INDEXED) !== 0;
   }
 
   /** Latin1 text of a part of the block. */
   blockText(start: number, end: number): string {
-    if (start === end) return '';
-    if (this.#blockLength > MAX_WHOLE_DECODE_BYTES) return latin1Slice(this.#block, start, end);
-    return (this.#text ??= latin1Slice(this.#block, 0, this.#blockLength)).slice(start, end);
+    return this.#block.text(start, end);
   }
 
   /** Makes this table equal to `other`, without sharing anything that changes. */
   copyFrom(other: FieldTable): void {
     this.reset();
-    this.appendBlock(other.#block, 0, other.#blockLength);
-    this.#text = other.#text;
     const size = other.#length * STRIDE;
-    while (this.#lines.length < size) this.#growLines();
+    while (this.#ids < size) this.growLines();
     for (let i = 0; i < size; i++) this.#lines[i] = other.#lines[i];
-    const spans = other.#length * SPAN_STRIDE;
-    if (this.#spans.length > 0 || other.#spans.length > 0) {
-      if (this.#spans.length < spans) this.#growSpans();
-      if (other.#spans.length > 0) this.#spans.set(other.#spans.subarray(0, spans));
-      else this.#spans.fill(-1, 0, spans);
+    const ids = this.#ids;
+    const idsOfOther = other.#ids;
+    for (let i = 0; i * IDS_EACH < other.#length; i++) this.#lines[ids + i] = other.#lines[idsOfOther + i];
+    if (other.#block !== NO_BLOCK) this.ownBlock().copyFrom(other.#block);
+    const from = other.#block.spans;
+    const count = other.#length * SPAN_STRIDE;
+    let { spans } = this.#block;
+    if (spans.length > 0 || from.length > 0) {
+      if (spans.length < count) spans = this.growSpans();
+      if (from.length > 0) spans.set(from.subarray(0, count));
+      else spans.fill(-1, 0, count);
     }
     this.#length = other.#length;
   }
@@ -365,12 +362,7 @@ export class FieldTable implements MutableHeaders {
   reset(): void {
     for (let i = 0; i < this.#length; i++) this.#lines[i * STRIDE + VALUE] = undefined;
     this.#length = 0;
-    this.#blockLength = 0;
-    this.#text = undefined;
-    if (this.#block.length > MAX_KEPT_BLOCK_BYTES) {
-      this.#block = EMPTY;
-      this.#view = EMPTY_VIEW;
-    }
+    if (this.#block !== NO_BLOCK) this.#block.reset();
   }
 
   /**
@@ -379,13 +371,12 @@ export class FieldTable implements MutableHeaders {
    * @param skipIdsUpTo known-name numbers 1..this are left out; `LAST_FORBIDDEN_TRAILER` for a trailer section
    */
   writeLines(out: ByteWriter, skipIdsUpTo: number = LAST_FRAMING): void {
-    const spans = this.#spans;
+    const { spans, bytes: block } = this.#block;
     const positioned = spans.length > 0;
-    const block = this.#block;
     let runStart = 0;
     let runEnd = -1;
     for (let i = 0; i < this.#length; i++) {
-      const id = this.#idAt(i * STRIDE);
+      const id = this.idOctet(i) & ID_BITS;
       if (id !== 0 && id <= skipIdsUpTo) continue;
       const at = i * SPAN_STRIDE;
       const nameStart = positioned ? (spans[at] as number) : -1;

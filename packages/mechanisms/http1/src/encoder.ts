@@ -3,7 +3,7 @@ import { findInvalidValue, LAST_FORBIDDEN_TRAILER } from '@tulle/fields';
 import type { ErrorCode } from '@tulle/filter';
 import { readProtocols } from './framing-fields.ts';
 import { isValidAuthority, isValidMethod, isValidTarget } from './request-parts.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyKind } from './heads.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyKind } from './head-flags.ts';
 import { standardReason, standardStatusLine } from './status-reasons.ts';
 
 /** Nothing is said: an HTTP/1.1 connection persists. */

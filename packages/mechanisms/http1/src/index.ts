@@ -11,15 +11,13 @@ export {
   BODY_CLOSE,
   BODY_LENGTH,
   BODY_NONE,
-  MessageHead,
-  RequestHead,
-  ResponseHead,
   TARGET_ABSOLUTE,
   TARGET_ASTERISK,
   TARGET_AUTHORITY,
   TARGET_ORIGIN,
-} from './heads.ts';
-export type { BodyKind, TargetForm } from './heads.ts';
+} from './head-flags.ts';
+export { MessageHead, RequestHead, ResponseHead } from './heads.ts';
+export type { BodyKind, TargetForm } from './head-flags.ts';
 export { stripHopByHop } from './framing-fields.ts';
 export { MessageDecoder } from './message-decoder.ts';
 export type { DecoderPhase } from './message-decoder.ts';

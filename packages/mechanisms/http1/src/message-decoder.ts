@@ -11,7 +11,8 @@ import {
 import { ChunkSizeReader } from './chunk-size.ts';
 import type { Http1Fault, Http1Rule } from './faults.ts';
 import { FramingReader } from './framing-fields.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, NO_NAMES, type MessageHead } from './heads.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH } from './head-flags.ts';
+import { NO_NAMES, type MessageHead } from './heads.ts';
 import { DEFAULT_LIMITS, type Http1Limits } from './limits.ts';
 import { findColon, hasLineEnd, skipValue } from './scan.ts';
 import type { MessageSink } from './sinks.ts';

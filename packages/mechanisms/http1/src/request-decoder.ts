@@ -5,14 +5,13 @@ import {
   BODY_CHUNKED,
   BODY_LENGTH,
   BODY_NONE,
-  RequestHead,
   TARGET_ABSOLUTE,
   TARGET_ASTERISK,
   TARGET_AUTHORITY,
   TARGET_ORIGIN,
-  type MessageHead,
   type TargetForm,
-} from './heads.ts';
+} from './head-flags.ts';
+import { RequestHead, type MessageHead } from './heads.ts';
 import type { Http1Limits } from './limits.ts';
 import { MessageDecoder, MORE } from './message-decoder.ts';
 import {

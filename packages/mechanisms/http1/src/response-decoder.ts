@@ -1,7 +1,8 @@
 import { FIELD_VALUE } from '@tulle/fields';
 import { RESPONSE_FAULTS, type Http1Rule } from './faults.ts';
 import { readProtocols } from './framing-fields.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, ResponseHead, type MessageHead } from './heads.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './head-flags.ts';
+import { ResponseHead, type MessageHead } from './heads.ts';
 import type { Http1Limits } from './limits.ts';
 import { MessageDecoder, MORE } from './message-decoder.ts';
 import type { ResponseSink } from './sinks.ts';

@@ -4,7 +4,12 @@ import type { FieldTable } from '@tulle/fields';
 const BLOCK_BYTES = 4096;
 
 /** Body of one stream that waits for a window or for the output, and how the stream ends behind it. */
-export class SendQueue {
+export class SendQueue<Stream> {
+  readonly stream: Stream;
+  bytes = 0;
+  /** In the ring of streams that have something to send, and windows that let them. */
+  next: SendQueue<Stream> | undefined = undefined;
+  previous: SendQueue<Stream> | undefined = undefined;
   /** The owner ended its side: END_STREAM goes with the last byte, or with `trailers`. */
   ends = false;
   trailers: FieldTable | undefined = undefined;
@@ -14,18 +19,23 @@ export class SendQueue {
   /** Bytes of the last chunk that are used, when it is a block of our own with room; else -1. */
   #ownEnd = -1;
 
+  constructor(stream: Stream) {
+    this.stream = stream;
+  }
+
   get isEmpty(): boolean {
     return this.#first === this.#chunks.length;
   }
 
   /** @param owned whether `chunk` may be kept; else it is copied */
   push(chunk: Buffer, start: number, end: number, owned: boolean): void {
+    const size = end - start;
+    this.bytes += size;
     if (owned) {
       this.#append(chunk, start, end);
       this.#ownEnd = -1;
       return;
     }
-    const size = end - start;
     const last = this.#chunks.at(-1);
     if (this.#ownEnd >= 0 && last !== undefined && last.length - this.#ownEnd >= size) {
       chunk.copy(last, this.#ownEnd, start, end);
@@ -59,6 +69,7 @@ export class SendQueue {
 
   /** Takes `bytes` off the first chunk. */
   take(bytes: number): void {
+    this.bytes -= bytes;
     const at = this.#first * 2;
     const start = (this.#bounds[at] as number) + bytes;
     this.#bounds[at] = start;

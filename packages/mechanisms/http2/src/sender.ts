@@ -46,8 +46,12 @@ export class Sender<U> {
   readonly #meter: FloodMeter;
   readonly #outputBytes: number;
   readonly #queueBytes: number;
-  #first: Http2Stream<U> | undefined = undefined;
-  #last: Http2Stream<U> | undefined = undefined;
+  #first: SendQueue<Http2Stream<U>> | undefined = undefined;
+  #last: SendQueue<Http2Stream<U>> | undefined = undefined;
+  /** Whose HEADERS or DATA frame was written last, where END_STREAM may still go while it has not left. */
+  #lastWritten: Http2Stream<U> | undefined = undefined;
+  /** Where its flags octet stands in the connection's byte stream. */
+  #lastFlagsAt = 0;
 
   constructor(
     host: SenderHost<U>,
@@ -77,7 +81,7 @@ export class Sender<U> {
   endBlock(out: ByteWriter, at: number, stream: Http2Stream<U>, endStream: boolean): void {
     const size = out.length - at - FRAME_HEADER_BYTES;
     const flags = endStream ? FLAG_END_STREAM : 0;
-    stream.lastFlagsAt = this.#output.bytes + at + 4;
+    this.#wrote(stream, at);
     if (size <= this.frameBytes) {
       putFrameHeader(out.buffer, at, size, FRAME_HEADERS, flags | FLAG_END_HEADERS, stream.id);
       return;
@@ -119,10 +123,9 @@ export class Sender<U> {
         return kept;
       }
     }
-    const queue = (stream.queue ??= new SendQueue());
+    const queue = (stream.queue ??= new SendQueue<Http2Stream<U>>(stream));
     queue.push(chunk, at, end, owned);
-    stream.queuedBytes += end - at;
-    if (stream.queuedBytes >= this.#queueBytes) stream.writable = false;
+    if (queue.bytes >= this.#queueBytes) stream.writable = false;
     if (endStream) {
       queue.ends = true;
       stream.local = LOCAL_ENDING;
@@ -134,7 +137,7 @@ export class Sender<U> {
   /** See `Http2Session.writeEnd`. */
   end(stream: Http2Stream<U>, trailers: FieldTable | undefined): void {
     if (stream.queuedBytes > 0) {
-      const queue = stream.queue as SendQueue;
+      const queue = stream.queue as SendQueue<Http2Stream<U>>;
       queue.ends = true;
       if (hasTrailers(trailers)) {
         queue.trailers = new FieldTable();
@@ -146,8 +149,9 @@ export class Sender<U> {
     if (hasTrailers(trailers)) this.#trailers(stream, trailers as FieldTable);
     else {
       const out = this.#output.writer();
-      const at = stream.lastFlagsAt - this.#output.bytes;
-      if (at >= 0 && at < out.length) out.buffer[at] = (out.buffer[at] as number) | FLAG_END_STREAM; // it has not left yet
+      const at = this.#lastFlagsAt - this.#output.bytes;
+      if (this.#lastWritten === stream && at >= 0 && at < out.length)
+        out.buffer[at] = (out.buffer[at] as number) | FLAG_END_STREAM; // it has not left yet
       else writeFrameHeader(out, 0, FRAME_DATA, FLAG_END_STREAM, stream.id);
     }
     this.#ended(stream);
@@ -158,6 +162,16 @@ export class Sender<U> {
     const at = this.beginBlock(out);
     this.#encoder.fields(out, trailers, LAST_FORBIDDEN_TRAILER);
     this.endBlock(out, at, stream, true);
+  }
+
+  #wrote(stream: Http2Stream<U>, at: number): void {
+    this.#lastWritten = stream;
+    this.#lastFlagsAt = this.#output.bytes + at + 4;
+  }
+
+  /** What was written last is no frame that may say END_STREAM. */
+  interimWritten(): void {
+    this.#lastWritten = undefined;
   }
 
   #ended(stream: Http2Stream<U>): void {
@@ -176,7 +190,7 @@ export class Sender<U> {
   ): boolean {
     const size = end - start;
     const out = this.#output.writer();
-    stream.lastFlagsAt = this.#output.bytes + out.length + 4;
+    this.#wrote(stream, out.length);
     writeFrameHeader(out, size, FRAME_DATA, last ? FLAG_END_STREAM : 0, stream.id);
     stream.sendWindow -= size;
     this.window -= size;
@@ -191,44 +205,51 @@ export class Sender<U> {
   offer(stream: Http2Stream<U>): void {
     if (stream.inRing || stream.queuedBytes === 0 || stream.sendWindow <= 0) return;
     stream.inRing = true;
-    stream.previous = this.#last;
-    if (this.#last === undefined) this.#first = stream;
-    else this.#last.next = stream;
-    this.#last = stream;
+    const queue = stream.queue as SendQueue<Http2Stream<U>>;
+    queue.previous = this.#last;
+    if (this.#last === undefined) this.#first = queue;
+    else this.#last.next = queue;
+    this.#last = queue;
   }
 
-  /** Takes the stream out of the ring, because it is over. */
+  /** The stream is over. */
   forget(stream: Http2Stream<U>): void {
-    if (!stream.inRing) return;
+    if (this.#lastWritten === stream) this.#lastWritten = undefined;
+    if (stream.inRing) this.#leaveRing(stream);
+  }
+
+  #leaveRing(stream: Http2Stream<U>): void {
     stream.inRing = false;
-    if (stream.previous === undefined) this.#first = stream.next;
-    else stream.previous.next = stream.next;
-    if (stream.next === undefined) this.#last = stream.previous;
-    else stream.next.previous = stream.previous;
-    stream.next = undefined;
-    stream.previous = undefined;
+    const queue = stream.queue as SendQueue<Http2Stream<U>>;
+    const { next, previous } = queue;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    queue.next = undefined;
+    queue.previous = undefined;
   }
 
   /** Sends what windows and output take, a frame of each waiting stream in turn. */
   pump(): void {
     for (;;) {
-      const stream = this.#first;
-      if (stream === undefined || this.window <= 0 || this.#output.queuedBytes >= this.#outputBytes) return;
-      this.forget(stream);
+      const first = this.#first;
+      if (first === undefined || this.window <= 0 || this.#output.queuedBytes >= this.#outputBytes) return;
+      const { stream } = first;
+      this.#leaveRing(stream);
       // a window that SETTINGS lowered meanwhile
       if (stream.sendWindow > 0) this.#sendQueued(stream);
     }
   }
 
   #sendQueued(stream: Http2Stream<U>): void {
-    const queue = stream.queue as SendQueue;
+    const queue = stream.queue as SendQueue<Http2Stream<U>>;
     const { chunk, start } = queue;
     const whole = Math.min(queue.end - start, this.frameBytes);
     const size = Math.min(whole, this.window, stream.sendWindow);
-    const last = size === stream.queuedBytes;
+    const last = size === queue.bytes;
     const endsHere = last && queue.ends && queue.trailers === undefined;
     queue.take(size);
-    stream.queuedBytes -= size;
     this.#frame(stream, chunk, start, start + size, true, endsHere, size < whole);
     if (!last) this.offer(stream);
     else if (queue.ends) {

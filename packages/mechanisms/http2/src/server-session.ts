@@ -138,7 +138,7 @@ export class ServerSession<U> extends Http2Session<U> {
     this.encoder.field(out, ':status', STATUSES[status] as string);
     if (fields !== undefined) this.encoder.fields(out, fields);
     this.sender.endBlock(out, at, stream, false);
-    stream.lastFlagsAt = Number.NaN; // the final head follows: never END_STREAM here
+    this.sender.interimWritten(); // the final head follows: never END_STREAM here
     return undefined;
   }
 

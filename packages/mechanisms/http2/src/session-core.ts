@@ -177,7 +177,7 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   }
 
   /**
-   * Ends our side: END_STREAM on the last frame of the stream while that is still in the writer, else on an empty DATA
+   * Ends our side: END_STREAM on the stream's last frame, while that is the last one in the writer, else on an empty DATA
    * frame, or on the trailers. Fields that may not be trailers are left out. `trailers` is copied when it has to wait.
    */
   writeEnd(stream: Http2Stream<U>, trailers: FieldTable | undefined): void {

@@ -60,6 +60,21 @@ describe('a client and a server', () => {
     expect(pair.clientOutput.take().subarray(-12).toString('hex')).toBe('000003000100000003616263');
   });
 
+  it("put END_STREAM on no other stream's frame, and none on one that another's stands behind", () => {
+    const pair = new Pair();
+    pair.run();
+    const one = pair.request('POST', '/', tableOf(), -1, false);
+    const other = pair.request('POST', '/', tableOf(), -1, false);
+    for (const stream of [one, other]) pair.client.writeData(stream, bytes('abc'), 0, 3, false);
+    pair.clientOutput.take();
+    for (const stream of [one, other]) pair.client.writeData(stream, bytes('abc'), 0, 3, false);
+    pair.client.writeEnd(one, undefined);
+    pair.client.writeEnd(other, undefined);
+    expect(pair.clientOutput.take().toString('hex')).toBe(
+      ['000003000000000001616263', '000003000100000003616263', '000000000100000001'].join(''),
+    );
+  });
+
   it('end a request without a body in its head, though nobody said so at once', () => {
     const pair = new Pair();
     const stream = pair.request('POST', '/', tableOf(), -1, false);

@@ -1,6 +1,8 @@
 /** First of the two bits that say how far a direction came. */
 const PEER_AT = 8;
 const LOCAL_AT = 10;
+/** First bit of the number of interim responses, up to a million. */
+const INTERIMS_AT = 12;
 
 /** What is true of a stream or not, and where its two directions stand, in one number: of idle streams there are many. */
 export abstract class StreamFlags {
@@ -109,5 +111,14 @@ export abstract class StreamFlags {
 
   set local(value: number) {
     this.#bits = (this.#bits & ~(3 << LOCAL_AT)) | (value << LOCAL_AT);
+  }
+
+  /** Client: interim responses so far. */
+  get interims(): number {
+    return this.#bits >>> INTERIMS_AT;
+  }
+
+  set interims(value: number) {
+    this.#bits = (this.#bits & ((1 << INTERIMS_AT) - 1)) | (value << INTERIMS_AT);
   }
 }

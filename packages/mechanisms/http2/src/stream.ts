@@ -29,8 +29,6 @@ export class Http2Stream<U> extends StreamFlags {
   id = 0;
   /** Server: `:protocol` of an extended CONNECT (RFC 8441 §4), in lower case as it came. Client: what was asked for. */
   protocol: string | undefined = undefined;
-  /** Body accepted by `writeData` that is not in the output yet. */
-  queuedBytes = 0;
 
   // — the session's —
 
@@ -46,17 +44,13 @@ export class Http2Stream<U> extends StreamFlags {
   consumed = 0;
   /** Content that must still come, -1 without Content-Length. */
   expected = -1;
-  /** Interim responses so far. */
-  interims = 0;
-  /**
-   * Where the flags octet of the last HEADERS or DATA frame stands in the connection's byte stream, NaN without one: a
-   * double from the beginning, so that storing one allocates nothing.
-   */
-  lastFlagsAt: number = Number.NaN;
-  queue: SendQueue | undefined = undefined;
-  /** In the ring of streams that have something to send, and windows that let them. */
-  next: Http2Stream<U> | undefined = undefined;
-  previous: Http2Stream<U> | undefined = undefined;
+  /** Made for the first piece that has to wait. */
+  queue: SendQueue<Http2Stream<U>> | undefined = undefined;
+
+  /** Body accepted by `writeData` that is not in the output yet. */
+  get queuedBytes(): number {
+    return this.queue === undefined ? 0 : this.queue.bytes;
+  }
 
   /** Back to what a new one is. */
   clear(): void {
@@ -64,15 +58,12 @@ export class Http2Stream<U> extends StreamFlags {
     this.user = undefined as U;
     this.id = 0;
     this.protocol = undefined;
-    this.queuedBytes = 0;
     this.head = undefined;
     this.sendWindow = 0;
     this.receiveWindow = 0;
     this.windowBytes = 0;
     this.consumed = 0;
     this.expected = -1;
-    this.interims = 0;
-    this.lastFlagsAt = Number.NaN;
     this.queue = undefined;
   }
 }

@@ -58,38 +58,50 @@ class Link {
   previous: Link = this;
 }
 
+/** Of a timer's slot: it is not armed. */
+const AT_REST = -2;
+/** Of a timer's slot: it is due, or on its way to another slot. */
+const IN_NONE = -1;
+
+/** What timers that do the same have in common: of those there may be one a stream. */
+interface Kind<Owner> {
+  readonly wheel: Wheel;
+  readonly fn: (owner: Owner) => void;
+}
+
 class Timer<Owner> extends Link implements WheelTimer {
-  readonly #wheel: Wheel;
-  readonly #fn: (owner: Owner) => void;
+  readonly #kind: Kind<Owner>;
   readonly #owner: Owner;
   /** Tick at which it fires. */
   expiry = 0;
-  /** Index of its slot, -1 when in none. */
-  slot = -1;
-  armed = false;
+  /** Index of its slot. */
+  slot: number = AT_REST;
 
-  constructor(wheel: Wheel, fn: (owner: Owner) => void, owner: Owner) {
+  constructor(kind: Kind<Owner>, owner: Owner) {
     super();
-    this.#wheel = wheel;
-    this.#fn = fn;
+    this.#kind = kind;
     this.#owner = owner;
   }
 
+  get armed(): boolean {
+    return this.slot !== AT_REST;
+  }
+
   arm(delayMs: number, nowMs?: number): void {
-    this.#wheel.arm(this, delayMs, nowMs);
+    this.#kind.wheel.arm(this, delayMs, nowMs);
   }
 
   cancel(): void {
-    this.#wheel.cancel(this);
+    this.#kind.wheel.cancel(this);
   }
 
   fire(): void {
-    this.#fn(this.#owner);
+    this.#kind.fn(this.#owner);
   }
 }
 
 /** Type-erased timer as the wheel handles it. */
-type AnyTimer = Pick<Timer<never>, 'fire' | 'expiry' | 'slot' | 'armed'> & Link;
+type AnyTimer = Pick<Timer<never>, 'fire' | 'expiry' | 'slot'> & Link;
 
 class Wheel implements TimerWheel {
   readonly #clock: Clock;
@@ -100,6 +112,8 @@ class Wheel implements TimerWheel {
   /** Which slots of each level hold something. */
   readonly #occupied = new Int32Array(LEVELS);
   readonly #due = new Link();
+  /** By what they do; what nobody refers to any more goes. */
+  readonly #kinds: WeakMap<object, Kind<never>> = new WeakMap<object, Kind<never>>();
   readonly #wake: () => void;
   /** Ticks up to and with this one are done. */
   #current = 0;
@@ -123,27 +137,30 @@ class Wheel implements TimerWheel {
   }
 
   timer<Owner>(fn: (owner: Owner) => void, owner: Owner): WheelTimer {
-    return new Timer<Owner>(this, fn, owner);
+    let kind = this.#kinds.get(fn) as Kind<Owner> | undefined;
+    if (kind === undefined) {
+      kind = { wheel: this, fn };
+      this.#kinds.set(fn, kind);
+    }
+    return new Timer<Owner>(kind, owner);
   }
 
   arm(timer: AnyTimer, delayMs: number, nowMs: number = this.#clock.nowMs()): void {
     if (!(delayMs >= 0))
       throw new RangeError(`a delay must be a number of milliseconds >= 0, not ${delayMs}`);
-    if (timer.armed) this.#unlink(timer);
+    if (timer.slot !== AT_REST) this.#unlink(timer);
     else this.#size += 1;
     const elapsedMs = nowMs - this.#originMs;
     // An empty wheel catches up at once; a busy one is at most one sleep behind, which only chooses a higher level.
     if (this.#size === 1 && !this.#running)
       this.#current = Math.max(this.#current, Math.floor(elapsedMs / this.#tickMs));
-    timer.armed = true;
     timer.expiry = Math.max(Math.ceil((elapsedMs + delayMs) / this.#tickMs), this.#current + 1);
     const start = this.#place(timer);
     if (start < this.#wakeTick && !this.#running) this.#sleepUntil(start, nowMs);
   }
 
   cancel(timer: AnyTimer): void {
-    if (!timer.armed) return;
-    timer.armed = false;
+    if (timer.slot === AT_REST) return;
     this.#unlink(timer);
     this.#size -= 1;
     if (this.#size === 0 && !this.#running && (this.#wakeTick - this.#current) * this.#tickMs > LAZY_WAKE_MS)
@@ -154,7 +171,6 @@ class Wheel implements TimerWheel {
     for (const head of [...this.#slots, this.#due]) {
       while (head.next !== head) {
         const timer = head.next as AnyTimer;
-        timer.armed = false;
         this.#unlink(timer);
       }
     }
@@ -189,10 +205,11 @@ class Wheel implements TimerWheel {
     timer.next.previous = timer.previous;
     timer.next = timer;
     timer.previous = timer;
-    if (timer.slot === -1) return;
-    const head = this.#slots[timer.slot] as Link;
-    if (head.next === head) this.#markEmpty(timer.slot);
-    timer.slot = -1;
+    const { slot } = timer;
+    timer.slot = AT_REST;
+    if (slot < 0) return;
+    const head = this.#slots[slot] as Link;
+    if (head.next === head) this.#markEmpty(slot);
   }
 
   #markEmpty(slot: number): void {
@@ -233,7 +250,6 @@ class Wheel implements TimerWheel {
       while (this.#due.next !== this.#due) {
         const timer = this.#due.next as AnyTimer;
         this.#unlink(timer);
-        timer.armed = false;
         this.#size -= 1;
         try {
           timer.fire();
@@ -273,7 +289,7 @@ class Wheel implements TimerWheel {
         const following = link.next;
         more = link !== last;
         const timer = link as AnyTimer;
-        timer.slot = -1;
+        timer.slot = IN_NONE;
         if (timer.expiry <= tick) this.#append(this.#due, timer);
         else this.#place(timer);
         link = following;

@@ -28,8 +28,9 @@ function answered(): Stream {
   for (let i = 0; i < 4; i++) stream.responseHead.fields.pushValue(0, 'x-one', '1');
   stream.responseFields = stream.responseHead.fields;
   for (let i = 0; i < 4; i++) stream.note(i, i, i);
-  stream.attempt.begin(1, 1.5, 'origin', 2.5);
-  stream.attempt.end(3.5);
+  stream.attemptCount = 1;
+  stream.attempt.begin('origin', stream.microsAt(2.5));
+  stream.attempt.end(stream.microsAt(3.5));
   return stream;
 }
 

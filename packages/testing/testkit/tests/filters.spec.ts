@@ -294,9 +294,7 @@ describe('a chain of filters', () => {
       filters: [late({})],
       request: { method: 'POST', body: 'abc' },
     });
-    expect(errors.map(String)).toEqual(
-      errors.map(() => expect.stringMatching(/call it from requestHeaders/)),
-    );
+    for (const error of errors) expect(String(error)).toMatch(/call it from requestHeaders/);
     expect([errors.length > 0, upstreamRequests[0]?.body]).toEqual([true, 'abc']);
   });
 

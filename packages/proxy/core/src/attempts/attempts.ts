@@ -13,7 +13,7 @@ import { stateOf, viewOf } from '../chain/run.ts';
 import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
 import { isEndpointFailure, readGrpcStatus } from '../grpc/grpc-status.ts';
-import { BAD_REPORT, NO_REPORT, readLoadReport } from './load-report.ts';
+import { takeLoadReport } from './take-load-report.ts';
 import { outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import type { Services } from '../services.ts';
@@ -112,7 +112,8 @@ export function nextAttempt(stream: Stream): void {
   const { cluster, attempt, tried } = stream;
   if (cluster === undefined || stream.phase !== AT_ATTEMPTS) return;
   const nowMs = stream.engine.turn.nowMs;
-  attempt.begin(++stream.attemptCount, stream.startMs, cluster.name, nowMs);
+  stream.attemptCount++;
+  attempt.begin(cluster.name, stream.microsAt(nowMs));
   stream.attemptRequestEnded = false;
   // Also for connecting: the request is there, so the attempt's time runs.
   if (stream.requestEnded) armAttemptTimers(stream);
@@ -190,7 +191,7 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   attempt.reused = connection.reused;
   attempt.identity = connection.identity;
   attempt.line = connection.line;
-  attempt.connectedMs = stream.engine.turn.nowMs;
+  attempt.connectedUs = stream.microsAt(stream.engine.turn.nowMs);
   if (stream.deadlineMs !== 0) tellDeadline(stream);
   const action = stream.route?.action;
   if (action?.kind === 'forward' && action.countsToEndpoint)
@@ -232,9 +233,10 @@ export function armAttemptTimers(stream: Stream): void {
   if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
   const limitMs = stream.grpc ? action.grpcTimeoutMs : action.requestTimeoutMs;
   const { deadlineMs, requestTimer } = stream;
-  if (limitMs > 0 && stream.limitEndMs === 0 && (deadlineMs !== 0 || requestTimer?.armed !== true)) {
-    stream.limitEndMs = stream.engine.turn.nowMs + limitMs;
-    if (deadlineMs === 0 || stream.limitEndMs < deadlineMs) stream.armRequestTimer(limitMs);
+  if (limitMs > 0 && !stream.limited && (deadlineMs !== 0 || requestTimer?.armed !== true)) {
+    const endMs = stream.engine.turn.nowMs + limitMs;
+    stream.limitEndMs = endMs;
+    if (deadlineMs === 0 || endMs < deadlineMs) stream.armRequestTimer(limitMs);
   }
   if (action.perTryTimeoutMs > 0 && stream.attempt.running && stream.perTryTimer?.armed !== true)
     stream.armPerTryTimer(action.perTryTimeoutMs);
@@ -246,21 +248,18 @@ export function attemptAnswered(stream: Stream): void {
   const { status } = stream.responseHead;
   retryOver(stream);
   const nowMs = engine.turn.nowMs;
-  attempt.status = status;
   stream.perTryTimer?.cancel();
-  attempt.headMs = nowMs - attempt.startMs;
   if (cluster?.balancer.readsLoad === true) takeLoadReport(stream, stream.responseHead.fields);
-  if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
-  attempt.outcome = outcomeOfAnswer(status, attempt.grpcStatus);
-  attempt.end(nowMs);
-  cluster?.metrics.answered(status, nowMs - attempt.startMs);
+  const grpcStatus = stream.grpc ? readGrpcStatus(stream.responseHead.fields) : -1;
+  attempt.answered(status, grpcStatus, outcomeOfAnswer(status, grpcStatus), stream.microsAt(nowMs));
+  cluster?.metrics.answered(status, attempt.headMs);
   if (cluster?.checksHealth === true && stream.responseHead.fields.get(IMMEDIATE_FAIL) !== undefined)
     sayUnwell(stream, cluster);
   stream.note(SITE_ATTEMPT, 0, status);
-  if (attempt.grpcStatus >= 0) stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
+  if (grpcStatus >= 0) stream.note(SITE_GRPC_STATUS, grpcStatus, 0);
   showResponse(stream);
   // Only an answer that reports a failure is worth a look.
-  if ((status >= 500 || attempt.grpcStatus > 0) && takeMarker(stream)) attempt.unsent = true;
+  if ((status >= 500 || grpcStatus > 0) && takeMarker(stream)) attempt.unsent = true;
   attempt.repeatable = isRepeatable(stream, attempt.unsent);
   if (stream.table.attemptEnd !== null && asksForRetry(stream) && mayRetry(stream, nowMs)) {
     stream.upstream?.abandon();
@@ -271,7 +270,7 @@ export function attemptAnswered(stream: Stream): void {
     return retry(stream);
   }
   if (status < 400 && status >= 300 && leadsOn(stream)) return;
-  stream.upstreamServiceMs = nowMs - attempt.startMs;
+  stream.served = true;
   deliver(stream);
 }
 
@@ -327,7 +326,7 @@ export function attemptFailed(
     // says that it did not look at it, the next connection may be leaving too.
     if (!asked && stale && attempt.repeatable && stream.staleReplays < (unsent ? MAX_UNSENT_REPLAYS : 1)) {
       stream.staleReplays++;
-      stream.note(SITE_STALE, attempt.number, 0);
+      stream.note(SITE_STALE, stream.attemptCount, 0);
       stream.cluster?.metrics.staleReplays.add();
       return nextAttempt(stream);
     }
@@ -377,7 +376,11 @@ export function releaseEndpoint(stream: Stream, outcome: Outcome): void {
   if (!attempt.counted) return;
   attempt.counted = false;
   const { nowMs } = engine.turn;
-  stream.endpoint?.onEnd(outcome, attempt.headMs >= 0 ? attempt.headMs : nowMs - attempt.startMs, nowMs);
+  stream.endpoint?.onEnd(
+    outcome,
+    attempt.headMs >= 0 ? attempt.headMs : nowMs - stream.attemptStartMs,
+    nowMs,
+  );
 }
 
 /** The endpoint's response is whole: what a gRPC call says in its trailers counts for its endpoint too. */
@@ -398,14 +401,6 @@ export function responseBroken(stream: Stream, code: ErrorCode, details?: string
   rescue(stream, code, details);
 }
 
-/** What an endpoint says of its load decides how much it gets. */
-function takeLoadReport({ endpoint, cluster, engine }: Stream, fields: FieldTable): void {
-  const report = readLoadReport(fields);
-  if (report === NO_REPORT) return;
-  const taken = report !== BAD_REPORT && endpoint?.reportLoad(report, engine.turn.nowMs) === true;
-  cluster?.metrics.loadReported(taken ? 'taken' : 'unusable');
-}
-
 function stopWaiting(stream: Stream): void {
   if (!stream.waiting) return;
   stream.waiting = false;
@@ -417,7 +412,7 @@ function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
   const { attempt } = stream;
   if (!attempt.running) return;
   releaseEndpoint(stream, outcome);
-  attempt.end(nowMs);
+  attempt.end(stream.microsAt(nowMs));
 }
 
 /** Runs every attemptEnd hook: each may count; one that says RETRY is enough. */
@@ -460,7 +455,7 @@ function mayRetry(stream: Stream, nowMs: number): boolean {
   const refusal = refusalOf(stream, nowMs);
   if (refusal === '') return true;
   stream.retryRefused = refusal;
-  stream.note(SITE_RETRY_REFUSED, RETRY_REFUSALS.indexOf(refusal), stream.attempt.number);
+  stream.note(SITE_RETRY_REFUSED, RETRY_REFUSALS.indexOf(refusal), stream.attemptCount);
   stream.cluster?.metrics.retryRefused(refusal);
   return false;
 }
@@ -490,7 +485,7 @@ function retryOver(stream: Stream): void {
 
 function retry(stream: Stream): void {
   stream.retrying = true;
-  stream.note(SITE_RETRY, stream.attempt.number, Math.round(stream.attempt.retryDelayMs));
+  stream.note(SITE_RETRY, stream.attemptCount, Math.round(stream.attempt.retryDelayMs));
   stream.cluster?.metrics.retries.add();
   stream.armRetryTimer(stream.attempt.retryDelayMs);
 }

@@ -145,7 +145,7 @@ export function beginRedirected(stream: Stream, next: NextRequest): void {
   stream.method = head.method = next.method;
   stream.requestBodyKind = head.bodyKind = next.bodyKind;
   stream.requestLength = head.contentLength = next.length;
-  stream.scheme = next.scheme;
+  stream.toldScheme = next.scheme;
   stream.authority = next.authority;
   stream.originalPath = stream.path = next.path;
   stream.originalQuery = stream.query = next.query;

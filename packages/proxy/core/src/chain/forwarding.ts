@@ -63,7 +63,7 @@ export function forwardAsEnvoy(
   if (rules.port && ((client === 'peer' && trustedHops === 0) || !headers.has('x-forwarded-port')))
     headers.put('x-forwarded-port', String(connection.localPort));
   const scheme = headers.get('x-forwarded-proto')?.toLowerCase();
-  if (scheme === 'http' || scheme === 'https') stream.scheme = scheme;
+  if (scheme === 'http' || scheme === 'https') stream.toldScheme = scheme;
   const internal = single && named !== '' && isInternal(named, rules);
   const edge = client === 'peer' && !internal;
   stream.clientAddress = named === '' ? peer : named;

@@ -81,7 +81,7 @@ function recordLocal(stream: Stream, status: number, code: string, details: stri
     stream.note(SITE_REPLY, row.reason, status);
   } else stream.note(SITE_REPLY, 0, status);
   stream.status = status;
-  stream.reason = '';
+  stream.ownReason = false;
   stream.replyPending = true;
 }
 

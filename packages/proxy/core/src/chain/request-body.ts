@@ -22,7 +22,7 @@ export function requestData(
   owned: boolean,
 ): boolean {
   stream.bytesReceived += end - start;
-  stream.movedMs = stream.engine.turn.nowMs;
+  stream.moved(stream.engine.turn.nowMs);
   stream.expectsContinue = false;
   if (stream.discardRequest) return false;
   const steps = requestSteps(stream);
@@ -33,7 +33,7 @@ export function requestData(
 /** The request is whole. @param trailers checked, valid until the stream is over; `undefined` without */
 export function requestEnd(stream: Stream, trailers: FieldTable | undefined): void {
   stream.requestReceived = true;
-  stream.requestEndMs = stream.engine.turn.nowMs;
+  stream.receivedAt(stream.engine.turn.nowMs);
   if (stream.discardRequest) return completeIfOver(stream);
   // A claim behind the body is none either: no peer has to make one there.
   if (trailers !== undefined && stream.chain.settings.stripIdentityHeaders) dropIdentityFields(trailers);
@@ -104,7 +104,7 @@ export function requestTrailersDone(stream: Stream): void {
 export function endAttemptRequest(stream: Stream): void {
   if (stream.upstream === undefined || stream.attemptRequestEnded || stream.waiting) return;
   stream.attemptRequestEnded = true;
-  stream.attempt.sentMs = stream.engine.turn.nowMs;
+  stream.attempt.sentUs = stream.microsAt(stream.engine.turn.nowMs);
   stream.upstream.sendEnd(stream.requestTrailers);
 }
 
@@ -129,6 +129,6 @@ function forwardPiece(stream: Stream, chunk: Bytes, start: number, end: number, 
 
 /** The endpoint's connection has room again. */
 export function upstreamDrained(stream: Stream): void {
-  stream.movedMs = stream.engine.turn.nowMs;
+  stream.moved(stream.engine.turn.nowMs);
   if (!stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }

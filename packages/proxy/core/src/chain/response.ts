@@ -23,7 +23,7 @@ export function deliver(stream: Stream): void {
   stream.perTryTimer?.cancel();
   stream.responseBodyKind = head.bodyKind;
   stream.responseLength = head.contentLength;
-  stream.reason = head.reason;
+  stream.ownReason = true;
   if (stream.target !== undefined && stream.target.responseEdits.length > 0)
     editFields(stream, stream.responseFields, stream.target.responseEdits);
   if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
@@ -55,7 +55,7 @@ export function showResponse(stream: Stream): void {
   stripHopByHop(head.fields, head.connectionNames);
   stream.responseFields = head.fields;
   stream.status = head.status;
-  stream.reason = head.reason;
+  stream.ownReason = true;
   stream.responseLocal = false;
 }
 
@@ -191,7 +191,7 @@ function writeHead(stream: Stream): boolean {
   stream.responseHeadHeld = false;
   if (stream.downstream.writeHead(stream)) {
     stream.responseStarted = true;
-    stream.firstByteMs = stream.engine.turn.nowMs - stream.startMs;
+    stream.answersAt(stream.engine.turn.nowMs);
     return true;
   }
   recordFailure(stream, 'TULLE_INTERNAL', 'response_head_not_encodable');
@@ -207,7 +207,7 @@ export function responseData(
   end: number,
   owned: boolean,
 ): boolean {
-  stream.movedMs = stream.engine.turn.nowMs;
+  stream.moved(stream.engine.turn.nowMs);
   if (stream.grpc) stream.countResponse(chunk, start, end);
   if (stream.responsePipe !== undefined) return stream.responsePipe.push(chunk, start, end, owned);
   return writePiece(stream, chunk, start, end, owned);
@@ -278,7 +278,7 @@ export function responseTrailersDone(stream: Stream): void {
     // It gets a moment to come; the caller has its answer.
     stream.idleTimeoutMs = stream.engine.limits.lingerMs;
     stream.armIdleTimer(stream.idleTimeoutMs);
-    stream.movedMs = stream.engine.turn.nowMs;
+    stream.moved(stream.engine.turn.nowMs);
   }
   completeIfOver(stream);
 }
@@ -290,7 +290,7 @@ function openTunnel(stream: Stream): void {
     return carryOutReply(stream);
   }
   stream.responseStarted = true;
-  stream.firstByteMs = stream.engine.turn.nowMs - stream.startMs;
+  stream.answersAt(stream.engine.turn.nowMs);
   stream.requestTimer?.cancel();
   stream.receiveTimer?.cancel();
   stream.downstream.tunnel(stream, upstream);
@@ -298,6 +298,6 @@ function openTunnel(stream: Stream): void {
 
 /** The caller's connection has room again. */
 export function downstreamDrained(stream: Stream): void {
-  stream.movedMs = stream.engine.turn.nowMs;
+  stream.moved(stream.engine.turn.nowMs);
   if (!stream.responseLocal) stream.upstream?.resumeResponse(PAUSE_FLOW);
 }

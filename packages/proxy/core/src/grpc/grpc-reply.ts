@@ -21,7 +21,7 @@ export function shapeGrpcReply(stream: Stream): void {
   if (message !== '' && !fields.has('grpc-message')) fields.put('grpc-message', message);
   stream.note(SITE_GRPC_STATUS, readGrpcStatus(fields), stream.status);
   stream.status = 200;
-  stream.reason = '';
+  stream.ownReason = false;
   stream.replyBody = NO_BYTES;
 }
 

@@ -1,3 +1,5 @@
+import type { FieldTable } from '@tulle/fields';
+
 /** Smaller pieces than half of this share a buffer. */
 const SHARED_BYTES = 4096;
 
@@ -7,6 +9,8 @@ const SHARED_BYTES = 4096;
  */
 export class HeldBody {
   bytes = 0;
+  /** Behind it. */
+  trailers: FieldTable | undefined = undefined;
   #pieces: Buffer[] = [];
   #tail: Buffer | undefined = undefined;
   #tailBytes = 0;
@@ -45,11 +49,14 @@ export class HeldBody {
   takeAll(): Buffer {
     this.#closeTail();
     const all = Buffer.concat(this.#pieces);
+    const { trailers } = this;
     this.clear();
+    this.trailers = trailers;
     return all;
   }
 
   clear(): void {
+    this.trailers = undefined;
     if (this.bytes === 0) return;
     this.bytes = 0;
     this.#pieces = [];

@@ -1,3 +1,6 @@
+/** First of the bits of the reasons to pause. */
+const PAUSED_AT = 12;
+
 /** What is true of one side of an HTTP/2 stream or not, each a bit of one number: an idle stream has two sides, and keeps them for long. */
 export abstract class SideFlags {
   #bits = 0;
@@ -125,5 +128,14 @@ export abstract class SideFlags {
   protected set checkEnd(value: boolean) {
     if (value) this.#bits |= 2048;
     else this.#bits &= ~2048;
+  }
+
+  /** Why what comes is held: reasons, a bit each; 0 while it flows. */
+  protected get pauses(): number {
+    return (this.#bits >> PAUSED_AT) & 7;
+  }
+
+  protected set pauses(value: number) {
+    this.#bits = (this.#bits & ~(7 << PAUSED_AT)) | (value << PAUSED_AT);
   }
 }

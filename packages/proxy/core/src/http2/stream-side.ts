@@ -33,12 +33,10 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
   h2: Http2Stream<Self> | undefined = undefined;
   host!: SideHost<Self>;
   tunnelSocket: StreamSocket<Self> | undefined = undefined;
-  #paused = 0;
-  /** Made when it is needed: most bodies are taken as they come. */
+  /** What waits, body and trailers. Made when it is needed: most bodies are taken as they come. */
   #held: HeldBody | undefined = undefined;
   /** Taken by the other side, and not yet the peer's to send again. */
   #owedBytes = 0;
-  #heldTrailers: FieldTable | undefined = undefined;
 
   /** A piece of body. @returns whether `chunk` is kept (D1) */
   protected abstract deliver(chunk: Buffer, start: number, end: number, owned: boolean): boolean;
@@ -48,49 +46,50 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
   abstract tunnelClosed(): void;
 
   get paused(): boolean {
-    return this.#paused !== 0;
+    return this.pauses !== 0;
   }
 
   // — what the session tells —
 
   received(chunk: Buffer, start: number, end: number, endStream: boolean): void {
     if (endStream) this.peerEnded = true;
-    if (this.#paused !== 0 || this.#heldBytes > 0) {
+    if (this.pauses !== 0 || this.heldBytes > 0) {
       (this.#held ??= new HeldBody()).add(chunk, start, end);
       if (endStream) this.endHeld = true;
       return;
     }
     const { socket } = this.host;
-    if (!this.#pass(chunk, start, end, socket.ownedReads, socket)) return;
+    if (!this.pass(chunk, start, end, socket.ownedReads, socket)) return;
     if (!endStream) return;
-    if (this.#paused === 0) this.#ended(undefined);
+    if (this.pauses === 0) this.bodyOver(undefined);
     else this.endHeld = true;
   }
 
   /** The peer ended its side, without content in its last frame. */
   ended(trailers: FieldTable | undefined): void {
     this.peerEnded = true;
-    if (this.#paused === 0 && this.#heldBytes === 0) return this.#ended(trailers);
+    if (this.pauses === 0 && this.heldBytes === 0) return this.bodyOver(trailers);
     this.endHeld = true;
     if (trailers === undefined) return;
     // The session's own: it reads others into it.
-    this.#heldTrailers = this.host.engine.newTable();
-    this.#heldTrailers.copyFrom(trailers);
+    const held = (this.#held ??= new HeldBody());
+    held.trailers = this.host.engine.newTable();
+    held.trailers.copyFrom(trailers);
   }
 
   // — pausing —
 
   /** @returns whether it flowed before */
   pause(reason: PauseReason | typeof PAUSE_TUNNEL): boolean {
-    const flowed = (this.#paused & reason) === 0;
-    this.#paused |= reason;
+    const flowed = (this.pauses & reason) === 0;
+    this.pauses |= reason;
     return flowed;
   }
 
   resume(reason: PauseReason | typeof PAUSE_TUNNEL): void {
-    if (this.#paused === 0) return;
-    this.#paused &= ~reason;
-    if (this.#paused !== 0 || this.passing || this.scheduled) return;
+    if (this.pauses === 0) return;
+    this.pauses &= ~reason;
+    if (this.pauses !== 0 || this.passing || this.scheduled) return;
     this.scheduled = true;
     const { turn } = this.host.engine;
     turn.begin();
@@ -102,22 +101,29 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
   endOfTurn(): void {
     this.scheduled = false;
     const { generation } = this;
-    while (this.#paused === 0) {
+    while (this.pauses === 0) {
       const piece = this.#held?.shift();
       if (piece === undefined) break;
-      if (!this.#pass(piece, 0, piece.length, true, undefined)) return;
+      if (!this.pass(piece, 0, piece.length, true, undefined)) return;
     }
-    if (this.#paused !== 0) return;
-    this.#credit();
+    if (this.pauses !== 0) return;
+    this.credit();
     if (!this.endHeld || this.generation !== generation) return;
     this.endHeld = false;
-    const trailers = this.#heldTrailers;
-    this.#heldTrailers = undefined;
-    this.#ended(trailers);
+    const held = this.#held;
+    const trailers = held?.trailers;
+    if (held !== undefined) held.trailers = undefined;
+    this.bodyOver(trailers);
   }
 
   /** @returns whether it is still the same stream */
-  #pass(chunk: Buffer, start: number, end: number, owned: boolean, keeper: Socket | undefined): boolean {
+  private pass(
+    chunk: Buffer,
+    start: number,
+    end: number,
+    owned: boolean,
+    keeper: Socket | undefined,
+  ): boolean {
     const { generation, tunnelSocket } = this;
     this.passing = true;
     if (tunnelSocket !== undefined) tunnelSocket.events.onRead(chunk, start, end);
@@ -125,23 +131,23 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
     if (this.generation !== generation) return false;
     this.passing = false;
     this.#owedBytes += end - start;
-    if (this.#paused === 0) this.#credit();
+    if (this.pauses === 0) this.credit();
     return true;
   }
 
-  #ended(trailers: FieldTable | undefined): void {
+  private bodyOver(trailers: FieldTable | undefined): void {
     if (this.tunnelSocket === undefined) this.finish(trailers);
     else this.tunnelSocket.events.onEnd();
   }
 
-  #credit(): void {
+  private credit(): void {
     const bytes = this.#owedBytes;
     if (bytes === 0) return;
     this.#owedBytes = 0;
     if (this.h2 !== undefined) this.host.session.consume(this.h2, bytes);
   }
 
-  get #heldBytes(): number {
+  private get heldBytes(): number {
     return this.#held === undefined ? 0 : this.#held.bytes;
   }
 
@@ -200,10 +206,8 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
     this.generation++;
     this.h2 = undefined;
     this.tunnelSocket = undefined;
-    this.#paused = 0;
     this.#held?.clear();
     this.#owedBytes = 0;
-    this.#heldTrailers = undefined;
     return true;
   }
 }

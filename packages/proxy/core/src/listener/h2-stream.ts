@@ -59,16 +59,24 @@ const STATUS_BYTES = ':status200'.length + 32;
 const MAX_SPARE = 1024;
 const spare: Stack<Http2ServerStream> = new Stack<Http2ServerStream>();
 
+/** Of a caller that sends what nobody wants, or does not take what it asked for. Most are neither. */
+class Laggard {
+  /** Body that came behind an answer, and went nowhere. */
+  discardedBytes = 0;
+  /** What it had not taken when that was looked at last. */
+  unsentBytes = 0;
+  /** Belongs to the engine that made it. */
+  takeTimer: WheelTimer | undefined = undefined;
+}
+
 /** One stream of a caller's HTTP/2 connection: the downstream side of one request. Pooled. */
 export class Http2ServerStream extends StreamSide<Http2ServerStream> implements Downstream {
   declare host: ServerStreamHost;
   /** Until the engine is done with it. */
   stream: Stream | undefined = undefined;
-  #discardedBytes = 0;
-  #lastUnsentBytes = 0;
   #stallTimeoutMs = 0;
   /** Made when it is needed: most callers take what they asked for. */
-  #takeTimer: WheelTimer | undefined = undefined;
+  #laggard: Laggard | undefined = undefined;
 
   // — what the session tells —
 
@@ -83,7 +91,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     this.#stallTimeoutMs = chain.settings.streamIdleTimeoutMs;
     this.peerEnded = endStream;
     const { generation } = this;
-    const tunnel = this.#wantsTunnel(head);
+    const tunnel = this.wantsTunnel(head);
     if (tunnel) this.awaitTunnel();
     beginStream(stream);
     if ((endStream || tunnel) && this.stream === stream && this.generation === generation)
@@ -91,7 +99,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   }
 
   /** CONNECT has no content: what comes behind it is the tunnel's. */
-  #wantsTunnel(head: RequestHead): boolean {
+  private wantsTunnel(head: RequestHead): boolean {
     const { protocol } = this.h2 as Http2Stream<Http2ServerStream>;
     if (head.targetForm !== TARGET_AUTHORITY && protocol === undefined) return false;
     head.bodyKind = BODY_NONE;
@@ -126,16 +134,17 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   protected deliver(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
     const { stream } = this;
     if (stream === undefined) return false;
-    if (stream.discardRequest) this.#discard(stream, end - start);
+    if (stream.discardRequest) this.discard(stream, end - start);
     if (this.stream !== stream) return false;
     return requestData(stream, chunk, start, end, owned);
   }
 
-  #discard(stream: Stream, bytes: number): void {
+  private discard(stream: Stream, bytes: number): void {
     const { engine } = this.host;
-    const before = this.#discardedBytes;
-    this.#discardedBytes += bytes;
-    if (before > engine.limits.maxDiscardBytes || this.#discardedBytes <= engine.limits.maxDiscardBytes)
+    const laggard = (this.#laggard ??= new Laggard());
+    const before = laggard.discardedBytes;
+    laggard.discardedBytes += bytes;
+    if (before > engine.limits.maxDiscardBytes || laggard.discardedBytes <= engine.limits.maxDiscardBytes)
       return;
     engine.metrics.drainOverflows.add();
     // The caller may send no more than its window until the answer is out, and then nothing.
@@ -159,22 +168,22 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     this.h2 = undefined;
     this.tunnelSocket?.streamOver(true);
     const { stream } = this;
-    if (stream === undefined) return this.#leaveIfOver();
+    if (stream === undefined) return this.leaveIfOver();
     if (this.tunnelSocket !== undefined) return;
     if (!stream.live) {
       // Its head was malformed: there never was a request.
       this.stream = undefined;
       stream.engine.streams.put(stream);
-      return this.#leaveIfOver();
+      return this.leaveIfOver();
     }
     if (cause === 'peer') this.host.listener.metrics.resetsReceived.add();
-    if (cause !== 'connection') return this.#broken(stream, code, cause, rule);
+    if (cause !== 'connection') return this.breakOff(stream, code, cause, rule);
     // It may have ended in the middle of what is written for this stream: that comes to its end first.
     this.lost = true;
     stream.engine.turn.later(this);
   }
 
-  #broken(stream: Stream, code: number, cause: ResetCause, rule: string): void {
+  private breakOff(stream: Stream, code: number, cause: ResetCause, rule: string): void {
     if (stream.responseEnded) return this.abandonRequest(stream);
     stream.code = cause === 'protocol' ? 'TULLE_DOWNSTREAM_PROTOCOL' : 'TULLE_DOWNSTREAM_CLOSED';
     stream.details =
@@ -196,7 +205,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   wasClosed(): void {
     this.h2 = undefined;
     this.tunnelSocket?.streamOver(false);
-    this.#leaveIfOver();
+    this.leaveIfOver();
   }
 
   // — Downstream —
@@ -214,11 +223,12 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   }
 
   takesOn(): boolean {
-    const before = this.#lastUnsentBytes;
+    const laggard = (this.#laggard ??= new Laggard());
+    const before = laggard.unsentBytes;
     const queuedBytes = this.h2 === undefined ? 0 : this.h2.queuedBytes;
     // What waits for a window of its own says more than what all streams wait for.
-    this.#lastUnsentBytes = queuedBytes > 0 ? queuedBytes : this.host.unsentBytes;
-    return this.#lastUnsentBytes > 0 && this.#lastUnsentBytes !== before;
+    laggard.unsentBytes = queuedBytes > 0 ? queuedBytes : this.host.unsentBytes;
+    return laggard.unsentBytes > 0 && laggard.unsentBytes !== before;
   }
 
   writeInterim(stream: Stream, head: ResponseHead): void {
@@ -284,7 +294,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     const { stream } = this;
     if (this.lost) {
       this.lost = false;
-      if (stream !== undefined) return this.#broken(stream, H2_CANCEL, 'connection', '');
+      if (stream !== undefined) return this.breakOff(stream, H2_CANCEL, 'connection', '');
     }
     if (this.checkEnd) {
       this.checkEnd = false;
@@ -305,7 +315,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   }
 
   abort(): void {
-    this.#reset(H2_INTERNAL_ERROR);
+    this.resetWire(H2_INTERNAL_ERROR);
   }
 
   abandonRequest(stream: Stream): void {
@@ -337,28 +347,30 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
 
   tunnelClosed(): void {
     this.tunnelSocket = undefined;
-    this.#leaveIfOver();
+    this.leaveIfOver();
   }
 
   streamDone(stream: Stream): void {
     if (this.stream !== stream) return;
     this.stream = undefined;
     const { h2 } = this;
-    if (h2 === undefined || this.tunnelSocket !== undefined) return this.#leaveIfOver();
-    if (!this.localEnded) this.#reset(H2_CANCEL);
-    else if (!this.peerEnded && h2.queuedBytes === 0) this.#reset(H2_NO_ERROR);
+    if (h2 === undefined || this.tunnelSocket !== undefined) return this.leaveIfOver();
+    if (!this.localEnded) this.resetWire(H2_CANCEL);
+    else if (!this.peerEnded && h2.queuedBytes === 0) this.resetWire(H2_NO_ERROR);
     else if (h2.queuedBytes > 0) {
       // It waits for the caller to take it, which nobody else looks after now.
       this.takesOn();
-      this.#armTake();
+      this.armTake();
     }
-    this.#leaveIfOver();
+    this.leaveIfOver();
   }
 
-  #armTake(): void {
+  private armTake(): void {
     const { engine } = this.host;
     const delayMs = this.peerEnded ? this.#stallTimeoutMs : engine.limits.lingerMs;
-    if (delayMs > 0) (this.#takeTimer ??= engine.wheel.timer(takeTimerFired, this)).arm(delayMs);
+    if (delayMs <= 0) return;
+    const laggard = (this.#laggard ??= new Laggard());
+    (laggard.takeTimer ??= engine.wheel.timer(takeTimerFired, this)).arm(delayMs);
   }
 
   takeTimerDue(): void {
@@ -366,16 +378,16 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     if (h2 === undefined || this.stream !== undefined) return;
     const { turn } = host.engine;
     turn.begin();
-    if (h2.queuedBytes > 0 && this.takesOn()) this.#armTake();
+    if (h2.queuedBytes > 0 && this.takesOn()) this.armTake();
     else {
       if (h2.queuedBytes > 0) host.listener.metrics.stalled.add();
-      this.#reset(this.peerEnded ? H2_CANCEL : H2_NO_ERROR);
-      this.#leaveIfOver();
+      this.resetWire(this.peerEnded ? H2_CANCEL : H2_NO_ERROR);
+      this.leaveIfOver();
     }
     turn.end();
   }
 
-  #reset(code: number): void {
+  private resetWire(code: number): void {
     const { h2 } = this;
     if (h2 === undefined) return;
     this.h2 = undefined;
@@ -384,15 +396,13 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   }
 
   /** Back to the pool, when neither the engine nor the session knows it any more. */
-  #leaveIfOver(): void {
+  private leaveIfOver(): void {
     if (this.stream !== undefined || this.h2 !== undefined || this.tunnelSocket !== undefined) return;
     const { host } = this;
     if (!this.resetSide()) return;
-    if (this.#takeTimer?.armed === true) this.#takeTimer.cancel();
-    this.#discardedBytes = 0;
-    this.#lastUnsentBytes = 0;
-    // Timers belong to the engine that made them.
-    if (this.#takeTimer === undefined && spare.size < MAX_SPARE) spare.push(this);
+    this.#laggard?.takeTimer?.cancel();
+    this.#laggard = undefined;
+    if (spare.size < MAX_SPARE) spare.push(this);
     host.streamOver();
   }
 }

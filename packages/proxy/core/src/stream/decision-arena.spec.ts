@@ -71,7 +71,10 @@ function streamOf(one: Decided, startMs: number): Stream {
     code: one.code,
     details: one.code === '' ? '' : 'why',
     startMs,
-    notes: Int32Array.from(one.notes),
+    copyNotes: (into: Int32Array, at: number) => {
+      into.set(one.notes, at);
+      return at + one.notes.length;
+    },
     noteCount: one.notes.length / 3,
     notesDropped: 0,
     attempt: { records: () => one.attempts },

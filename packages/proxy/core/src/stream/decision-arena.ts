@@ -45,7 +45,7 @@ export class DecisionArena {
   /** Writes down what was decided for a stream that is over. */
   put(stream: Stream): void {
     const { attempt, noteCount, code } = stream;
-    const attempts = attempt.records(stream.startMs, '');
+    const attempts = attempt.records('');
     const tried = attempts.length;
     const { peerIdentity } = stream.downstream.connection;
     const index = this.#next;
@@ -66,8 +66,7 @@ export class DecisionArena {
     numbers[at++] = micros(stream.engine.turn.nowMs - stream.startMs);
     numbers[at++] = tried;
     numbers[at++] = stream.chain === this.#chain ? this.#chainNumber : this.#numberOf(stream.chain);
-    const { notes } = stream;
-    for (let i = 0; i < noteCount * 3; i++) numbers[at++] = notes[i] as number;
+    at = stream.copyNotes(numbers, at);
     for (let i = 0; i < tried; i++) {
       const { startMs, durationMs, status, reused } = attempts[i] as AttemptRecord;
       numbers[at++] = micros(startMs);

@@ -19,15 +19,17 @@ export function upstreamOf({ attempt: { line } }: Stream): RecordConnection | un
   return line && recordConnection(line.id, line.protocol, line.socket, line.socket.tls);
 }
 
-export function timesOf({ startMs, requestEndMs, attempt }: Stream): RecordTimes {
-  const since = (moment: number): number => (moment < 0 ? -1 : moment - startMs);
+export function timesOf({ requestEndMs, attempt }: Stream): RecordTimes {
+  const { startedUs = 0, headUs = 0 } = attempt;
   return {
-    requestEndMs: since(requestEndMs),
-    connectedMs: since(attempt.connectedMs),
-    requestSentMs: since(attempt.sentMs),
-    responseHeadMs: attempt.status === 0 ? -1 : attempt.startMs + attempt.headMs - startMs,
+    requestEndMs,
+    connectedMs: milliseconds(attempt.connectedUs),
+    requestSentMs: milliseconds(attempt.sentUs),
+    responseHeadMs: attempt.status === 0 ? -1 : milliseconds(startedUs + headUs),
   };
 }
+
+const milliseconds = (micros: number | undefined): number => (micros === undefined ? -1 : micros / 1000);
 
 /** As Envoy counts them: names and values, pseudo fields with theirs. */
 export function fieldBytesOf(stream: Stream): RecordFieldBytes {

@@ -104,10 +104,10 @@ export class Recorder {
     record.bytesSent = stream.bytesSent;
     record.requestMessages = stream.requestMessages;
     record.responseMessages = stream.responseMessages;
-    record.attempts = attempt.records(stream.startMs, stream.cluster?.name ?? '');
+    record.attempts = attempt.records(stream.cluster?.name ?? '');
     record.retryRefused = stream.retryRefused;
     this.#trace(record, stream);
-    copyNotes(record, stream);
+    stream.copyNotes(record.notes, 0);
     record.noteCount = stream.noteCount;
     record.configGeneration = stream.chain.generation;
   }
@@ -186,12 +186,6 @@ export class Recorder {
       record.spanId = '';
     }
   }
-}
-
-/** Sinks get the notes in an array of the record's own: it is as lent as the record. */
-function copyNotes(record: RecordView, { notes, noteCount }: Stream): void {
-  const into = record.notes;
-  for (let i = 0; i < noteCount * 3; i++) into[i] = notes[i] as number;
 }
 
 class RecordView implements Mutable<StreamRecord> {

@@ -1,124 +1,26 @@
-import type { FieldTable } from '@tulle/fields';
+import { FieldTable } from '@tulle/fields';
 import type { ResponseFlag, Slot } from '@tulle/filter';
 import type { WheelTimer } from '@tulle/time';
 import type { Bytes } from '../bytes.ts';
-import type { DataStep, FilterInstance, PhaseTable } from '../chain/tables.ts';
+import type { DataStep, PhaseTable } from '../chain/tables.ts';
 import { MessageCounter } from '../grpc/message-counter.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
 import type { MirrorFeed } from './mirror-feed.ts';
+import {
+  Extras,
+  NO_ENDPOINTS,
+  NO_FILTERS,
+  NO_FLAGS,
+  NO_NAMES,
+  NO_SLOTS,
+  NO_TRACE,
+  type BodyHooks,
+  type RetiredFilter,
+} from './extras.ts';
 import { StreamFlags } from './stream-flags.ts';
 import { StreamTrace } from './stream-trace.ts';
 
-/** A filter that ran and is not in force any more after a rematch. */
-export interface RetiredFilter {
-  readonly filter: FilterInstance;
-  readonly config: unknown;
-}
-
-/** The data hooks of one direction; `chain/body.ts` makes them. */
-export interface BodyHooks {
-  /** A hook put other bytes in the place of those that came. */
-  readonly changed: boolean;
-  /** A piece of body. @returns whether `chunk` is kept (D1) */
-  push(chunk: Bytes, start: number, end: number, owned: boolean): boolean;
-  /** No more body. */
-  end(): void;
-  revoke(): void;
-}
-
-// Shared by streams that have none: never written. Not frozen, so that they are of the same kind as those that others have.
-const NO_SLOTS: readonly number[] = [];
-const NO_ENDPOINTS: readonly UpstreamEndpoint[] = [];
-const NO_FILTERS: readonly RetiredFilter[] = [];
-const NO_NAMES: readonly string[] = [];
-const NO_FLAGS: readonly ResponseFlag[] = [];
-const NO_TRACE: StreamTrace = new StreamTrace();
-
-/** What few streams need. */
-class Extras {
-  retired: readonly RetiredFilter[] = NO_FILTERS;
-  requestTrailers: FieldTable | undefined = undefined;
-  requestPipe: BodyHooks | undefined = undefined;
-  requestChoices: readonly number[] = NO_SLOTS;
-  requestSteps: readonly DataStep[] | null = null;
-  requestStepsOf: PhaseTable | undefined = undefined;
-  upgrade: string | undefined = undefined;
-  deadlineMs: number = 0;
-  tried: readonly UpstreamEndpoint[] = NO_ENDPOINTS;
-  retryRefused: string = '';
-  staleReplays: number = 0;
-  mirrors: MirrorFeed | undefined = undefined;
-  hash: number = -1;
-  hashCookie: string = '';
-  sessionEndpoint: UpstreamEndpoint | undefined = undefined;
-  sessionBornMs: number = 0;
-  drawn = -1;
-  redirects: number = 0;
-  redirectedBy: readonly string[] = NO_NAMES;
-  responseTrailers: FieldTable | undefined = undefined;
-  responsePipe: BodyHooks | undefined = undefined;
-  responseChoices: readonly number[] = NO_SLOTS;
-  replyBody: Bytes | undefined = undefined;
-  notesDropped: number = 0;
-  matchedPath: string = '';
-  matchedAuthority: string = '';
-  savedFields: FieldTable | undefined = undefined;
-  savedTrailers: FieldTable | undefined = undefined;
-  perTryTimer: WheelTimer | undefined = undefined;
-  retryTimer: WheelTimer | undefined = undefined;
-  receiveTimer: WheelTimer | undefined = undefined;
-  durationTimer: WheelTimer | undefined = undefined;
-  clientAddress: string = '';
-  code = '';
-  details = '';
-  flags: readonly ResponseFlag[] = NO_FLAGS;
-  requestCounter: MessageCounter | undefined = undefined;
-  responseCounter: MessageCounter | undefined = undefined;
-  trace: StreamTrace = NO_TRACE;
-  readonly slots: Map<string, unknown> = new Map<string, unknown>();
-
-  reset(): void {
-    this.retired = NO_FILTERS;
-    this.requestTrailers = undefined;
-    this.requestPipe = undefined;
-    this.requestChoices = NO_SLOTS;
-    this.requestSteps = null;
-    this.requestStepsOf = undefined;
-    this.upgrade = undefined;
-    this.deadlineMs = 0;
-    this.tried = NO_ENDPOINTS;
-    this.retryRefused = '';
-    this.staleReplays = 0;
-    this.mirrors = undefined;
-    this.hash = -1;
-    this.hashCookie = '';
-    this.sessionEndpoint = undefined;
-    this.sessionBornMs = 0;
-    this.drawn = -1;
-    this.redirects = 0;
-    this.redirectedBy = NO_NAMES;
-    this.responseTrailers = undefined;
-    this.responsePipe = undefined;
-    this.responseChoices = NO_SLOTS;
-    this.replyBody = undefined;
-    this.notesDropped = 0;
-    this.matchedPath = '';
-    this.matchedAuthority = '';
-    this.code = '';
-    this.details = '';
-    this.flags = NO_FLAGS;
-    this.requestCounter?.reset();
-    this.responseCounter?.reset();
-    if (this.trace !== NO_TRACE) this.trace.reset();
-    if (this.slots.size > 0) this.slots.clear();
-    this.perTryTimer?.cancel();
-    this.retryTimer?.cancel();
-    this.receiveTimer?.cancel();
-    this.durationTimer?.cancel();
-    this.clientAddress = '';
-    this.savedFields = undefined; // of this request, and of no later one
-  }
-}
+export type { BodyHooks, RetiredFilter } from './extras.ts';
 
 /**
  * What only few streams need stands in an object of its own, made for the first that does and kept with the pooled stream:
@@ -131,18 +33,18 @@ export abstract class StreamExtras extends StreamFlags {
     this.#extras?.reset();
   }
 
-  #own(): Extras {
+  private own(): Extras {
     return (this.#extras ??= new Extras());
   }
 
   /** Counts messages of a gRPC call in a piece of its request: behind the request's hooks. */
   countRequest(chunk: Bytes, start: number, end: number): void {
-    (this.#own().requestCounter ??= new MessageCounter()).push(chunk, start, end);
+    (this.own().requestCounter ??= new MessageCounter()).push(chunk, start, end);
   }
 
   /** The same of its response: before the response's hooks. */
   countResponse(chunk: Bytes, start: number, end: number): void {
-    (this.#own().responseCounter ??= new MessageCounter()).push(chunk, start, end);
+    (this.own().responseCounter ??= new MessageCounter()).push(chunk, start, end);
   }
 
   get requestMessages(): number {
@@ -159,7 +61,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set code(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().code = value;
+    if (this.#extras !== undefined || value !== '') this.own().code = value;
   }
 
   get details(): string {
@@ -167,7 +69,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set details(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().details = value;
+    if (this.#extras !== undefined || value !== '') this.own().details = value;
   }
 
   /** Response flags, each once. */
@@ -176,7 +78,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set flags(value: readonly ResponseFlag[]) {
-    if (this.#extras !== undefined || value !== NO_FLAGS) this.#own().flags = value;
+    if (this.#extras !== undefined || value !== NO_FLAGS) this.own().flags = value;
   }
 
   /** Written by {@link ownTrace} only. */
@@ -186,7 +88,7 @@ export abstract class StreamExtras extends StreamFlags {
 
   /** Where the trace is written down. */
   ownTrace(): StreamTrace {
-    const extras = this.#own();
+    const extras = this.own();
     if (extras.trace === NO_TRACE) extras.trace = new StreamTrace();
     return extras.trace;
   }
@@ -197,7 +99,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   setSlot<T>(slot: Slot<T>, value: T): void {
-    this.#own().slots.set(slot.name, value);
+    this.own().slots.set(slot.name, value);
   }
 
   /** Filters that ran and are not in force any more after a rematch; they complete too. */
@@ -206,7 +108,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set retired(value: readonly RetiredFilter[]) {
-    if (this.#extras !== undefined || value !== NO_FILTERS) this.#own().retired = value;
+    if (this.#extras !== undefined || value !== NO_FILTERS) this.own().retired = value;
   }
 
   get requestTrailers(): FieldTable | undefined {
@@ -214,7 +116,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set requestTrailers(value: FieldTable | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().requestTrailers = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().requestTrailers = value;
   }
 
   /** The data hooks at work on the body of the request. */
@@ -223,7 +125,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set requestPipe(value: BodyHooks | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().requestPipe = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().requestPipe = value;
   }
 
   /** Slots of the filters that let the request's body pass untouched. */
@@ -232,7 +134,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set requestChoices(value: readonly number[]) {
-    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().requestChoices = value;
+    if (this.#extras !== undefined || value !== NO_SLOTS) this.own().requestChoices = value;
   }
 
   /** The data hooks of the request that are left then, and of which table. */
@@ -241,7 +143,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set requestSteps(value: readonly DataStep[] | null) {
-    if (this.#extras !== undefined || value !== null) this.#own().requestSteps = value;
+    if (this.#extras !== undefined || value !== null) this.own().requestSteps = value;
   }
 
   get requestStepsOf(): PhaseTable | undefined {
@@ -249,7 +151,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set requestStepsOf(value: PhaseTable | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().requestStepsOf = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().requestStepsOf = value;
   }
 
   /** Upgrade protocols asked for, when the route lets them pass. */
@@ -258,7 +160,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set upgrade(value: string | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().upgrade = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().upgrade = value;
   }
 
   /** When the caller of a gRPC call stops waiting, on the clock of `startMs`; 0: it does not say. */
@@ -267,7 +169,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set deadlineMs(value: number) {
-    if (this.#extras !== undefined || value !== 0) this.#own().deadlineMs = value;
+    if (this.#extras !== undefined || value !== 0) this.own().deadlineMs = value;
   }
 
   /** Endpoints of the attempts before this one. */
@@ -276,7 +178,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set tried(value: readonly UpstreamEndpoint[]) {
-    if (this.#extras !== undefined || value !== NO_ENDPOINTS) this.#own().tried = value;
+    if (this.#extras !== undefined || value !== NO_ENDPOINTS) this.own().tried = value;
   }
 
   /** Why the loop did not repeat what a filter wanted repeated. */
@@ -285,7 +187,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set retryRefused(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().retryRefused = value;
+    if (this.#extras !== undefined || value !== '') this.own().retryRefused = value;
   }
 
   /** Attempts on kept-alive connections that had gone. */
@@ -294,7 +196,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set staleReplays(value: number) {
-    if (this.#extras !== undefined || value !== 0) this.#own().staleReplays = value;
+    if (this.#extras !== undefined || value !== 0) this.own().staleReplays = value;
   }
 
   /** Copies of the request that are sent elsewhere. */
@@ -303,7 +205,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set mirrors(value: MirrorFeed | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().mirrors = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().mirrors = value;
   }
 
   /** Of what it has in common with others, where its cluster goes by that; below 0: nothing. */
@@ -312,7 +214,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set hash(value: number) {
-    if (this.#extras !== undefined || value !== -1) this.#own().hash = value;
+    if (this.#extras !== undefined || value !== -1) this.own().hash = value;
   }
 
   /** By which it falls into the shares that routes take; below 0: it was not asked for yet. */
@@ -321,7 +223,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set drawn(value: number) {
-    if (this.#extras !== undefined || value !== -1) this.#own().drawn = value;
+    if (this.#extras !== undefined || value !== -1) this.own().drawn = value;
   }
 
   /** How often the request was led on by answers before this one. */
@@ -330,7 +232,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set redirects(value: number) {
-    if (this.#extras !== undefined || value !== 0) this.#own().redirects = value;
+    if (this.#extras !== undefined || value !== 0) this.own().redirects = value;
   }
 
   /** From which routes to which, where those say that it may be once only. */
@@ -339,7 +241,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set redirectedBy(value: readonly string[]) {
-    if (this.#extras !== undefined || value !== NO_NAMES) this.#own().redirectedBy = value;
+    if (this.#extras !== undefined || value !== NO_NAMES) this.own().redirectedBy = value;
   }
 
   /** `Set-Cookie` by which the caller's next request has the same hash. */
@@ -348,7 +250,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set hashCookie(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().hashCookie = value;
+    if (this.#extras !== undefined || value !== '') this.own().hashCookie = value;
   }
 
   /** Where the caller's session is. */
@@ -357,7 +259,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set sessionEndpoint(value: UpstreamEndpoint | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().sessionEndpoint = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().sessionEndpoint = value;
   }
 
   /** Since when, milliseconds since 1970. */
@@ -366,7 +268,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set sessionBornMs(value: number) {
-    if (this.#extras !== undefined || value !== 0) this.#own().sessionBornMs = value;
+    if (this.#extras !== undefined || value !== 0) this.own().sessionBornMs = value;
   }
 
   get responseTrailers(): FieldTable | undefined {
@@ -374,7 +276,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set responseTrailers(value: FieldTable | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().responseTrailers = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().responseTrailers = value;
   }
 
   /** The data hooks at work on the body of the response. */
@@ -383,7 +285,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set responsePipe(value: BodyHooks | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().responsePipe = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().responsePipe = value;
   }
 
   /** Slots of the filters that let the response's body pass untouched. */
@@ -392,7 +294,12 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set responseChoices(value: readonly number[]) {
-    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().responseChoices = value;
+    if (this.#extras !== undefined || value !== NO_SLOTS) this.own().responseChoices = value;
+  }
+
+  /** Fields of a reply of our own. */
+  get localFields(): FieldTable {
+    return (this.own().localFields ??= new FieldTable());
   }
 
   /** Body of a reply of our own. */
@@ -401,7 +308,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set replyBody(value: Bytes | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().replyBody = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().replyBody = value;
   }
 
   /** Notes that did not fit. */
@@ -410,7 +317,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set notesDropped(value: number) {
-    if (this.#extras !== undefined || value !== 0) this.#own().notesDropped = value;
+    if (this.#extras !== undefined || value !== 0) this.own().notesDropped = value;
   }
 
   /** Path that routes were matched by, where a rewrite changed it; else `''`. */
@@ -419,7 +326,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set matchedPath(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().matchedPath = value;
+    if (this.#extras !== undefined || value !== '') this.own().matchedPath = value;
   }
 
   /** The same of the authority. */
@@ -428,7 +335,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set matchedAuthority(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().matchedAuthority = value;
+    if (this.#extras !== undefined || value !== '') this.own().matchedAuthority = value;
   }
 
   /** Request fields before attempt filters touched them; made only where there are such filters. */
@@ -437,7 +344,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set savedFields(value: FieldTable | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().savedFields = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().savedFields = value;
   }
 
   /** Response trailers, copied from the decoder that goes on to other streams. */
@@ -446,7 +353,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set savedTrailers(value: FieldTable | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().savedTrailers = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().savedTrailers = value;
   }
 
   /** Made when it is armed first, then kept. */
@@ -455,7 +362,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set perTryTimer(value: WheelTimer | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().perTryTimer = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().perTryTimer = value;
   }
 
   /** Likewise. */
@@ -464,7 +371,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set retryTimer(value: WheelTimer | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().retryTimer = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().retryTimer = value;
   }
 
   /** Where the whole request must come in some time. */
@@ -473,7 +380,7 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set receiveTimer(value: WheelTimer | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().receiveTimer = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().receiveTimer = value;
   }
 
   /** Where request and response must be over in some time. */
@@ -482,7 +389,16 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set durationTimer(value: WheelTimer | undefined) {
-    if (this.#extras !== undefined || value !== undefined) this.#own().durationTimer = value;
+    if (this.#extras !== undefined || value !== undefined) this.own().durationTimer = value;
+  }
+
+  /** By which the caller came, where a proxy before this one is believed in that. */
+  get toldScheme(): 'http' | 'https' | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.toldScheme;
+  }
+
+  set toldScheme(value: 'http' | 'https' | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.own().toldScheme = value;
   }
 
   /** Who called, where fields of the request are believed in that; `''`: the peer of the connection. */
@@ -491,6 +407,6 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   set clientAddress(value: string) {
-    if (this.#extras !== undefined || value !== '') this.#own().clientAddress = value;
+    if (this.#extras !== undefined || value !== '') this.own().clientAddress = value;
   }
 }

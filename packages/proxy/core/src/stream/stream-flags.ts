@@ -1,3 +1,21 @@
+import type { BodyKind } from '@tulle/http1';
+
+/** Where a stream stands in its walk; only grows, except that an attempt may be repeated. */
+export const AT_REQUEST = 0;
+/** The upstream is being asked. */
+export const AT_ATTEMPTS = 1;
+/** Response hooks run or the response is under way. */
+export const AT_RESPONSE = 2;
+/** Everything was said; the request may still be drained. */
+export const AT_END = 3;
+/** Where a stream stands in its walk. */
+export type StreamPhase = typeof AT_REQUEST | typeof AT_ATTEMPTS | typeof AT_RESPONSE | typeof AT_END;
+
+/** First bits of the numbers from 0 to 3, above the flags. */
+const PHASE_BITS = 25;
+const REQUEST_KIND_BITS = 27;
+const RESPONSE_KIND_BITS = 29;
+
 /**
  * What is true of a stream or not, each a bit of one number: as fields they would be a fifth of what an idle stream takes,
  * and `reset` puts them back in one.
@@ -248,5 +266,49 @@ export abstract class StreamFlags {
   set askedCluster(value: boolean) {
     if (value) this.#bits |= 1 << 23;
     else this.#bits &= ~(1 << 23);
+  }
+
+  /** The response of the current attempt is delivered. */
+  get served(): boolean {
+    return (this.#bits & (1 << 24)) !== 0;
+  }
+
+  set served(value: boolean) {
+    if (value) this.#bits |= 1 << 24;
+    else this.#bits &= ~(1 << 24);
+  }
+
+  get phase(): StreamPhase {
+    return ((this.#bits >>> PHASE_BITS) & 3) as StreamPhase;
+  }
+
+  set phase(value: StreamPhase) {
+    this.#bits = (this.#bits & ~(3 << PHASE_BITS)) | (value << PHASE_BITS);
+  }
+
+  get requestBodyKind(): BodyKind {
+    return ((this.#bits >>> REQUEST_KIND_BITS) & 3) as BodyKind;
+  }
+
+  set requestBodyKind(value: BodyKind) {
+    this.#bits = (this.#bits & ~(3 << REQUEST_KIND_BITS)) | (value << REQUEST_KIND_BITS);
+  }
+
+  get responseBodyKind(): BodyKind {
+    return ((this.#bits >>> RESPONSE_KIND_BITS) & 3) as BodyKind;
+  }
+
+  set responseBodyKind(value: BodyKind) {
+    this.#bits = (this.#bits & ~(3 << RESPONSE_KIND_BITS)) | (value << RESPONSE_KIND_BITS);
+  }
+
+  /** The reason phrase of the endpoint's head goes with the status. */
+  get ownReason(): boolean {
+    return (this.#bits & (1 << 31)) !== 0;
+  }
+
+  set ownReason(value: boolean) {
+    if (value) this.#bits |= 1 << 31;
+    else this.#bits &= ~(1 << 31);
   }
 }

@@ -1,5 +1,6 @@
 import type { Slot } from '@tulle/filter';
 import { createTimerWheel } from '@tulle/time';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Services } from '../services.ts';
 import type { HttpChain } from '../compile/compiled.ts';
@@ -22,8 +23,24 @@ it('keeps as many notes as it may, and counts those that do not fit', () => {
   stream.begin(downstream, chain, 1);
   for (let i = 0; i < MAX_NOTES + 3; i++) stream.note(i, -1 - i, 2 ** 31 - 1 - i);
   expect([stream.noteCount, stream.notesDropped]).toEqual([MAX_NOTES, 3]);
-  expect(stream.notes.slice(0, 3)).toEqual([0, -1, 2 ** 31 - 1]);
-  expect(stream.notes.slice(63 * 3)).toEqual([63, -64, 2 ** 31 - 64]);
+  const notes = new Int32Array(MAX_NOTES * 3);
+  expect(stream.copyNotes(notes, 0)).toBe(MAX_NOTES * 3);
+  expect([...notes.slice(0, 3)]).toEqual([0, -1, 2 ** 31 - 1]);
+  expect([...notes.slice(63 * 3)]).toEqual([63, -64, 2 ** 31 - 64]);
+});
+
+it('keeps notes as they were given, whatever stands in them', () => {
+  const site = fc.integer({ min: -20, max: 1_000 });
+  const reason = fc.oneof(fc.nat(20), fc.constantFrom(-1, 65_534, 65_535, 65_536), fc.integer());
+  fc.assert(
+    fc.property(fc.array(fc.tuple(site, reason, fc.integer()), { maxLength: MAX_NOTES }), (given) => {
+      const stream = new Stream(engine);
+      for (const [where, why, what] of given) stream.note(where, why, what);
+      const notes = new Int32Array(given.length * 3 + 1);
+      expect(stream.copyNotes(notes, 1)).toBe(notes.length);
+      expect([...notes.slice(1)]).toEqual(given.flat());
+    }),
+  );
 });
 
 it('is like a new one after it was used, whatever was set', () => {
@@ -45,12 +62,12 @@ it('is like a new one after it was used, whatever was set', () => {
   stream.localFields.add('x-one', '1');
   stream.ownTrace().traceId = 'aa';
   stream.setSlot(slot, 'value');
-  stream.attempt.begin(1, 1, 'a', 1);
-  stream.attempt.end(2);
-  stream.attempt.begin(2, 1, 'a', 2);
-  stream.attempt.end(4);
+  stream.attempt.begin('a', 0);
+  stream.attempt.end(1_000);
+  stream.attempt.begin('a', 1_000);
+  stream.attempt.end(3_000);
   expect(
-    stream.attempt.records(1, 'a').map(({ cluster, startMs, durationMs }) => [cluster, startMs, durationMs]),
+    stream.attempt.records('a').map(({ cluster, startMs, durationMs }) => [cluster, startMs, durationMs]),
   ).toEqual([
     ['a', 0, 1],
     ['a', 1, 2],
@@ -69,7 +86,7 @@ it('is like a new one after it was used, whatever was set', () => {
   ])
     expect(Reflect.get(stream, name), name).toEqual(Reflect.get(fresh, name));
   expect([stream.localFields.length, stream.trace.traceId, stream.getSlot(slot)]).toEqual([0, '', undefined]);
-  expect(stream.attempt.records(1, 'a')).toEqual([]);
+  expect(stream.attempt.records('a')).toEqual([]);
 });
 
 /** Names of what is true or not of a stream. */

@@ -1,6 +1,6 @@
 import { FieldTable } from '@tulle/fields';
 import type { HttpStream, ResponseFlag } from '@tulle/filter';
-import { BODY_NONE, RequestHead, ResponseHead, type BodyKind } from '@tulle/http1';
+import { RequestHead, ResponseHead } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
 import { EMPTY_TABLE, type PhaseTable } from '../chain/tables.ts';
 import type { CompiledRoute, ForwardTarget, HttpChain } from '../compile/compiled.ts';
@@ -8,19 +8,15 @@ import type { Services } from '../services.ts';
 import type { Downstream, UpstreamCluster, UpstreamEndpoint, UpstreamStream } from '../sides.ts';
 import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
+import { copyNotes, isLongNote, writeNote } from './notes.ts';
 import { StreamExtras } from './stream-extras.ts';
+
+export { AT_ATTEMPTS, AT_END, AT_REQUEST, AT_RESPONSE } from './stream-flags.ts';
 
 /** Decision notes a stream keeps; later ones are dropped, and `notesDropped` counts them. */
 export const MAX_NOTES = 64;
-
-/** Where a stream stands in its walk; only grows, except that an attempt may be repeated. */
-export const AT_REQUEST = 0;
-/** The upstream is being asked. */
-export const AT_ATTEMPTS = 1;
-/** Response hooks run or the response is under way. */
-export const AT_RESPONSE = 2;
-/** Everything was said; the request may still be drained. */
-export const AT_END = 3;
+/** First bit of where they end, above their number. */
+const NOTES_END_AT = 8;
 
 /** Shared by streams that have none: never written. Not frozen, so that they are of the same kind as those that others have. */
 const NO_FIELDS: FieldTable = new FieldTable();
@@ -43,7 +39,6 @@ export class Stream extends StreamExtras {
   readonly engine: Services;
   /** Grows each time that the object is used again: a continuation of an earlier use compares and gives up. */
   generation = 0;
-  phase: typeof AT_REQUEST | typeof AT_ATTEMPTS | typeof AT_RESPONSE | typeof AT_END = AT_REQUEST;
   /** Hook promises under way; the object is not pooled again while one is. */
   pendingHooks = 0;
 
@@ -68,7 +63,6 @@ export class Stream extends StreamExtras {
   requestId = '';
   originalPath = '';
   originalQuery: string | undefined = undefined;
-  requestBodyKind: BodyKind = BODY_NONE;
   requestLength = -1;
 
   // — attempts —
@@ -79,40 +73,34 @@ export class Stream extends StreamExtras {
   upstream: UpstreamStream | undefined = undefined;
   /** Body that may be kept so that it can be sent again. */
   maxReplayBytes = 0;
-  #scheme: 'http' | 'https' | undefined = undefined;
   #replay: ReplayBuffer | undefined = undefined;
 
   // — response —
   readonly responseHead: ResponseHead = new ResponseHead();
-  #localFields: FieldTable | undefined = undefined;
   /** Fields of the response under way: the endpoint's or the local reply's. */
   responseFields: FieldTable = NO_FIELDS;
   /** 0 until there is a response. */
   status = 0;
-  reason = '';
-  responseBodyKind: BodyKind = BODY_NONE;
   responseLength = -1;
 
   // — result —
-  /** Triples (site, reason, operand), 32-bit integers, in `[0, noteCount * 3)`; what lies behind is an earlier stream's. */
-  notes: number[] = NO_NOTES;
-  noteCount = 0;
+  /** See `notes.ts`; what lies behind those of this stream is an earlier one's. */
+  #notes: number[] = NO_NOTES;
+  /** How many there are, and above {@link NOTES_END_AT} how many integers they take. */
+  #noteMark = 0;
   startMs = 0;
-  /** The request was received whole; -1 before. */
-  requestEndMs = -1;
-  firstByteMs = -1;
-  upstreamServiceMs = -1;
+  #requestEndUs: number | undefined = undefined;
+  #firstByteUs: number | undefined = undefined;
   bytesReceived = 0;
   bytesSent = 0;
 
   // — timers: made when they are armed first, then kept —
   requestTimer: WheelTimer | undefined = undefined;
   idleTimer: WheelTimer | undefined = undefined;
-  /** When the route's timeout is over; 0 while it does not run. */
-  limitEndMs = 0;
+  #limitEndUs: number | undefined = undefined;
   idleTimeoutMs = 0;
-  /** When a byte moved last; the idle timer looks at it when it fires, so that moving bytes arms nothing. */
-  movedMs = 0;
+  /** When a byte moved last, whole milliseconds after the start. */
+  #movedAfterMs = 0;
 
   constructor(engine: Services) {
     super();
@@ -142,7 +130,6 @@ export class Stream extends StreamExtras {
     this.downstream = downstream;
     this.chain = chain;
     this.startMs = nowMs;
-    this.movedMs = nowMs;
     this.engine.streams.active++;
     chain.retain();
   }
@@ -151,7 +138,6 @@ export class Stream extends StreamExtras {
   reset(): void {
     this.resetFlags();
     this.resetExtras();
-    this.phase = AT_REQUEST;
     this.table = EMPTY_TABLE;
     this.route = undefined;
     this.target = undefined;
@@ -161,48 +147,105 @@ export class Stream extends StreamExtras {
     this.path = '';
     this.query = undefined;
     this.authority = '';
-    this.#scheme = undefined;
     this.requestId = '';
     this.originalPath = '';
     this.originalQuery = undefined;
-    this.requestBodyKind = BODY_NONE;
     this.requestLength = -1;
-    this.limitEndMs = 0;
+    this.#limitEndUs = undefined;
     this.attempt.reset();
     this.attemptCount = 0;
     this.cluster = undefined;
     this.endpoint = undefined;
     this.upstream = undefined;
     this.#replay?.reset();
-    this.#localFields?.reset();
     this.responseFields = NO_FIELDS;
     this.status = 0;
-    this.reason = '';
-    this.responseBodyKind = BODY_NONE;
     this.responseLength = -1;
-    this.noteCount = 0;
-    this.requestEndMs = -1;
-    this.firstByteMs = -1;
-    this.upstreamServiceMs = -1;
+    this.#noteMark = 0;
+    this.#requestEndUs = undefined;
+    this.#firstByteUs = undefined;
     this.bytesReceived = 0;
     this.bytesSent = 0;
     this.requestTimer?.cancel();
     this.idleTimer?.cancel();
     this.idleTimeoutMs = 0;
+    this.#movedAfterMs = 0;
   }
 
   /** By which the caller came: as a proxy before this one says where that is believed, else as its connection did. */
   get scheme(): 'http' | 'https' {
-    return this.#scheme ?? (this.downstream.connection.tls ? 'https' : 'http');
+    return this.toldScheme ?? (this.downstream.connection.tls ? 'https' : 'http');
   }
 
-  set scheme(scheme: 'http' | 'https') {
-    this.#scheme = scheme;
+  /** Of the status: the endpoint's own, or `''` for the standard one. */
+  get reason(): string {
+    return this.ownReason ? this.responseHead.reason : '';
   }
 
   /** Whether the caller proved who it is. */
   get provenPeer(): boolean {
     return this.downstream.connection.peerIdentity !== undefined;
+  }
+
+  // — times: V8 keeps a whole number in the field itself, for any other it makes an object —
+
+  /** Whole microseconds since the start. */
+  microsAt(nowMs: number): number {
+    return Math.round((nowMs - this.startMs) * 1000);
+  }
+
+  /** From the start to the whole of the request; -1 before. */
+  get requestEndMs(): number {
+    return this.#requestEndUs === undefined ? -1 : this.#requestEndUs / 1000;
+  }
+
+  /** The request is whole now. */
+  receivedAt(nowMs: number): void {
+    this.#requestEndUs = this.microsAt(nowMs);
+  }
+
+  /** From the start to the head of the response; -1 before. */
+  get firstByteMs(): number {
+    return this.#firstByteUs === undefined ? -1 : this.#firstByteUs / 1000;
+  }
+
+  /** The head of the response goes out now. */
+  answersAt(nowMs: number): void {
+    this.#firstByteUs = this.microsAt(nowMs);
+  }
+
+  /** From the beginning of the attempt whose response is delivered to that response's head; -1 without one. */
+  get upstreamServiceMs(): number {
+    return this.served ? this.attempt.headMs : -1;
+  }
+
+  /** When the attempt under way began, on the clock of {@link startMs}, to a microsecond. */
+  get attemptStartMs(): number {
+    return this.startMs + (this.attempt.startedUs ?? 0) / 1000;
+  }
+
+  /** When the route's timeout is over, on the clock of {@link startMs}, to a microsecond; 0 while it does not run. */
+  get limitEndMs(): number {
+    return this.#limitEndUs === undefined ? 0 : this.startMs + this.#limitEndUs / 1000;
+  }
+
+  /** Whether the route's timeout runs. */
+  get limited(): boolean {
+    return this.#limitEndUs !== undefined;
+  }
+
+  set limitEndMs(value: number) {
+    this.#limitEndUs = this.microsAt(value);
+  }
+
+  /** A byte moved. The idle timer looks at it when it fires, so that moving bytes arms nothing. */
+  moved(nowMs: number): void {
+    this.#movedAfterMs = Math.ceil(nowMs - this.startMs);
+  }
+
+  /** When a byte moved last, on the clock of {@link startMs}, at most a millisecond too late. */
+  get movedMs(): number {
+    return this.startMs + this.#movedAfterMs;
   }
 
   /** Uniform in [0, 1), one for the whole request. */
@@ -211,32 +254,37 @@ export class Stream extends StreamExtras {
     return this.drawn;
   }
 
-  /** Writes a decision note (D10). */
+  /** Decision notes so far. */
+  get noteCount(): number {
+    return this.#noteMark & (MAX_NOTES * 2 - 1);
+  }
+
+  /** Writes a decision note (D10). @param site a filter's slot or one of `SITE_…`: 16 bits with the sign */
   note(site: number, reason: number, operand: number): void {
-    if (this.noteCount >= MAX_NOTES) {
+    const mark = this.#noteMark;
+    const count = mark & (MAX_NOTES * 2 - 1);
+    if (count >= MAX_NOTES) {
       this.notesDropped++;
       return;
     }
-    let { notes } = this;
-    const at = this.noteCount++ * 3;
-    if (at === notes.length) notes = this.#moreNotes();
-    notes[at] = site | 0;
-    notes[at + 1] = reason | 0;
-    notes[at + 2] = operand | 0;
+    const at = mark >> NOTES_END_AT;
+    if (at + (isLongNote(reason) ? 3 : 2) > this.#notes.length) this.growNotes();
+    const end = writeNote(this.#notes, at, site, reason, operand);
+    this.#noteMark = (end << NOTES_END_AT) | (count + 1);
+  }
+
+  /** Copies them as triples (site, reason, operand) to `into[at…]`. @returns where the last one ends */
+  copyNotes(into: Int32Array, at: number): number {
+    return copyNotes(this.#notes, this.noteCount, into, at);
   }
 
   /** Room for two more: of exactly that size, since it lives as long as the stream. */
-  #moreNotes(): number[] {
-    const before = this.notes;
-    return (this.notes = Array.from({ length: before.length + 6 }, (_, i) => before[i] ?? 0));
+  private growNotes(): void {
+    const before = this.#notes;
+    this.#notes = Array.from({ length: before.length + 4 }, (_, i) => before[i] ?? 0);
   }
 
   // — what is made when it is needed —
-
-  /** Fields of a reply of our own. */
-  get localFields(): FieldTable {
-    return (this.#localFields ??= new FieldTable());
-  }
 
   armRequestTimer(delayMs: number, nowMs?: number): void {
     const { engine } = this;

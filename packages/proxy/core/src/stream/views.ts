@@ -32,7 +32,6 @@ export class StreamView implements LentStream {
   #stream: Stream | undefined;
   #request: RequestView | undefined;
   #response: ResponseView | undefined;
-  #attempt: AttemptView | undefined;
   readonly #pipe: Emitter | undefined;
 
   /** @param pipe the data hooks that this view is lent to: where `emit` goes */
@@ -46,7 +45,6 @@ export class StreamView implements LentStream {
     this.#stream = undefined;
     this.#request?.revoke();
     this.#response?.revoke();
-    this.#attempt?.revoke();
   }
 
   get connection(): ConnectionInfo {
@@ -85,7 +83,13 @@ export class StreamView implements LentStream {
         'stream.attempt was read before the first attempt; it exists in filters of scope attempt and in complete.',
       );
     }
-    return (this.#attempt ??= new AttemptView(stream));
+    // Made anew each time, since few look at it and a stream may live long; it asks the view, which loses its stream.
+    return new AttemptView(this);
+  }
+
+  /** The stream, for the parts; throws when it is over. */
+  static streamOf(view: StreamView): Stream {
+    return view.#stream ?? over();
   }
 
   get requestId(): string {
@@ -293,7 +297,7 @@ class ResponseView implements ResponseHead {
       );
     }
     stream.status = value;
-    stream.reason = '';
+    stream.ownReason = false;
   }
 
   get headers(): MutableHeaders {
@@ -324,60 +328,56 @@ class ResponseView implements ResponseHead {
 }
 
 class AttemptView implements AttemptInfo {
-  #stream: Stream | undefined;
+  readonly #view: StreamView;
 
-  constructor(stream: Stream) {
-    this.#stream = stream;
-  }
-
-  revoke(): void {
-    this.#stream = undefined;
+  constructor(view: StreamView) {
+    this.#view = view;
   }
 
   get number(): number {
-    return (this.#stream ?? over()).attempt.number;
+    return StreamView.streamOf(this.#view).attemptCount;
   }
 
   get endpoint(): string {
-    return (this.#stream ?? over()).attempt.address;
+    return StreamView.streamOf(this.#view).attempt.address;
   }
 
   get endpointIdentity(): string | undefined {
-    return (this.#stream ?? over()).attempt.identity;
+    return StreamView.streamOf(this.#view).attempt.identity;
   }
 
   get status(): number {
-    return (this.#stream ?? over()).attempt.status;
+    return StreamView.streamOf(this.#view).attempt.status;
   }
 
   get grpcStatus(): number {
-    return (this.#stream ?? over()).attempt.grpcStatus;
+    return StreamView.streamOf(this.#view).attempt.grpcStatus;
   }
 
   get failure(): string | undefined {
-    const { failure } = (this.#stream ?? over()).attempt;
+    const { failure } = StreamView.streamOf(this.#view).attempt;
     return failure === '' ? undefined : failure;
   }
 
   get unsent(): boolean {
-    return (this.#stream ?? over()).attempt.unsent;
+    return StreamView.streamOf(this.#view).attempt.unsent;
   }
 
   get repeatable(): boolean {
-    return (this.#stream ?? over()).attempt.repeatable;
+    return StreamView.streamOf(this.#view).attempt.repeatable;
   }
 
   get elapsedMs(): number {
-    const stream = this.#stream ?? over();
-    return stream.engine.turn.nowMs - stream.attempt.startMs;
+    const stream = StreamView.streamOf(this.#view);
+    return stream.engine.turn.nowMs - stream.attemptStartMs;
   }
 
   get retryDelayMs(): number {
-    return (this.#stream ?? over()).attempt.retryDelayMs;
+    return StreamView.streamOf(this.#view).attempt.retryDelayMs;
   }
 
   set retryDelayMs(value: number) {
-    const stream = this.#stream ?? over();
+    const stream = StreamView.streamOf(this.#view);
     if (!(value >= 0))
       throw new TulleError(
         'TULLE_INTERNAL',

@@ -134,9 +134,9 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#stream = undefined;
-    if (!this.headSeen && this.h2 !== undefined) this.host.gaveUp(stream.attempt.startMs);
-    this.#reset(H2_CANCEL);
-    this.#leaveIfOver();
+    if (!this.headSeen && this.h2 !== undefined) this.host.gaveUp(stream.attemptStartMs);
+    this.resetWire(H2_CANCEL);
+    this.leaveIfOver();
   }
 
   handOver(): Socket {
@@ -148,7 +148,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
 
   tunnelClosed(): void {
     this.tunnelSocket = undefined;
-    this.#leaveIfOver();
+    this.leaveIfOver();
   }
 
   // — what the session tells —
@@ -201,9 +201,9 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     responseWhole(stream, trailers);
     // The endpoint answered whole before it had the whole request: the rest is nobody's.
     if (!stream.attemptRequestEnded) stream.discardRequest = true;
-    if (!this.localEnded || (this.h2?.queuedBytes ?? 0) > 0) this.#reset(H2_CANCEL);
+    if (!this.localEnded || (this.h2?.queuedBytes ?? 0) > 0) this.resetWire(H2_CANCEL);
     const { savedTrailers } = stream;
-    this.#leaveIfOver();
+    this.leaveIfOver();
     responseEnd(stream, trailers === undefined ? undefined : savedTrailers);
   }
 
@@ -217,10 +217,10 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     this.h2 = undefined;
     this.tunnelSocket?.streamOver(true);
     const stream = this.#stream;
-    if (stream === undefined || this.tunnelSocket !== undefined) return this.#leaveIfOver();
+    if (stream === undefined || this.tunnelSocket !== undefined) return this.leaveIfOver();
     // The response is whole, and only waits to be taken.
     if (this.peerEnded) return;
-    if (cause !== 'connection') return this.#broken(stream, code, cause, rule);
+    if (cause !== 'connection') return this.breakOff(stream, code, cause, rule);
     // It may have ended in the middle of what is written for this stream: that comes to its end first.
     this.lost = true;
     stream.engine.turn.later(this);
@@ -229,16 +229,16 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   override endOfTurn(): void {
     if (this.lost) {
       this.lost = false;
-      if (this.#stream !== undefined) return this.#broken(this.#stream, H2_CANCEL, 'connection', '');
+      if (this.#stream !== undefined) return this.breakOff(this.#stream, H2_CANCEL, 'connection', '');
     }
     super.endOfTurn();
   }
 
-  #broken(stream: Stream, code: number, cause: ResetCause, rule: string): void {
+  private breakOff(stream: Stream, code: number, cause: ResetCause, rule: string): void {
     this.#stream = undefined;
     const headSeen = this.headSeen;
     const { metrics, faultRule } = this.host;
-    this.#leaveIfOver();
+    this.leaveIfOver();
     stream.upstream = undefined;
     metrics.resets.add();
     // Provably not looked at (D5); who says so of what it had begun to answer says nothing.
@@ -273,10 +273,10 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   wasClosed(): void {
     this.h2 = undefined;
     this.tunnelSocket?.streamOver(false);
-    this.#leaveIfOver();
+    this.leaveIfOver();
   }
 
-  #reset(code: number): void {
+  private resetWire(code: number): void {
     const { h2 } = this;
     if (h2 === undefined) return;
     this.h2 = undefined;
@@ -285,7 +285,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   }
 
   /** Back to the pool, when neither the engine nor the session knows it any more. */
-  #leaveIfOver(): void {
+  private leaveIfOver(): void {
     if (this.#stream !== undefined || this.h2 !== undefined || this.tunnelSocket !== undefined) return;
     const { host } = this;
     if (!this.resetSide()) return;

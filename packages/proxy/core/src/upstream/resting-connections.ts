@@ -34,7 +34,7 @@ export class RestingConnections {
   take(stream: Stream): UpstreamConnection | undefined {
     const resting = this.#resting;
     if (resting.size === 0) return undefined;
-    const nowMs = stream.attempt.startMs;
+    const nowMs = stream.attemptStartMs;
     const limitMs = this.#limitMs(nowMs);
     for (let connection = resting.pop(); connection !== undefined; connection = resting.pop()) {
       if (connection.startsAgain(stream, nowMs, limitMs)) return connection;
