@@ -232,6 +232,32 @@ describe('RBAC', () => {
         typedConfig: network([{ requestedServerName: { suffix: '.forbidden' } }], [any]),
       }),
     ).toEqual([expect.stringContaining('asks in "rbac" for the server name, which is not read here')]);
+    // However deep it stands, and not where another filter's own words look the same.
+    const name = { requestedServerName: { exact: 'a.example' } };
+    expect(
+      tcpChain({
+        name: 'rbac',
+        typedConfig: network(
+          [{ andRules: { rules: [any, { notRule: { orRules: { rules: [name] } } }] } }],
+          [any],
+        ),
+      }),
+    ).toEqual([expect.stringContaining('asks in "rbac" for the server name')]);
+    expect(
+      tcpChain({
+        name: 'own',
+        typedConfig: typed('xds.type.v3.TypedStruct', {
+          typeUrl: 'x/tulle-filter-own',
+          value: { service: { tls: { serverName: 'checker.example' } } },
+        }),
+      }),
+    ).toEqual([
+      {
+        name: 'own',
+        filter: 'tulle-filter-own',
+        config: { service: { tls: { serverName: 'checker.example' } } },
+      },
+    ]);
     expect(
       tcpChain({
         name: 'rbac',

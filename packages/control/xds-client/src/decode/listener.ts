@@ -1,11 +1,12 @@
 import { create, isMessage, toBinary } from '@bufbuild/protobuf';
-import type {
-  ChainMatch,
-  FilterChain as ModelChain,
-  FilterEntry,
-  Listener as ModelListener,
-  ProxyProtocol,
-  TcpHandler,
+import {
+  CONN_AUTHZ_FILTER,
+  type ChainMatch,
+  type FilterChain as ModelChain,
+  type FilterEntry,
+  type Listener as ModelListener,
+  type ProxyProtocol,
+  type TcpHandler,
 } from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
@@ -30,6 +31,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
+import { asksForServerName } from './authz/conn-rbac.ts';
 import { decodeListenerLimit } from './conn-limits.ts';
 import type { DecodeContext } from './context.ts';
 import { REFUSES_CONNECTIONS } from './extension.ts';
@@ -210,8 +212,8 @@ function decodeChain(
   extras.end();
   const tls = decodeDownstreamTls(context, chain.transportSocket, mayShowNone, `${path}.transport_socket`);
   const readsNames = tls !== undefined || (chain.filterChainMatch?.serverNames.length ?? 0) > 0;
-  for (const { name, config } of before)
-    if (!readsNames && JSON.stringify(config ?? null).includes('"serverName":'))
+  for (const { name, filter, config } of before)
+    if (!readsNames && filter === CONN_AUTHZ_FILTER && asksForServerName(config))
       context.refuse(
         `${path}.filters`,
         `asks in ${JSON.stringify(name)} for the server name, which is not read here: give the chain a transport_socket, or server_names in its filter_chain_match`,

@@ -44,6 +44,29 @@ function policiesOf(
     });
 }
 
+/**
+ * Whether a policy asks for the name that TLS asks for.
+ * @param config of the filter; where it travelled as it stands, nobody has looked at it yet
+ */
+export function asksForServerName(config: unknown): boolean {
+  const policies = partOf(config, 'policies');
+  return Array.isArray(policies) && policies.some((policy) => namesServer(partOf(policy, 'expression')));
+}
+
+function namesServer(expression: unknown): boolean {
+  const parts = [partOf(expression, 'allOf'), partOf(expression, 'anyOf'), [partOf(expression, 'not')]];
+  return (
+    partOf(expression, 'serverName') !== undefined ||
+    parts.some((part) => Array.isArray(part) && part.some((one) => one !== undefined && namesServer(one)))
+  );
+}
+
+function partOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
+}
+
 function asksForRequest(expression: AuthzExpression): boolean {
   if ('allOf' in expression) return expression.allOf.some(asksForRequest);
   if ('anyOf' in expression) return expression.anyOf.some(asksForRequest);
