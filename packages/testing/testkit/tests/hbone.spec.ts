@@ -194,6 +194,26 @@ describe('a tunnel by HBONE', () => {
     expect(network.connections('10.0.0.2:15008')).toBe(2);
   });
 
+  it('puts no key together for a tunnel to where one led before', async () => {
+    echo();
+    await server();
+    await client();
+    const first = network.connect('10.0.0.1:5432').send('x');
+    await first.take('heard x');
+    const written = vi.spyOn(JSON, 'stringify');
+    try {
+      const next = network.connect('10.0.0.1:5432').send('y');
+      await next.take('heard y');
+      const ofTls = written.mock.calls.filter(
+        ([value]) => (value as { trust?: object } | undefined)?.trust !== undefined,
+      );
+      expect(ofTls).toEqual([]);
+    } finally {
+      written.mockRestore();
+    }
+    expect(network.connections('10.0.0.2:15008')).toBe(1);
+  });
+
   it('keeps a connection for the next tunnel, and closes it when none comes', async () => {
     echo();
     await server();

@@ -1,4 +1,11 @@
-import { formatAddress, HBONE_PORT, isUnixAddress, type Endpoint, type UpstreamTls } from '@tulle/model';
+import {
+  formatAddress,
+  HBONE_PORT,
+  isUnixAddress,
+  type Address,
+  type Endpoint,
+  type UpstreamTls,
+} from '@tulle/model';
 import { SharedUse } from '../compile/shared-use.ts';
 import type { Engine } from '../engine.ts';
 import type { ClientTls, Socket } from '../ports.ts';
@@ -24,6 +31,13 @@ class SharedClientTls extends SharedUse implements CarrierTls {
   }
 }
 
+/** By what the connections to an endpoint are shared: as whom one goes where. */
+interface CarrierKey {
+  readonly cluster: TunnellingCluster;
+  readonly tls: string;
+  readonly pool: string;
+}
+
 /** Of a tunnel that nobody can open. */
 const NOBODY: TunnelSource = { forget() {}, again() {} };
 const NOWHERE = { host: '', port: 0 };
@@ -38,6 +52,9 @@ export class Carriers implements TunnelCarriers {
   readonly #engine: Engine;
   readonly #pools: Map<string, CarrierPool> = new Map<string, CarrierPool>();
   readonly #tls: Map<string, SharedClientTls> = new Map<string, SharedClientTls>();
+
+  /** Of endpoints that had a tunnel: making a key costs more than finding its pool. */
+  readonly #keys: WeakMap<Endpoint, CarrierKey> = new WeakMap<Endpoint, CarrierKey>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -63,13 +80,13 @@ export class Carriers implements TunnelCarriers {
   }
 
   /** @returns why there is none, as the rest of a sentence */
-  #poolFor(cluster: TunnellingCluster, { address, tunnel, identity }: Endpoint): CarrierPool | string {
+  #poolFor(cluster: TunnellingCluster, endpoint: Endpoint): CarrierPool | string {
+    const { address, tunnel, identity } = endpoint;
     if (isUnixAddress(address)) return 'it is no IP address';
     const { tls: config } = cluster.config;
     if (config === undefined) return 'its cluster has no TLS, which tunnels need';
     const target = tunnel?.address ?? { host: address.host, port: HBONE_PORT };
-    const tlsKey = JSON.stringify(config);
-    const key = JSON.stringify([tlsKey, formatAddress(target), identity, cluster.connectOptions]);
+    const { tls: tlsKey, pool: key } = this.#keyOf(cluster, endpoint, config, target);
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     let tls: SharedClientTls;
@@ -90,6 +107,16 @@ export class Carriers implements TunnelCarriers {
     );
     this.#pools.set(key, pool);
     return pool;
+  }
+
+  #keyOf(cluster: TunnellingCluster, endpoint: Endpoint, config: UpstreamTls, target: Address): CarrierKey {
+    const before = this.#keys.get(endpoint);
+    if (before?.cluster === cluster) return before;
+    const tls = JSON.stringify(config);
+    const pool = JSON.stringify([tls, formatAddress(target), endpoint.identity, cluster.connectOptions]);
+    const key = { cluster, tls, pool };
+    this.#keys.set(endpoint, key);
+    return key;
   }
 
   #tlsOf(config: UpstreamTls, key: string): SharedClientTls {
