@@ -86,6 +86,7 @@ export type {
   VirtualHost,
   WeightedCluster,
 } from './route.ts';
+export type { ChoiceCondition, RouteChoice } from './route-choice.ts';
 export { RATE_LIMITS } from './rate-limit-actions.ts';
 export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';
 export type { ListenAddress, ListenTcpAddress } from './address.ts';

@@ -3,7 +3,7 @@ import type { ListenAddress } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { OnDemand } from './on-demand.ts';
-import type { RouteConfig, WeightedCluster } from './route.ts';
+import type { RouteConfig, RouteHeaderEdits, WeightedCluster } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
 import type { HandlerTracing } from './tracing.ts';
 
@@ -142,6 +142,11 @@ export interface HttpHandler {
   readonly allowUpgrades?: readonly string[];
   /** Whether CONNECT is served. Default false. */
   readonly allowConnect?: boolean;
+  /**
+   * What is done to the fields of each request, one after the other, before anything looks at them: what callers say and what is
+   * put here is told apart by nothing from then on (Envoy `early_header_mutation_extensions`). Default nothing.
+   */
+  readonly earlyEdits?: readonly RouteHeaderEdits[];
   /**
    * What is believed of fields that claim who the caller is or what it asked for first (`forwarded`, `x-forwarded…`,
    * `x-real-ip`, `x-client-ip`, `true-client-ip`, `x-original-url`, `x-envoy-*`, `x-tulle-*` and the like, in head and

@@ -1,4 +1,5 @@
 import type { OnDemandClusters } from './on-demand.ts';
+import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
 
 /** All virtual hosts of one listener's HTTP traffic. Names follow D15. */
@@ -39,6 +40,8 @@ export interface VirtualHost {
    * In order: the first match wins (xDS). For Gateway API precedence, sort with `sortByPrecedence` of `@tulle/match`.
    */
   readonly routes: readonly Route[];
+  /** Of which of them it is the first. Default: of all. */
+  readonly choice?: RouteChoice;
   readonly requestHeaders?: RouteHeaderEdits;
   readonly responseHeaders?: RouteHeaderEdits;
   readonly filterConfigs?: FilterConfigs;

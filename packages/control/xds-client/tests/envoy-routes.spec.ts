@@ -1,9 +1,14 @@
 import { createRegistry, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { RETRY_FILTER, type Route, type RouteConfig } from '@tulle/model';
+import { RETRY_FILTER, type Route, type RouteConfig, type VirtualHost } from '@tulle/model';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
+import {
+  RouteListSchema,
+  RouteSchema as EnvoyRouteSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
@@ -13,6 +18,9 @@ import { describe, expect, it } from 'vitest';
 import { createResourceDecoder } from '../src/decode/resource.ts';
 
 const registry = createRegistry(
+  HttpRequestHeaderMatchInputSchema,
+  EnvoyRouteSchema,
+  RouteListSchema,
   AllowListedRoutesConfigSchema,
   PreviousRoutesConfigSchema,
   SafeCrossSchemeConfigSchema,
@@ -486,6 +494,133 @@ describe('redirects that are followed', () => {
     const hosts = { '@type': `${TYPE}retry.host.previous_hosts.v3.PreviousHostsPredicate` };
     expect(policyOf({ predicates: [previous, { name: 'x', typed_config: hosts }] })).toEqual([
       `${at}.predicates[1].typed_config`,
+    ]);
+  });
+});
+
+describe('a matcher in place of routes', () => {
+  const XDS = 'type.googleapis.com/';
+  const input = (name: string): Json => ({
+    name: 'input',
+    typed_config: { '@type': `${XDS}envoy.type.matcher.v3.HttpRequestHeaderMatchInput`, header_name: name },
+  });
+  const action = (type: string, fields: Json): Json => ({
+    action: { name: 'action', typed_config: { '@type': `${XDS}envoy.config.route.v3.${type}`, ...fields } },
+  });
+  const to = (name: string, more: Json = {}): Json => ({
+    name,
+    match: { prefix: '/' },
+    route: forward,
+    ...more,
+  });
+  const single = (name: string, value: Json): Json => ({
+    single_predicate: { input: input(name), value_match: value },
+  });
+  const hostOf = (matcher: Json, more: Json = {}): VirtualHost | string[] => {
+    const got = read({ name: 'r', virtual_hosts: [{ name: 'v', domains: ['*'], matcher, ...more }] });
+    return Array.isArray(got) ? got : (got.virtualHosts[0] as VirtualHost);
+  };
+
+  it('becomes routes and what chooses among them', () => {
+    const got = hostOf({
+      matcher_list: {
+        matchers: [
+          {
+            predicate: {
+              and_matcher: {
+                predicate: [
+                  single('X-A', { exact: '1', ignore_case: true }),
+                  { not_matcher: single('x-b', { safe_regex: { regex: 'b+' } }) },
+                ],
+              },
+            },
+            on_match: action('RouteList', { routes: [to('one'), to('')] }),
+          },
+        ],
+      },
+      on_no_match: {
+        matcher: {
+          matcher_tree: {
+            input: input(':path'),
+            prefix_match_map: {
+              map: {
+                '/a': action('Route', to('three')),
+                '/b': { matcher: { on_no_match: action('Route', to('four')) } },
+              },
+            },
+          },
+        },
+      },
+    });
+    if (Array.isArray(got)) return expect.fail(got.join());
+    expect(got.routes.map(({ name }) => name)).toEqual(['one', 'v/1', 'three', 'four']);
+    expect(got.choice).toEqual({
+      kind: 'list',
+      of: [
+        {
+          when: {
+            kind: 'all',
+            of: [
+              {
+                kind: 'header',
+                header: { name: 'x-a', match: { kind: 'exact', value: '1', ignoreCase: true } },
+              },
+              {
+                kind: 'not',
+                of: { kind: 'header', header: { name: 'x-b', match: { kind: 'regex', value: 'b+' } } },
+              },
+            ],
+          },
+          choose: { kind: 'routes', routes: [0, 1] },
+        },
+      ],
+      otherwise: {
+        kind: 'prefix',
+        header: ':path',
+        values: { '/a': { kind: 'routes', routes: [2] }, '/b': { kind: 'routes', routes: [3] } },
+      },
+    });
+  });
+
+  it('is refused by path where it says what is not done', () => {
+    const other: Json = {
+      name: 'x',
+      typed_config: { '@type': `${TYPE}retry.host.previous_hosts.v3.PreviousHostsPredicate` },
+    };
+    const at = 'virtual_hosts[0].matcher';
+    expect(
+      hostOf({
+        matcher_list: {
+          matchers: [
+            {
+              predicate: single('x', { exact: 'a' }),
+              on_match: action('Route', { name: 'x', match: { prefix: '/' }, filter_action: {} }),
+            },
+            {
+              predicate: { single_predicate: { input: other, value_match: { exact: 'a' } } },
+              on_match: { action: other },
+            },
+            { predicate: { or_matcher: { predicate: [single('x', {})] } } },
+            {},
+          ],
+        },
+        on_no_match: { matcher: { matcher_tree: { input: input('x'), custom_match: other } } },
+      }),
+    ).toEqual(
+      expect.arrayContaining([
+        `${at}.on_no_match.matcher.matcher_tree.custom_match`,
+        `${at}.matcher_list.matchers[0].on_match.action.typed_config.filter_action`,
+        `${at}.matcher_list.matchers[1].predicate.single_predicate.input.typed_config`,
+        `${at}.matcher_list.matchers[1].on_match.action.typed_config`,
+        `${at}.matcher_list.matchers[2].predicate.or_matcher.predicate`,
+        `${at}.matcher_list.matchers[2].predicate.or_matcher.predicate[0].single_predicate.value_match`,
+        `${at}.matcher_list.matchers[2].on_match`,
+        `${at}.matcher_list.matchers[3].predicate`,
+      ]),
+    );
+    expect(hostOf({})).toEqual([at]);
+    expect(hostOf({ on_no_match: action('Route', to('a')) }, { routes: [to('b')] })).toEqual([
+      'virtual_hosts[0].routes',
     ]);
   });
 });

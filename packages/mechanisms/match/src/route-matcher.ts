@@ -2,6 +2,7 @@ import type { Route, RouteConfig, RouteMatch, VirtualHost } from '@tulle/model';
 import { CompileContext } from './compile-context.ts';
 import { DomainTable } from './domain-table.ts';
 import { compilePathMatch } from './path-match.ts';
+import { choosesByRegex, compileChoice, type HostRoutes } from './route-choice.ts';
 import type { RegexEngine } from './regex.ts';
 import { RouteIndex, type RouteCandidate, type RouteTrial } from './route-index.ts';
 import { compileQueryMatch, compileRequestMatch } from './value-match.ts';
@@ -24,12 +25,14 @@ export interface RouteMatcher<Payload> {
 
 /** Whether `compileRoutes` needs a regex engine for this configuration. */
 export function usesRegex(config: RouteConfig): boolean {
-  return config.virtualHosts.some((host) =>
-    host.routes.some(
-      ({ match }) =>
-        match.path.kind === 'regex' ||
-        [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex'),
-    ),
+  return config.virtualHosts.some(
+    (host) =>
+      choosesByRegex(host.choice) ||
+      host.routes.some(
+        ({ match }) =>
+          match.path.kind === 'regex' ||
+          [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex'),
+      ),
   );
 }
 
@@ -44,7 +47,7 @@ export function compileRoutes<Payload>(
   regex?: RegexEngine,
 ): RouteMatcher<Payload> {
   const context = new CompileContext(regex);
-  const hosts = new DomainTable<RouteIndex<Payload>>(config.comparesPorts);
+  const hosts = new DomainTable<HostRoutes<Payload>>(config.comparesPorts);
   const payloads: Payload[] = [];
   const names = new Set<string>();
   for (const [hostNumber, virtualHost] of config.virtualHosts.entries()) {
@@ -64,7 +67,11 @@ export function compileRoutes<Payload>(
         ...compileRouteMatch(route.match, context, `${path}/routes/${index}/match`),
       };
     });
-    const table = new RouteIndex(candidates);
+    const { choice } = virtualHost;
+    const table =
+      choice === undefined
+        ? new RouteIndex(candidates)
+        : compileChoice(choice, candidates, context, `${path}/choice`);
     for (const [index, domain] of virtualHost.domains.entries())
       hosts.add(domain, table, context, `${path}/domains/${index}`);
   }

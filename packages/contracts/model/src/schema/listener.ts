@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
+import { routeChoiceDefinitions } from './route-choice.ts';
 import { accessLogsSchema } from './access-log.ts';
 import { onDemandClustersSchema } from './on-demand.ts';
 import {
@@ -16,7 +17,7 @@ import {
 } from './parts.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
-import { routeConfigSchema } from './route.ts';
+import { routeConfigSchema, routeHeaderEditsSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
 import { handlerTracingSchema } from './tracing.ts';
 
@@ -43,6 +44,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   kind: { const: 'http' },
   statPrefix: name,
   routes: routesSchema,
+  earlyEdits: listOf(routeHeaderEditsSchema),
   scopes: fields(['key', 'scopes'], {
     key: listOf(
       fields(['header', 'element'], {
@@ -115,36 +117,39 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
 });
 
 /** JSON Schema of `Listener`. */
-export const listenerSchema: JsonSchema = fields(['name', 'address', 'filterChains'], {
-  name,
-  address: address(0),
-  direction: oneOf('inbound', 'outbound', 'unspecified'),
-  filterChains: listOf(
-    fields(['name', 'handler'], {
-      name,
-      match: fields([], {
-        destinationPort: whole(0, 65_535),
-        destinationCidrs: names,
-        serverNames: names,
-        transport: oneOf('tls', 'plain'),
-        applicationProtocols: names,
-        directSourceCidrs: names,
-        sourceType: oneOf('local', 'external'),
-        sourceCidrs: names,
-        sourcePorts: listOf(whole(0, 65_535)),
+export const listenerSchema: JsonSchema = {
+  ...fields(['name', 'address', 'filterChains'], {
+    name,
+    address: address(0),
+    direction: oneOf('inbound', 'outbound', 'unspecified'),
+    filterChains: listOf(
+      fields(['name', 'handler'], {
+        name,
+        match: fields([], {
+          destinationPort: whole(0, 65_535),
+          destinationCidrs: names,
+          serverNames: names,
+          transport: oneOf('tls', 'plain'),
+          applicationProtocols: names,
+          directSourceCidrs: names,
+          sourceType: oneOf('local', 'external'),
+          sourceCidrs: names,
+          sourcePorts: listOf(whole(0, 65_535)),
+        }),
+        handshakeTimeoutMs: milliseconds(1),
+        tls: downstreamTlsSchema,
+        handler: { anyOf: [http, tcp] },
       }),
-      handshakeTimeoutMs: milliseconds(1),
-      tls: downstreamTlsSchema,
-      handler: { anyOf: [http, tcp] },
-    }),
-  ),
-  chainOrder: oneOf('first', 'specific'),
-  proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
-  hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),
-  originalDestination: flag,
-  firstBytesTimeoutMs: milliseconds(),
-  continueWithoutFirstBytes: flag,
-  connectionFilters: filters,
-  maxConnections: whole(1, 10_000_000),
-  bufferLimitBytes: whole(1_024, 1_073_741_824),
-});
+    ),
+    chainOrder: oneOf('first', 'specific'),
+    proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
+    hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),
+    originalDestination: flag,
+    firstBytesTimeoutMs: milliseconds(),
+    continueWithoutFirstBytes: flag,
+    connectionFilters: filters,
+    maxConnections: whole(1, 10_000_000),
+    bufferLimitBytes: whole(1_024, 1_073_741_824),
+  }),
+  $defs: routeChoiceDefinitions,
+};

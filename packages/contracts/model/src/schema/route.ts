@@ -15,6 +15,7 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { routeChoiceDefinitions, routeChoiceSchema } from './route-choice.ts';
 import { rateLimitActionsSchema } from './rate-limit-actions.ts';
 
 /** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
@@ -22,7 +23,8 @@ const filterConfigs: JsonSchema = { type: 'object' };
 
 const pair: JsonSchema = fields(['name', 'value'], { name, value: text });
 const values: JsonSchema = listOf(fields(['name', 'value'], { name, value: text, format: flag }));
-const edits: JsonSchema = fields([], {
+/** JSON Schema of `RouteHeaderEdits`. */
+export const routeHeaderEditsSchema: JsonSchema = fields([], {
   remove: names,
   set: values,
   setIfPresent: values,
@@ -66,8 +68,8 @@ const weighted: JsonSchema = fields(['name'], {
   weight: whole(0, 1_000_000),
   subset: labels,
   host: name,
-  requestHeaders: edits,
-  responseHeaders: edits,
+  requestHeaders: routeHeaderEditsSchema,
+  responseHeaders: routeHeaderEditsSchema,
   filterConfigs,
 });
 
@@ -163,36 +165,40 @@ const action: JsonSchema = {
 };
 
 /** JSON Schema of `RouteConfig`. */
-export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
-  name,
-  requestHeaders: edits,
-  responseHeaders: edits,
-  headerOrder: oneOf('specific-last', 'specific-first'),
-  internalOnlyHeaders: names,
-  comparesPorts: flag,
-  discoversHosts: flag,
-  filterConfigs,
-  virtualHosts: listOf(
-    fields(['name', 'domains', 'routes'], {
-      name,
-      domains: names,
-      routes: listOf(
-        fields(['name', 'match', 'action'], {
-          name,
-          match,
-          action,
-          requestHeaders: edits,
-          responseHeaders: edits,
-          filterConfigs,
-          priority: oneOf('low', 'default', 'high', 'critical'),
-        }),
-      ),
-      requestHeaders: edits,
-      responseHeaders: edits,
-      filterConfigs,
-      rateLimits: rateLimitActionsSchema,
-      requireTls: oneOf('all', 'external'),
-      attemptCount: fields([], { request: flag, response: flag }),
-    }),
-  ),
-});
+export const routeConfigSchema: JsonSchema = {
+  ...fields(['name', 'virtualHosts'], {
+    name,
+    requestHeaders: routeHeaderEditsSchema,
+    responseHeaders: routeHeaderEditsSchema,
+    headerOrder: oneOf('specific-last', 'specific-first'),
+    internalOnlyHeaders: names,
+    comparesPorts: flag,
+    discoversHosts: flag,
+    filterConfigs,
+    virtualHosts: listOf(
+      fields(['name', 'domains', 'routes'], {
+        name,
+        domains: names,
+        routes: listOf(
+          fields(['name', 'match', 'action'], {
+            name,
+            match,
+            action,
+            requestHeaders: routeHeaderEditsSchema,
+            responseHeaders: routeHeaderEditsSchema,
+            filterConfigs,
+            priority: oneOf('low', 'default', 'high', 'critical'),
+          }),
+        ),
+        requestHeaders: routeHeaderEditsSchema,
+        responseHeaders: routeHeaderEditsSchema,
+        filterConfigs,
+        rateLimits: rateLimitActionsSchema,
+        choice: routeChoiceSchema,
+        requireTls: oneOf('all', 'external'),
+        attemptCount: fields([], { request: flag, response: flag }),
+      }),
+    ),
+  }),
+  $defs: routeChoiceDefinitions,
+};

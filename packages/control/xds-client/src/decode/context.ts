@@ -25,7 +25,11 @@ import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy
 import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
 import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
 import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
-import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  FilterConfigSchema,
+  RouteListSchema,
+  RouteSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
 import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
 import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
@@ -98,6 +102,8 @@ import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
+import { HeaderMutationSchema as EarlyHeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation';
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
@@ -210,6 +216,10 @@ export const decodableTypes: Registry = createRegistry(
   PreserveCaseFormatterConfigSchema,
   UuidRequestIdConfigSchema,
   PreviousHostsPredicateSchema,
+  EarlyHeaderMutationSchema,
+  RouteSchema,
+  RouteListSchema,
+  HttpRequestHeaderMatchInputSchema,
   AllowListedRoutesConfigSchema,
   PreviousRoutesConfigSchema,
   SafeCrossSchemeConfigSchema,

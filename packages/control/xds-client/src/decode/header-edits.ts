@@ -28,21 +28,8 @@ export function decodeRouteEdits(
 ): RouteHeaderEdits | undefined {
   const lists: Record<Listed, RouteHeaderValue[]> = { set: [], setIfPresent: [], add: [], addIfAbsent: [] };
   for (const [index, option] of toAdd.entries()) {
-    const here = `${path}[${index}]`;
-    const field = fieldOf(context, option, here);
-    if (field === undefined) continue;
-    const { name, text, keepEmpty } = field;
-    const list = LISTS.get(option.appendAction);
-    if (list === undefined) {
-      context.refuse(`${here}.append_action`, `must be one of Envoy's, but is ${option.appendAction}`);
-      continue;
-    }
-    const value = literalOf(text);
-    // What comes to nothing is not put, unless it is to be kept.
-    if (value === '' && !keepEmpty) continue;
-    if (value === undefined && keepEmpty)
-      context.refuse(`${here}.keep_empty_value`, 'must be false where the value has operators');
-    lists[list].push(value === undefined ? { name, value: text, format: true } : { name, value });
+    const edit = decodeRouteEdit(context, option, `${path}[${index}]`);
+    if (edit !== undefined) lists[edit.list].push(edit.field);
   }
   for (const list of ['setIfPresent', 'addIfAbsent'] as const)
     for (const { name } of lists[list])
@@ -62,6 +49,28 @@ export function decodeRouteEdits(
     add: filled(add),
     addIfAbsent: filled(addIfAbsent),
   });
+}
+
+/** One field, with the list that its action means. @returns `undefined` for one that does nothing, or after an issue */
+export function decodeRouteEdit(
+  context: DecodeContext,
+  option: HeaderValueOption,
+  path: string,
+): { readonly list: Listed; readonly field: RouteHeaderValue } | undefined {
+  const field = fieldOf(context, option, path);
+  if (field === undefined) return undefined;
+  const { name, text, keepEmpty } = field;
+  const list = LISTS.get(option.appendAction);
+  if (list === undefined) {
+    context.refuse(`${path}.append_action`, `must be one of Envoy's, but is ${option.appendAction}`);
+    return undefined;
+  }
+  const value = literalOf(text);
+  // What comes to nothing is not put, unless it is to be kept.
+  if (value === '' && !keepEmpty) return undefined;
+  if (value === undefined && keepEmpty)
+    context.refuse(`${path}.keep_empty_value`, 'must be false where the value has operators');
+  return { list, field: value === undefined ? { name, value: text, format: true } : { name, value } };
 }
 
 /** A text of Envoy's formatter without operators; `undefined`: it has some. */

@@ -115,6 +115,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'normalize_path',
     'merge_slashes',
     'path_with_escaped_slashes_action',
+    'early_header_mutation_extensions',
     'local_reply_config',
     'tracing',
     'access_log',
@@ -271,6 +272,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'upgrade_type',
     'enabled',
   ],
+  'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': ['mutations'],
   'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes': [
     'name',
     'scope_key_builder',

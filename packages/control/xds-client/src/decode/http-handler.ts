@@ -12,6 +12,7 @@ import { needFrom } from './config-source.ts';
 import { canonicalName } from './resource-name.ts';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import type { DecodeContext } from './context.ts';
+import { decodeEarlyEdits } from './early-edits.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttpFilters, readFlags } from './filters.ts';
 import { decodeForwarding } from './forwarding.ts';
@@ -82,6 +83,11 @@ export function decodeHttpHandler(
     allowCustomMethods:
       extras.flag('allowCustomMethods') ?? (http1?.allowCustomMethods === true ? true : undefined),
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
+    earlyEdits: decodeEarlyEdits(
+      context,
+      manager.earlyHeaderMutationExtensions,
+      `${path}.early_header_mutation_extensions`,
+    ),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
     tracing: decodeTracing(context, manager.tracing, `${path}.tracing`),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`, 'http'),

@@ -25,6 +25,7 @@ import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
+import { decodeMatcher } from './route-choice.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -200,13 +201,26 @@ function decodeVirtualHost(
     name: host.name,
     domains: host.domains,
     rateLimits: decodeRateLimits(context, host.rateLimits, `${base}rate_limits`),
-    routes: host.routes.map((route, index) => decodeRoute(context, route, around, `${base}routes[${index}]`)),
+    ...decodeRoutes(context, host, around, base),
     ...decodeEditsOf(context, host, place),
     requireTls: TLS_FOR.get(host.requireTls),
     attemptCount:
       request || response ? { ...(request && { request }), ...(response && { response }) } : undefined,
     filterConfigs: merged(retry && { [RETRY_FILTER]: retry }, decodeOverrides(context, overrides, here)),
   });
+}
+
+function decodeRoutes(
+  context: DecodeContext,
+  { routes, matcher }: VirtualHost,
+  around: Around,
+  base: string,
+): Pick<ModelVirtualHost, 'routes' | 'choice'> {
+  const read = (route: Route, path: string): ModelRoute => decodeRoute(context, route, around, path);
+  if (matcher === undefined)
+    return { routes: routes.map((route, index) => read(route, `${base}routes[${index}]`)) };
+  if (routes.length > 0) context.refuse(`${base}routes`, 'must not stand beside matcher');
+  return decodeMatcher(context, matcher, read, `${base}matcher`);
 }
 
 /** What the policy fields say, and above it what the filter configs say. */

@@ -1,14 +1,16 @@
-import type { ForwardAction, HttpHandler, RouteConfig } from '@tulle/model';
+import type { ForwardAction, HttpHandler, RouteConfig, VirtualHost } from '@tulle/model';
 
 /** What this control plane has no resources for, so that nothing that it sends has it; and why. */
 const NOT_SENT = {
   onDemand: 'this control plane has nothing that is looked for on demand',
   discoversHosts: 'this control plane sends routes with all their virtual hosts',
   scopes: 'this control plane gives each listener one route configuration',
+  choice: 'this control plane orders the routes of a virtual host',
+  earlyEdits: 'this control plane edits fields by routes and filters',
   internalRedirect: 'this control plane lets redirects go to who called',
 } as const;
 
-type Part = HttpHandler | ForwardAction | RouteConfig;
+type Part = HttpHandler | ForwardAction | RouteConfig | VirtualHost;
 
 /**
  * Fields that a proxy takes from other control planes.

@@ -86,6 +86,7 @@ function hasPort(domain: string): boolean {
 
 /** @param retries whether routes without a policy are retried as Tulle's chains retry by default */
 function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm, retries: boolean): VirtualHost {
+  refuseNotSent(host);
   return create(VirtualHostSchema, {
     name: host.name,
     domains: [...host.domains],

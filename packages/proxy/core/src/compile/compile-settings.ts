@@ -6,6 +6,7 @@ import type { EngineLimits } from '../limits.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
 import type { CompiledForwarding, CompiledOnDemand, HttpSettings } from './compiled.ts';
 import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
+import { compileEdits } from './compile-edits.ts';
 import type { Issues } from './issues.ts';
 
 /** Fills in the defaults of an HTTP handler, and checks what its schema does not. @param path JSON pointer of its chain */
@@ -42,6 +43,7 @@ export function compileSettings(
     stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
     trustedForwarders: compileForwarders(handler, path, issues),
     forwarding: compileForwarding(handler, path, issues),
+    earlyEdits: compileEarlyEdits(handler, `${path}/handler/earlyEdits`, issues),
     internalOnly: internalOnlyHeaders(routes),
     onDemand: compileOnDemand(handler, routes),
     pathParameters: handler.pathParameters ?? 'keep',
@@ -103,6 +105,15 @@ function compileForwarding(
     certificateParts: forwarding.certificateParts ?? [],
     internal,
   };
+}
+
+function compileEarlyEdits(
+  { earlyEdits = [] }: HttpHandler,
+  path: string,
+  issues: Issues,
+): HttpSettings['earlyEdits'] {
+  const all = earlyEdits.flatMap((edits, index) => compileEdits(edits, `${path}/${index}`, issues) ?? []);
+  return all.length === 0 ? null : all;
 }
 
 export function internalOnlyHeaders(routes: RouteConfig | undefined): readonly string[] | null {

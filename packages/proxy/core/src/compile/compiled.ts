@@ -250,6 +250,8 @@ export interface HttpSettings {
   readonly maxReplayBytes: number;
   readonly allowUpgrades: readonly string[];
   readonly allowConnect: boolean;
+  /** What is done to fields before anything looks at them; `null`: nothing. */
+  readonly earlyEdits: readonly CompiledEdits[] | null;
   readonly stripIdentityHeaders: boolean;
   /** Peers whose claims hold; `undefined`: none. */
   readonly trustedForwarders: IdentityPatterns | undefined;

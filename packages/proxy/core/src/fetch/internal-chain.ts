@@ -12,6 +12,7 @@ export function internalChain(engine: Engine, name: string): HttpChain {
     generation: 0,
     settings: {
       statPrefix: name,
+      earlyEdits: null,
       requestHeadTimeoutMs: 0,
       idleTimeoutMs: 0,
       streamIdleTimeoutMs: 0,
