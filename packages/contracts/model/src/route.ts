@@ -195,6 +195,11 @@ export interface ForwardAction {
   readonly maxStreamDurationMs?: number;
   /** For one attempt; 0 or absent: off. Never longer than the request timeout. */
   readonly perTryTimeoutMs?: number;
+  /**
+   * After so many attempts, and each time after as many more, all endpoints are left out of the priorities that were tried, until there
+   * are no others (Envoy `previous_priorities`). Default 0: those that were tried themselves, and no others.
+   */
+  readonly newPriorityEvery?: number;
   /** No byte either way; 0 switches it off. Default: the listener's. */
   readonly idleTimeoutMs?: number;
   readonly rewrite?: Rewrite;

@@ -9,6 +9,7 @@ import {
   RouteSchema as EnvoyRouteSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
+import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
@@ -18,6 +19,7 @@ import { describe, expect, it } from 'vitest';
 import { createResourceDecoder } from '../src/decode/resource.ts';
 
 const registry = createRegistry(
+  PreviousPrioritiesConfigSchema,
   HttpRequestHeaderMatchInputSchema,
   EnvoyRouteSchema,
   RouteListSchema,
@@ -623,4 +625,24 @@ describe('a matcher in place of routes', () => {
       'virtual_hosts[0].routes',
     ]);
   });
+});
+
+it('retries at other priorities are those of a route, or of its virtual host where it has no policy', () => {
+  const policy = (type: string, fields: Json): Json => ({
+    retry_on: '5xx',
+    retry_priority: { name: 'p', typed_config: { '@type': `${TYPE}retry.${type}`, ...fields } },
+  });
+  const every = (frequency: number): Json =>
+    policy('priority.previous_priorities.v3.PreviousPrioritiesConfig', { update_frequency: frequency });
+  const of = (route: Json, host: Json = {}): unknown => {
+    const got = readRoute({ route: { ...forward, ...route } }, host);
+    if (Array.isArray(got)) return got;
+    return got.action.kind === 'forward' ? got.action.newPriorityEvery : undefined;
+  };
+  expect(of({ retry_policy: every(2) }, { retry_policy: every(3) })).toBe(2);
+  expect(of({ retry_policy: { retry_on: '5xx' } }, { retry_policy: every(3) })).toBeUndefined();
+  expect(of({}, { retry_policy: every(3) })).toBe(3);
+  const at = `${ONLY}.route.retry_policy.retry_priority.typed_config`;
+  expect(of({ retry_policy: every(0) })).toEqual([`${at}.update_frequency`]);
+  expect(of({ retry_policy: policy('host.previous_hosts.v3.PreviousHostsPredicate', {}) })).toEqual([at]);
 });

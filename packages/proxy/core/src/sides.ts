@@ -91,6 +91,8 @@ export interface UpstreamStream {
 
 /** The connections to one endpoint. */
 export interface UpstreamPool {
+  /** Whose endpoint it is: of an aggregate, one of its members. */
+  readonly cluster: object;
   /** A connection for the stream, or `undefined`: it waits, or its attempt has failed already. */
   take(stream: StreamRef): UpstreamStream | undefined;
   /** The stream does not wait any more. */

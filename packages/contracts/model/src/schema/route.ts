@@ -115,6 +115,7 @@ const action: JsonSchema = {
       grpcTimeoutOffsetMs: milliseconds(),
       maxStreamDurationMs: milliseconds(),
       perTryTimeoutMs: milliseconds(),
+      newPriorityEvery: whole(0, 2_147_483_647),
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], {
         host: name,

@@ -7,6 +7,7 @@ import {
   RetryPolicy_ResetHeaderFormat as ResetFormat,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
+import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderCondition } from './matchers.ts';
 import { filled, milliseconds, present } from './values.ts';
@@ -77,6 +78,24 @@ export function decodeRetry(
       policy.rateLimitedRetryBackOff &&
       decodeResets(context, policy.rateLimitedRetryBackOff, `${path}.rate_limited_retry_back_off`),
   });
+}
+
+/** After how many attempts the next one goes to another priority; `undefined`: it does not have to. */
+export function decodeRetryPriority(
+  context: DecodeContext,
+  policy: RetryPolicy | undefined,
+  path: string,
+): number | undefined {
+  if (policy?.retryPriority === undefined) return undefined;
+  const here = `${path}.retry_priority.typed_config`;
+  const message = context.open(policy.retryPriority.configType.value, here);
+  if (message === undefined) return undefined;
+  if (!isMessage(message, PreviousPrioritiesConfigSchema)) {
+    context.refuse(here, `must be a PreviousPrioritiesConfig, not ${message.$typeName}`);
+    return undefined;
+  }
+  if (message.updateFrequency <= 0) context.refuse(`${here}.update_frequency`, 'must be above 0');
+  return message.updateFrequency;
 }
 
 function decodeReasons(context: DecodeContext, words: string, path: string): RetryOn[] {

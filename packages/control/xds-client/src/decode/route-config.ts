@@ -23,7 +23,7 @@ import { decodeOverrides } from './filters.ts';
 import { decodeRouteMatch } from './matchers.ts';
 import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
-import { decodeRetry } from './retry.ts';
+import { decodeRetry, decodeRetryPriority } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
 import { decodeMatcher } from './route-choice.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
@@ -145,6 +145,7 @@ interface Around {
   readonly mirrors: readonly Mirror[] | undefined;
   /** Of its virtual host's retry policy. */
   readonly perTryTimeoutMs?: number | undefined;
+  readonly newPriorityEvery?: number | undefined;
   readonly maxReplayBytes?: number | undefined;
   /** Of direct responses; `undefined`: they are as long as they are. */
   readonly maxBodyBytes: number | undefined;
@@ -194,6 +195,7 @@ function decodeVirtualHost(
     mirrors: decodeMirrors(context, host.requestMirrorPolicies, place) ?? outer.mirrors,
     onDemand: onDemand ?? outer.onDemand,
     perTryTimeoutMs: milliseconds(host.retryPolicy?.perTryTimeout),
+    newPriorityEvery: decodeRetryPriority(context, host.retryPolicy, `${base}retry_policy`),
     maxReplayBytes: host.perRequestBufferLimitBytes,
   };
   const { includeRequestAttemptCount: request, includeAttemptCountInResponse: response } = host;
@@ -318,6 +320,7 @@ function decodeAction(
           mirrors: decoded.action.mirrors ?? around.mirrors,
           // A route's own policy takes the place of its virtual host's, whole.
           perTryTimeoutMs: retryPolicy ? decoded.action.perTryTimeoutMs : around.perTryTimeoutMs,
+          newPriorityEvery: retryPolicy ? decoded.action.newPriorityEvery : around.newPriorityEvery,
           maxReplayBytes: perRequestBufferLimitBytes ?? around.maxReplayBytes,
           onDemand: around.onDemand,
         }),

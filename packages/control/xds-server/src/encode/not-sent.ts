@@ -7,6 +7,7 @@ const NOT_SENT = {
   scopes: 'this control plane gives each listener one route configuration',
   choice: 'this control plane orders the routes of a virtual host',
   earlyEdits: 'this control plane edits fields by routes and filters',
+  newPriorityEvery: 'this control plane lets retries go where the balancer leads them',
   internalRedirect: 'this control plane lets redirects go to who called',
 } as const;
 

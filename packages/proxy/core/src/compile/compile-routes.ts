@@ -295,6 +295,7 @@ function compileForward(
     maxStreamDurationMs: action.maxStreamDurationMs ?? -1,
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
+    newPriorityEvery: action.newPriorityEvery ?? 0,
     idleTimeoutMs: action.idleTimeoutMs ?? -1,
     rewrite: withContext(context, (matching) =>
       compileRewrite(rewrite, match.path, `${path}/rewrite`, matching),

@@ -73,6 +73,8 @@ export interface CompiledForward {
   /** Below 0: the listener's. */
   readonly maxStreamDurationMs: number;
   readonly perTryTimeoutMs: number;
+  /** Attempts after which their priorities are left out; 0: never. */
+  readonly newPriorityEvery: number;
   readonly idleTimeoutMs: number;
   readonly rewrite: CompiledRewrite | undefined;
   /** Where the chosen cluster is not there. */
