@@ -12,7 +12,8 @@ function differences(
   inside: ReadonlySet<ts.Type> = new Set(),
 ): string[] {
   const found: string[] = [];
-  const compare = (given: ts.Type, node: JsonSchema, at: string): void => {
+  const compare = (given: ts.Type, said: JsonSchema, at: string): void => {
+    const node = referredTo(said);
     const whole = checker.getNonNullableType(given);
     if (inside.has(whole)) return; // of a type that holds itself the first level is compared
     if (Object.keys(node).length === 0) return; // judged elsewhere
@@ -77,6 +78,14 @@ function differences(
   };
   compare(type, schema, path);
   return found;
+}
+
+/** What a reference to one of the schema's definitions stands for. */
+function referredTo(node: JsonSchema): JsonSchema {
+  const reference = node['$ref'];
+  if (typeof reference !== 'string') return node;
+  const definitions = proxyConfigSchema['$defs'] as Readonly<Record<string, JsonSchema>>;
+  return definitions[reference.replace('#/$defs/', '')] ?? { type: reference };
 }
 
 const byText = (a: string, b: string): number => (a < b ? -1 : 1);
