@@ -40,6 +40,12 @@ function differences(
       if (allowed !== words(values)) found.push(`${at}: is ${allowed}, the schema says ${words(values)}`);
       return;
     }
+    if (whole.flags & ts.TypeFlags.BooleanLiteral && 'const' in node) {
+      const word = String(node['const']);
+      if (word !== checker.typeToString(whole))
+        found.push(`${at}: is ${checker.typeToString(whole)}, the schema says ${word}`);
+      return;
+    }
     const element = checker.getIndexTypeOfType(whole, ts.IndexKind.Number);
     if (element !== undefined && node['type'] === 'array')
       return compare(element, (node['items'] as JsonSchema | undefined) ?? {}, `${at}[]`);
