@@ -283,9 +283,7 @@ function sayUnwell({ endpoint }: Stream, cluster: UpstreamCluster): void {
 
 /** @returns whether the stream went on to where the answer leads */
 function leadsOn(stream: Stream): boolean {
-  const action = stream.route?.action;
-  if (action?.kind !== 'forward' || action.internalRedirect === null) return false;
-  const next = redirectedTo(stream, action.internalRedirect);
+  const next = redirectedTo(stream);
   if (next === undefined) return false;
   stream.upstream?.abandon();
   stream.upstream = undefined;

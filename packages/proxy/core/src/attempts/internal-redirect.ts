@@ -38,9 +38,10 @@ export interface NextRequest extends Place {
 }
 
 /** @returns what the request becomes by its answer; `undefined`: the caller gets that */
-export function redirectedTo(stream: Stream, policy: CompiledInternalRedirect): NextRequest | undefined {
-  const { status } = stream;
-  if (!policy.statuses.has(status)) return undefined;
+export function redirectedTo(stream: Stream): NextRequest | undefined {
+  const { status, route } = stream;
+  const policy = route?.action.kind === 'forward' ? route.action.internalRedirect : null;
+  if (policy === null || !policy.statuses.has(status)) return undefined;
   const next = nextOf(stream, policy);
   const refusal = typeof next === 'string' ? next : '';
   stream.note(SITE_REDIRECT, REDIRECT_REFUSALS.indexOf(refusal), status);
