@@ -9,6 +9,7 @@ export type {
   DownstreamTls,
   PemSource,
   SubjectAltNameMatch,
+  TicketKey,
   TlsParameters,
   TrustSource,
   UpstreamTls,

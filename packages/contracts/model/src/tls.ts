@@ -91,7 +91,16 @@ export interface DownstreamTls extends TlsParameters {
   readonly requireServerName?: boolean;
   /** Whether sessions may be resumed by tickets. Default true (Envoy `disable_stateless_session_resumption` for false). */
   readonly sessionTickets?: boolean;
+  /**
+   * What session tickets are made with, so that proxies with the same key, and a proxy that is started again, resume each other's
+   * sessions. Default: a key of each process, made anew with its certificates. Not with mesh trust (Envoy `session_ticket_keys`,
+   * the first of them).
+   */
+  readonly sessionTicketKey?: TicketKey;
 }
+
+/** 80 bytes by chance, here or in a file that is watched for changes. Redacted in every dump. */
+export type TicketKey = { readonly file: string } | { readonly keyBase64: string };
 
 /** TLS towards endpoints. */
 export interface UpstreamTls extends TlsParameters {

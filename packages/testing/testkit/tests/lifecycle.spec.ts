@@ -182,7 +182,10 @@ describe('admin', () => {
         httpListener({
           port: 8080,
           routes: [route('/', 'api')],
-          tls: { certificate: { kind: 'inline', certificatePem: 'C', keyPem: 'VERYSECRET' } },
+          tls: {
+            certificate: { kind: 'inline', certificatePem: 'C', keyPem: 'VERYSECRET' },
+            sessionTicketKey: { keyBase64: 'VERYSECRET' },
+          },
         }),
       ],
       clusters: [cluster('api', ['10.0.0.1:80'])],

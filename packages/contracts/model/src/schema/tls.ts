@@ -62,6 +62,9 @@ export const downstreamTlsSchema: JsonSchema = fields(['certificate'], {
   allowedIds: names,
   requireServerName: flag,
   sessionTickets: flag,
+  sessionTicketKey: {
+    anyOf: [fields(['file'], { file: name }), fields(['keyBase64'], { keyBase64: name })],
+  },
   ...parameters,
 });
 

@@ -5,6 +5,7 @@ import type {
   DownstreamTls,
   PemSource,
   SubjectAltNameMatch,
+  TicketKey,
   TrustSource,
   UpstreamTls,
 } from '@tulle/model';
@@ -74,6 +75,13 @@ const common = {
   signatureAlgorithms: fc.uniqueArray(fc.constantFrom('ed25519', 'rsa_pss_rsae_sha256'), { minLength: 1 }),
 };
 
+const sessionTicketKey: fc.Arbitrary<TicketKey> = fc.oneof(
+  fc.record({ file: label }, { noNullPrototype: true }),
+  fc
+    .uint8Array({ minLength: 80, maxLength: 80 })
+    .map((bytes) => ({ keyBase64: Buffer.from(bytes).toString('base64') })),
+);
+
 /** Mesh trust goes by ids and nothing else. */
 function withPeer<T extends UpstreamTls | DownstreamTls>([tls, expected, ids]: [T, Peer, string[]]): T {
   return tls.trust?.kind === 'mesh' ? { ...tls, allowedIds: ids } : { ...tls, ...expected };
@@ -99,12 +107,16 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
       clientCertificate: fc.constantFrom('require', 'accept', 'any', 'none'),
       requireServerName: fc.boolean(),
       sessionTickets: fc.boolean(),
+      sessionTicketKey,
     } as never),
     peer,
     allowedIds,
   )
   .map(([own, rest, expected, ids]) => {
-    const tls: DownstreamTls = { ...own, ...rest };
+    const { sessionTicketKey: key, ...others }: DownstreamTls = { ...own, ...rest };
+    // Without tickets there is nothing to make with it.
+    const tls: DownstreamTls =
+      key === undefined || others.sessionTickets === false ? others : { ...others, sessionTicketKey: key };
     const { trust: roots, clientCertificate: asked } = tls;
     // Whom nobody need believe shows a certificate of roots, and is nobody of the mesh.
     if (asked === 'any')

@@ -16,6 +16,8 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
     'common_tls_context',
     'require_client_certificate',
     'require_sni',
+    'session_ticket_keys',
+    'session_ticket_keys_sds_secret_config',
     'disable_stateless_session_resumption',
     // Nothing is kept here to resume sessions by, but tickets.
     'disable_stateful_session_resumption',

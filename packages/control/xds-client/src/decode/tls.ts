@@ -1,13 +1,15 @@
+import { Buffer } from 'node:buffer';
 import { create, isMessage } from '@bufbuild/protobuf';
 import type {
   CertificateSource,
   DownstreamTls,
   ProxyProtocolVersion,
   SubjectAltNameMatch,
+  TicketKey,
   TlsParameters,
   UpstreamTls,
 } from '@tulle/model';
-import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { DataSource, TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { ProxyProtocolUpstreamTransportSchema as ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
@@ -86,9 +88,34 @@ export function decodeDownstreamTls(
     trust: trust as DownstreamTls['trust'],
     clientCertificate,
     requireServerName: message.requireSni === true ? true : undefined,
+    sessionTicketKey:
+      tickets.case === 'sessionTicketKeys'
+        ? decodeTicketKey(context, tickets.value.keys, `${at}.session_ticket_keys`)
+        : undefined,
     sessionTickets: tickets.case === 'disableStatelessSessionResumption' && tickets.value ? false : undefined,
     ...rest,
   });
+}
+
+/** The first makes tickets. The others open those of before, which cost a full handshake here. */
+function decodeTicketKey(
+  context: DecodeContext,
+  keys: readonly DataSource[],
+  path: string,
+): TicketKey | undefined {
+  if (keys.length === 0) context.refuse(`${path}.keys`, 'is empty');
+  const [first] = keys.map(({ specifier }, index): TicketKey | undefined => {
+    const here = `${path}.keys[${index}]`;
+    if (specifier.case === 'filename') return { file: specifier.value };
+    if (specifier.case !== 'inlineBytes' && specifier.case !== 'inlineString') {
+      context.refuse(here, 'must be a filename, inline_bytes or inline_string');
+      return undefined;
+    }
+    const key = Buffer.from(specifier.value as string);
+    if (key.length !== 80) context.refuse(here, `must have 80 bytes, but has ${key.length}`);
+    return { keyBase64: key.toString('base64') };
+  });
+  return first;
 }
 
 /** How endpoints are spoken to. */

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { isIP } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
@@ -7,6 +8,7 @@ import type {
   PemSource,
   ProxyProtocolVersion,
   SubjectAltNameMatch,
+  TicketKey,
   TlsParameters,
   TrustSource,
   UpstreamTls,
@@ -57,6 +59,12 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
     commonTlsContext,
     requireClientCertificate: asked === 'require',
     ...(tls.requireServerName === true && { requireSni: true }),
+    ...(tls.sessionTicketKey && {
+      sessionTicketKeysType: {
+        case: 'sessionTicketKeys',
+        value: { keys: [ticketKey(tls.sessionTicketKey)] },
+      } as const,
+    }),
     ...(tls.sessionTickets === false && {
       sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true } as const,
     }),
@@ -152,6 +160,12 @@ function certificate(
     }
   }
   return { tlsCertificates: [source, ...more].flatMap(given) };
+}
+
+function ticketKey(key: TicketKey): Fields<typeof DataSourceSchema> {
+  return 'file' in key
+    ? file(key.file)
+    : { specifier: { case: 'inlineBytes', value: Buffer.from(key.keyBase64, 'base64') } };
 }
 
 function given(source: CertificateSource): { certificateChain: SourceInit; privateKey: SourceInit }[] {

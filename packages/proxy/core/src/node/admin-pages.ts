@@ -159,7 +159,7 @@ function serverInfo(proxy: AdminSubject): object {
 }
 
 /** Fields whose values are secrets wherever they stand. */
-const SECRET = /^(?:keyPem|privateKeyPem|password|secret|token|apiKey|clientSecret)$/i;
+const SECRET = /^(?:keyPem|keyBase64|privateKeyPem|password|secret|token|apiKey|clientSecret)$/i;
 
 const PRIVATE_OF_JWK = /^(?:k|d|p|q|dp|dq|qi|oth)$/;
 

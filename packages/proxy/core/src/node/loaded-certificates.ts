@@ -1,7 +1,15 @@
-import { constants as cryptoConstants, X509Certificate } from 'node:crypto';
+import { constants as cryptoConstants, createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import type { CertificateSource, PemSource, Svid, TlsParameters, TrustSource } from '@tulle/model';
+import type {
+  CertificateSource,
+  DownstreamTls,
+  PemSource,
+  Svid,
+  TicketKey,
+  TlsParameters,
+  TrustSource,
+} from '@tulle/model';
 import { certificatesOfPem, readCertificate } from '@tulle/spiffe';
 import type { CertificateInfo } from '../ports.ts';
 import { isNameOf, namesOf } from './certificate-names.ts';
@@ -13,13 +21,15 @@ export interface CertificateSetup {
   readonly trust: TrustSource | undefined;
   /** The process's own certificate of this moment. */
   workload(): Svid | undefined;
-  readonly parameters: TlsParameters & { readonly sessionTickets?: boolean };
+  readonly parameters: TlsParameters & Pick<DownstreamTls, 'sessionTickets' | 'sessionTicketKey'>;
 }
 
 interface Material {
   readonly pairs: readonly { readonly cert: string; readonly key: string }[];
   readonly ca?: string;
   readonly crl?: string;
+  /** Base64. */
+  readonly ticketKey?: string;
 }
 
 /** One certificate as far as it is chosen by names. */
@@ -135,12 +145,13 @@ export class LoadedCertificates {
     const key = indices.join(' ');
     const known = this.#contexts.get(key);
     if (known !== undefined) return known;
-    const { pairs, ca, crl } = this.#material;
+    const { pairs, ca, crl, ticketKey } = this.#material;
     const used = indices.map((index) => pairs[index] as Material['pairs'][number]);
     const made = createSecureContext({
       ...(used.length > 0 && { cert: used.map(({ cert }) => cert), key: used.map((one) => one.key) }),
       ...(ca !== undefined && { ca }),
       ...(crl !== undefined && { crl }),
+      ...(ticketKey !== undefined && { ticketKeys: Buffer.from(ticketKey, 'base64') }),
       ...optionsOf(this.#setup.parameters),
     });
     if (this.#contexts.size >= MAX_NAMED_CONTEXTS) this.#contexts.clear();
@@ -185,7 +196,8 @@ function optionsOf({
   };
 }
 
-function filesOf({ certificates, trust }: CertificateSetup): string[] {
+function filesOf({ certificates, trust, parameters }: CertificateSetup): string[] {
+  const { sessionTicketKey: ticketKey } = parameters;
   const crl = trust !== undefined && 'crl' in trust ? trust.crl : undefined;
   return [
     ...certificates.flatMap((source) =>
@@ -193,10 +205,12 @@ function filesOf({ certificates, trust }: CertificateSetup): string[] {
     ),
     ...(trust?.kind === 'files' ? [trust.caFile] : []),
     ...(crl !== undefined && 'file' in crl ? [crl.file] : []),
+    ...(ticketKey !== undefined && 'file' in ticketKey ? [ticketKey.file] : []),
   ];
 }
 
-function readMaterial({ certificates, trust, workload }: CertificateSetup): Material {
+function readMaterial({ certificates, trust, workload, parameters }: CertificateSetup): Material {
+  const { sessionTicketKey: ticketKey } = parameters;
   const crl = trust !== undefined && 'crl' in trust ? trust.crl : undefined;
   const ca =
     trust?.kind === 'files'
@@ -221,7 +235,23 @@ function readMaterial({ certificates, trust, workload }: CertificateSetup): Mate
     }),
     ...(ca !== undefined && { ca }),
     ...(crl !== undefined && { crl: pemOf(crl) }),
+    ...(ticketKey !== undefined && { ticketKey: ticketKeyOf(ticketKey) }),
   };
+}
+
+/** As Envoy's: a name, and keys of 32 bytes each for HMAC and AES. */
+const TICKET_KEY_BYTES = 80;
+const TICKET_NAME_BYTES = 16;
+
+/** Node takes 48 bytes, a name and keys of 16 bytes each, which are made of all that is there. @returns base64 */
+function ticketKeyOf(source: TicketKey): string {
+  const given = 'file' in source ? readFileSync(source.file) : Buffer.from(source.keyBase64, 'base64');
+  if (given.length !== TICKET_KEY_BYTES)
+    throw new Error(
+      `${'file' in source ? source.file : 'sessionTicketKey'} has ${given.length} bytes: a key of session tickets has ${TICKET_KEY_BYTES}, e.g. of \`openssl rand ${TICKET_KEY_BYTES}\``,
+    );
+  const keys = createHash('sha256').update(given).digest();
+  return Buffer.concat([given.subarray(0, TICKET_NAME_BYTES), keys]).toString('base64');
 }
 
 function pemOf(source: PemSource): string {

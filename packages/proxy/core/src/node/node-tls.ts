@@ -253,6 +253,10 @@ export class NodeServerTls implements ServerTls {
       certificate.kind === 'workload' && (trust === undefined || trust.kind === 'mesh')
         ? undefined
         : tls.load({ certificates, trust, parameters: config });
+    if (config.sessionTicketKey !== undefined && this.#loaded === undefined)
+      throw new Error(
+        'sessionTicketKey is not for mesh TLS, whose tickets end with the roots that they rely on',
+      );
   }
 
   ready(): Ready<TLSSocketOptions> | undefined {
