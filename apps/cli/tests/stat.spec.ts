@@ -81,7 +81,7 @@ describe('tulle stat', () => {
       expect(one.added_ms_p99).toBeGreaterThanOrEqual(0);
     }
     expect((await tulle('stat', '--overhead', '-t', '0.2')).out).toMatch(
-      /^web +default +1 +0\.0rps +[\d.]+% +- +\d+MiB +- +-$/m,
+      /^web +default +sidecar +1 +0\.0rps +[\d.]+% +- +\d+MiB +- +-$/m,
     );
     expect((await tulle('stat', '--overhead', '--by', 'route')).code).toBe(64);
   }, 60_000);
