@@ -339,6 +339,8 @@ describe('what few lines show', () => {
     expect(lineOf(format, { ...change, details: 'direct_response' })).toBe('- - direct_response');
     expect(lineOf(format, { ...change, details: '' })).toBe('- - -');
     expect(lineOf('%RESPONSE_CODE_DETAILS%', { details: '' })).toBe('via_upstream');
+    // One that ended in the microsecond in which it began.
+    expect(lineOf('%RESPONSE_TX_DURATION%', { firstByteMs: 10.124, durationMs: 10.1237 })).toBe('0');
   });
 
   it('writes times of where the proxy stands, with its zone', () => {

@@ -50,7 +50,10 @@ export const DURATION_OPERATORS: Operators = {
   REQUEST_DURATION: plain((r) => r.times && ms(r.times.requestEndMs)),
   REQUEST_TX_DURATION: plain((r) => r.times && ms(r.times.requestSentMs)),
   RESPONSE_DURATION: plain((r) => ms(answered(r))),
-  RESPONSE_TX_DURATION: plain((r) => (answered(r) < 0 ? undefined : ms(r.durationMs - answered(r)))),
+  // Moments are whole microseconds, the end is not: what ended at once must not have ended before.
+  RESPONSE_TX_DURATION: plain((r) =>
+    answered(r) < 0 ? undefined : ms(Math.max(r.durationMs - answered(r), 0)),
+  ),
   UPSTREAM_CONNECTION_POOL_READY_DURATION: plain((r) => {
     const begun = r.attempts[r.attempts.length - 1]?.startMs;
     return begun === undefined || r.times === undefined || r.times.connectedMs < 0

@@ -43,6 +43,21 @@ it('keeps notes as they were given, whatever stands in them', () => {
   );
 });
 
+it('has no moment behind the time at which it was noted, and none more than a microsecond before', () => {
+  const ms = fc.double({ min: 0, max: 1e7, noNaN: true });
+  fc.assert(
+    fc.property(ms, ms, (startMs, tookMs) => {
+      const stream = new Stream(engine);
+      stream.startMs = startMs;
+      stream.answersAt(startMs + tookMs);
+      const shortMs = startMs + tookMs - startMs - stream.firstByteMs;
+      // As far as a double has them.
+      expect(shortMs).toBeGreaterThanOrEqual(-1e-8);
+      expect(shortMs).toBeLessThanOrEqual(0.001 + 1e-8);
+    }),
+  );
+});
+
 it('is like a new one after it was used, whatever was set', () => {
   const fresh = new Stream(engine);
   const stream = new Stream(engine);

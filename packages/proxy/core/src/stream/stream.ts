@@ -189,9 +189,9 @@ export class Stream extends StreamExtras {
 
   // — times: V8 keeps a whole number in the field itself, for any other it makes an object —
 
-  /** Whole microseconds since the start. */
+  /** Whole microseconds since the start, rounded down: no moment is after the end of the stream, which is not rounded. */
   microsAt(nowMs: number): number {
-    return Math.round((nowMs - this.startMs) * 1000);
+    return Math.floor((nowMs - this.startMs) * 1000);
   }
 
   /** From the start to the whole of the request; -1 before. */
@@ -235,7 +235,7 @@ export class Stream extends StreamExtras {
   }
 
   set limitEndMs(value: number) {
-    this.#limitEndUs = this.microsAt(value);
+    this.#limitEndUs = Math.round((value - this.startMs) * 1000);
   }
 
   /** A byte moved. The idle timer looks at it when it fires, so that moving bytes arms nothing. */
