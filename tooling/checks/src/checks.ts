@@ -62,7 +62,7 @@ export const systemChecks: readonly Check[] = [
     name: 'interop',
     command: ['npm', 'run', 'test:interop'],
     needs: 'tooling/interop/src/main.ts',
-    timeoutMinutes: 15,
+    timeoutMinutes: 25,
   },
   {
     name: 'bench smoke',
