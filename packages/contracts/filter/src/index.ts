@@ -10,7 +10,7 @@ export type { ErrorCode, ErrorRow, ErrorSource, ResponseFlag } from './error-tab
 export { TulleError, isTulleError } from './error.ts';
 export type { ConfigIssue, TulleErrorOptions } from './error.ts';
 export type { ConfigSchema, SchemaIssue, SchemaResult } from './schema.ts';
-export { pseudoHeader } from './pseudo-header.ts';
+export { pseudoHeader, setPseudoHeader } from './pseudo-header.ts';
 export { defineSlot } from './slot.ts';
 export type { Slot } from './slot.ts';
 export { VERIFIED_TOKENS } from './verified-token.ts';

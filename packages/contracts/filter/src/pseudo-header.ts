@@ -19,3 +19,34 @@ export function pseudoHeader(request: RequestHead, name: string): string | undef
       return undefined;
   }
 }
+
+/**
+ * Changes what {@link pseudoHeader} reads, but for the scheme, which is the connection's. `:path` has the query in it.
+ * @param name lower case @returns false for another name, or a value that is no method, path or host; nothing is changed then
+ */
+export function setPseudoHeader(request: RequestHead, name: string, value: string): boolean {
+  const { path } = request;
+  try {
+    switch (name) {
+      case ':path': {
+        const question = value.indexOf('?');
+        request.path = question < 0 ? value : value.slice(0, question);
+        request.query = question < 0 ? undefined : value.slice(question + 1);
+        return true;
+      }
+      case ':method':
+        request.method = value;
+        return true;
+      case ':authority':
+      case 'host':
+        request.authority = value;
+        return true;
+      default:
+        return false;
+    }
+  } catch {
+    // The path was taken before its query was not.
+    request.path = path;
+    return false;
+  }
+}

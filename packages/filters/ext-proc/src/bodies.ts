@@ -1,4 +1,4 @@
-import { CONTINUE, type HookResult, type HttpStream, type Verdict } from '@tulle/filter';
+import { CONTINUE, setPseudoHeader, type HookResult, type HttpStream, type Verdict } from '@tulle/filter';
 import type { ExtProcFilterConfig } from '@tulle/model';
 import {
   CommonResponse_ResponseStatus as ResponseStatus,
@@ -6,7 +6,6 @@ import {
   type ProcessingResponse,
 } from './gen/envoy/service/ext_proc/v3/external_processor_pb.js';
 import { putOnResponse } from './heads.ts';
-import { putOnRequest } from './mutations.ts';
 import type { Processor } from './processor.ts';
 import type { ProcState, Side } from './state.ts';
 
@@ -90,7 +89,7 @@ async function tell(
         ? processor.change(
             common?.headerMutation,
             stream.request.headers,
-            (name, value) => putOnRequest(stream.request, name, value),
+            (name, value) => setPseudoHeader(stream.request, name, value),
             stream,
             config,
             state,

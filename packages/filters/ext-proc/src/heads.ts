@@ -1,4 +1,4 @@
-import { CONTINUE, type HookResult, type HttpStream, type Verdict } from '@tulle/filter';
+import { CONTINUE, setPseudoHeader, type HookResult, type HttpStream, type Verdict } from '@tulle/filter';
 import type { ExtProcFilterConfig } from '@tulle/model';
 import {
   CommonResponse_ResponseStatus as ResponseStatus,
@@ -7,7 +7,6 @@ import {
 } from './gen/envoy/service/ext_proc/v3/external_processor_pb.js';
 import { chosenModes } from './modes.ts';
 import { requestHead, responseHead } from './messages.ts';
-import { putOnRequest } from './mutations.ts';
 import type { Processor } from './processor.ts';
 import type { BodyFate, ProcState, Side } from './state.ts';
 
@@ -46,7 +45,7 @@ async function tellRequest(
   const changed = processor.change(
     common?.headerMutation,
     request.headers,
-    (name, value) => putOnRequest(request, name, value),
+    (name, value) => setPseudoHeader(request, name, value),
     stream,
     config,
     state,

@@ -1,8 +1,7 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { DYNAMIC_METADATA, pseudoHeader, type Headers, type HttpStream } from '@tulle/filter';
-import type { NameTest } from '@tulle/match';
+import { readAttribute, type NameTest } from '@tulle/match';
 import type { ExtProcAttribute } from '@tulle/model';
-import { readAttribute } from './attributes.ts';
 import type { HeaderMapSchema } from './gen/envoy/config/core/v3/base_pb.js';
 import {
   ProcessingRequestSchema,
@@ -40,7 +39,8 @@ export function messageOf(
       attributes: {
         [ENVOY_NAME]: Object.fromEntries(
           attributes.flatMap((name) => {
-            const value = readAttribute(stream, name, epochMs);
+            const value =
+              name === 'request.time' ? new Date(epochMs).toISOString() : readAttribute(stream, name);
             return value === undefined ? [] : [[name, value]];
           }),
         ),

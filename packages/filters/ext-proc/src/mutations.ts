@@ -1,5 +1,5 @@
 import { findInvalidName, findInvalidValue } from '@tulle/fields';
-import type { MutableHeaders, RequestHead } from '@tulle/filter';
+import type { MutableHeaders } from '@tulle/filter';
 import { compileStringMatch, type CompileContext, type NameTest } from '@tulle/match';
 import type { ExtProcMutationRules } from '@tulle/model';
 import type { HeaderValue } from './gen/envoy/config/core/v3/base_pb.js';
@@ -80,30 +80,4 @@ export function valueOf(header: HeaderValue | undefined): string {
   if (header === undefined) return '';
   const bytes = header.rawValue.length > 0 ? Buffer.from(header.rawValue) : Buffer.from(header.value, 'utf8');
   return bytes.toString('latin1');
-}
-
-/** Puts a pseudo-header of a request. */
-export function putOnRequest(request: RequestHead, name: string, value: string): boolean {
-  try {
-    switch (name) {
-      case ':path': {
-        const question = value.indexOf('?');
-        request.path = question < 0 ? value : value.slice(0, question);
-        request.query = question < 0 ? undefined : value.slice(question + 1);
-        return true;
-      }
-      case ':method':
-        request.method = value;
-        return true;
-      case ':authority':
-      case 'host':
-        request.authority = value;
-        return true;
-      default:
-        return false;
-    }
-  } catch {
-    // What is no path, method or host.
-    return false;
-  }
 }

@@ -1,39 +1,8 @@
 import type { WasmFilterConfig } from '@tulle/model';
 import { runChain, type ChainRun } from '@tulle/testkit';
-import wabt from 'wabt';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { bytesOf, moduleOf } from '../tests/text-module.ts';
 import { wasm } from './index.ts';
-
-let tools: Awaited<ReturnType<typeof wabt>>;
-beforeAll(async () => {
-  tools = await wabt();
-});
-
-/** A module whose memory begins at `data`, and which gives room from 4096 on. */
-function moduleOf(body: string, { abi = '0_2_1', malloc = '' } = {}): string {
-  const text = `(module
-    (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
-    (import "env" "proxy_get_buffer_bytes" (func $get_buffer (param i32 i32 i32 i32 i32) (result i32)))
-    (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
-    (import "env" "proxy_set_header_map_pairs" (func $set_pairs (param i32 i32 i32) (result i32)))
-    (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
-    (memory (export "memory") 1)
-    (global $top (mut i32) (i32.const 4096))
-    (func (export "proxy_abi_version_${abi}"))
-    (func (export "malloc") (param $size i32) (result i32)
-      ${malloc}
-      (global.set $top (i32.add (global.get $top) (local.get $size)))
-      (i32.sub (global.get $top) (local.get $size)))
-    (func (export "proxy_on_context_create") (param i32 i32))
-    ;; Says the status, as a digit, in the field "s".
-    (data (i32.const 0) "s")
-    (func $say (param $status i32)
-      (i32.store8 (i32.const 1) (i32.add (i32.const 48) (local.get $status)))
-      (drop (call $add (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 1) (i32.const 1))))
-    ${body})`;
-  const parsed = tools.parseWat('test.wat', text);
-  return Buffer.from(parsed.toBinary({}).buffer).toString('base64');
-}
 
 const run = async (
   body: string,
@@ -151,36 +120,31 @@ describe('what a guest says of its memory', () => {
 describe('a module is refused when its chain is built', () => {
   const build = async (module: WasmFilterConfig['module']): Promise<unknown> =>
     runChain({ filters: [wasm({ module }, { name: 'wasm' })] });
-  const base64 = (text: string): string =>
-    Buffer.from(tools.parseWat('test.wat', text).toBinary({}).buffer).toString('base64');
 
   it.each([
     ['that is no WebAssembly', () => ({ base64: 'AAAA' }), 'is no WebAssembly module'],
     ['that is not there', () => ({ file: '/nowhere/a.wasm' }), '/nowhere/a.wasm cannot be read: ENOENT'],
     ['that is nowhere', () => ({}), 'module'],
-    ['without an ABI', () => ({ base64: base64('(module)') }), 'is no Proxy-Wasm module'],
+    ['without an ABI', () => ({ base64: bytesOf('(module)') }), 'is no Proxy-Wasm module'],
     [
       'of another ABI',
-      () => ({ base64: base64('(module (func (export "proxy_abi_version_0_3_0")))') }),
+      () => ({ base64: bytesOf('(module (func (export "proxy_abi_version_0_3_0")))') }),
       'speaks proxy_abi_version_0_3_0: it must export one of proxy_abi_version_0_2_1',
     ],
     [
       'that gives no room',
       () => ({
-        base64: base64('(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1")))'),
+        base64: bytesOf('(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1")))'),
       }),
       'exports no function malloc',
     ],
     [
       'that needs what nobody has',
       () => ({
-        base64:
-          moduleOf('').length > 0
-            ? base64(`(module
+        base64: bytesOf(`(module
           (import "env" "proxy_launch_rockets" (func)) (import "other" "thing" (func))
           (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 0))
-          (func (export "proxy_on_context_create") (param i32 i32)) (func (export "proxy_abi_version_0_2_1")))`)
-            : '',
+          (func (export "proxy_on_context_create") (param i32 i32)) (func (export "proxy_abi_version_0_2_1")))`),
       }),
       'imports what is not there: env.proxy_launch_rockets, other.thing',
     ],
@@ -233,7 +197,7 @@ it('functions of WASI that filters have no use for are not supported, and no fau
     (func (export "proxy_on_context_create") (param i32 i32)) (func (export "proxy_abi_version_0_2_1"))
     (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
       (i32.eq (i32.const 58) (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0)))))`;
-  const base64 = Buffer.from(tools.parseWat('test.wat', text).toBinary({}).buffer).toString('base64');
+  const base64 = bytesOf(text);
   const { response } = await runChain({ filters: [wasm({ module: { base64 } })] });
   expect(response?.status).toBe(200);
 });

@@ -4,7 +4,6 @@ export const STATUS = {
   ok: 0,
   notFound: 1,
   badArgument: 2,
-  serializationFailure: 3,
   parseFailure: 4,
   invalidMemoryAccess: 6,
   empty: 7,
@@ -21,7 +20,6 @@ export const BUFFER = {
   grpcMessage: 5,
   vmConfiguration: 6,
   pluginConfiguration: 7,
-  foreignArguments: 8,
 } as const;
 
 export const MAP = {
@@ -29,8 +27,6 @@ export const MAP = {
   requestTrailers: 1,
   responseHeaders: 2,
   responseTrailers: 3,
-  grpcInitialMetadata: 4,
-  grpcTrailingMetadata: 5,
   callHeaders: 6,
   callTrailers: 7,
 } as const;

@@ -1,11 +1,21 @@
-import { pseudoHeader, type Headers, type HttpStream, type MutableHeaders } from '@tulle/filter';
+import {
+  pseudoHeader,
+  setPseudoHeader,
+  type Headers,
+  type HttpStream,
+  type MutableHeaders,
+} from '@tulle/filter';
 import type { Pairs } from './pairs.ts';
 
-/** A map of the ABI. Names are lower case. Changes say whether they are allowed. */
-export interface FieldMap {
+/** A map of the ABI. Names are lower case. */
+export interface ReadableMap {
   /** Lines of one name are joined by commas, as the ABI has one value (Envoy does the same). */
   get(name: string): string | undefined;
   pairs(): string[];
+}
+
+/** One that may be changed. Changes say whether they are allowed. */
+export interface FieldMap extends ReadableMap {
   set(name: string, value: string): boolean;
   add(name: string, value: string): boolean;
   remove(name: string): boolean;
@@ -17,7 +27,7 @@ const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encodi
 const REQUEST_PSEUDO = [':authority', ':path', ':method', ':scheme'] as const;
 
 /** What came back from somebody that the guest called: to be read. */
-export class ReadOnlyFields implements FieldMap {
+export class ReadOnlyFields implements ReadableMap {
   readonly #headers: Headers;
   readonly #pseudo: Pairs;
 
@@ -33,22 +43,6 @@ export class ReadOnlyFields implements FieldMap {
 
   pairs(): string[] {
     return [...this.#pseudo, ...pairsOf(this.#headers)];
-  }
-
-  set(): boolean {
-    return false;
-  }
-
-  add(): boolean {
-    return false;
-  }
-
-  remove(): boolean {
-    return false;
-  }
-
-  setAll(): boolean {
-    return false;
   }
 }
 
@@ -127,8 +121,9 @@ export class RequestFields extends ChangeableFields {
     return isPseudo(name) ? this.#setPseudo(name, value) : super.set(name, value);
   }
 
+  /** There is one of each. */
   override add(name: string, value: string): boolean {
-    return isPseudo(name) ? this.#setPseudo(name, value) : super.add(name, value);
+    return isPseudo(name) ? this.set(name, value) : super.add(name, value);
   }
 
   override remove(name: string): boolean {
@@ -138,15 +133,9 @@ export class RequestFields extends ChangeableFields {
 
   #setPseudo(name: string, value: string): boolean {
     const { request } = this.#stream;
-    return this.change(name, () => {
-      if (name === ':method') request.method = value;
-      else if (name === ':authority' || name === 'host') request.authority = value;
-      else if (name === ':path') {
-        const question = value.indexOf('?');
-        request.path = question < 0 ? value : value.slice(0, question);
-        request.query = question < 0 ? undefined : value.slice(question + 1);
-      } else if (name !== ':scheme' || value !== request.scheme) throw new Error('it is not to be changed');
-    });
+    // That of the connection, which guests that set a map whole say again.
+    if (name === ':scheme') return value === request.scheme;
+    return setPseudoHeader(request, name, value);
   }
 }
 
@@ -168,17 +157,23 @@ export class ResponseFields extends ChangeableFields {
   }
 
   override set(name: string, value: string): boolean {
-    return name === ':status' ? this.#setStatus(value) : super.set(name, value);
-  }
-
-  override add(name: string, value: string): boolean {
-    return name === ':status' ? this.#setStatus(value) : super.add(name, value);
-  }
-
-  #setStatus(value: string): boolean {
+    if (name !== ':status') return super.set(name, value);
     if (!/^[2-5]\d\d$/.test(value)) return false;
     this.#stream.response.status = Number(value);
     return true;
+  }
+
+  override add(name: string, value: string): boolean {
+    return name === ':status' ? this.set(name, value) : super.add(name, value);
+  }
+}
+
+/** @returns `undefined` before there is a response */
+export function responseFields(stream: HttpStream): ResponseFields | undefined {
+  try {
+    return new ResponseFields(stream);
+  } catch {
+    return undefined;
   }
 }
 

@@ -91,6 +91,7 @@ export class Plugin {
 
   #begin(stream: HttpStream, context: StreamContext): void {
     context.stream = stream;
+    context.beganMs = this.#host.epochMs();
     this.#reload();
     context.vm = this.#vm;
     if (this.#vm.failure === undefined) {

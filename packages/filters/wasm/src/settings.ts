@@ -17,6 +17,9 @@ const MAX_BODY_BYTES = 1_048_576;
 /** Enough for what filters do, and little enough that one which leaks does not take the proxy with it. */
 const MAX_MEMORY_BYTES = 134_217_728;
 
+/** Of the answer to a call of the guest, or a message. */
+export const MAX_ANSWER_BYTES = 1_048_576;
+
 /** @param slot name of the filter in its chain */
 export function settingsOf(config: WasmFilterConfig, slot: string): Settings {
   const { name = slot, rootId = '', vmId = '', environment = {} } = config;

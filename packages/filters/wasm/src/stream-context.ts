@@ -37,6 +37,8 @@ export class StreamContext {
   /** 0: none of the guest's. */
   id = 0;
   vm: Vm | undefined;
+  /** When it was begun, as the wall clock says, in milliseconds. */
+  beganMs = 0;
   /** Absent when it is over. */
   stream: HttpStream | undefined;
   readonly request: SideState = newSide();
@@ -63,6 +65,7 @@ export class StreamContext {
   reset(): void {
     this.id = 0;
     this.vm = undefined;
+    this.beganMs = 0;
     this.stream = undefined;
     resetSide(this.request);
     resetSide(this.response);

@@ -1,9 +1,10 @@
 import { TulleError, type FilterHost, type GrpcStream } from '@tulle/filter';
-import type { FieldMap } from './field-map.ts';
+import type { ReadableMap } from './field-map.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { bufferImports } from './imports/buffers.ts';
-import { callImports } from './imports/calls.ts';
+import { grpcCallImports } from './imports/grpc-calls.ts';
 import { guarded } from './imports/guard.ts';
+import { httpCallImports } from './imports/http-calls.ts';
 import { mapImports } from './imports/maps.ts';
 import { metricImports } from './imports/metrics.ts';
 import { propertyImports } from './imports/properties.ts';
@@ -19,13 +20,19 @@ import { webAssembly, type WasmMemory } from './web-assembly.ts';
 
 /** What came back from a call, as long as the guest is told of it. */
 export interface Called {
-  readonly headers: FieldMap | undefined;
-  readonly trailers: FieldMap | undefined;
+  readonly headers: ReadableMap | undefined;
+  readonly trailers: ReadableMap | undefined;
   readonly body: Uint8Array | undefined;
   /** Of gRPC. */
   readonly status: number;
   readonly text: string;
 }
+
+/** Numbers of WebAssembly are of 32 bits; behind the last come the first again. */
+const MOST = 0x7fff_ffff;
+
+/** Calls of one guest that may be under way. */
+const MOST_CALLS = 1_000;
 
 type Callback = (...args: number[]) => number | undefined;
 
@@ -50,9 +57,13 @@ export class Vm {
   readonly #exports: Readonly<Record<string, unknown>>;
   readonly #woken: (context: StreamContext) => void;
   readonly #releaseShared: () => void;
+  /** Streams that are over and that the guest is not done with. */
+  readonly #lingering = new Set<number>();
   #nextContext = 2;
   #nextCall = 1;
   #ending = false;
+  /** Callbacks that run. */
+  #running = 0;
   #stopTick: (() => void) | undefined;
 
   /**
@@ -81,7 +92,8 @@ export class Vm {
         ...bufferImports(this),
         ...mapImports(this),
         ...streamImports(this),
-        ...callImports(this),
+        ...httpCallImports(this),
+        ...grpcCallImports(this),
         ...sharedImports(this),
         ...metricImports(this),
         ...propertyImports(this),
@@ -138,9 +150,10 @@ export class Vm {
 
   /** Makes the guest know a stream. */
   add(context: StreamContext): void {
-    context.id = this.#nextContext++;
-    // Numbers of WebAssembly are of 32 bits; in so long a time the first ones are free again.
-    if (this.#nextContext > 0x7fff_ffff) this.#nextContext = 2;
+    do {
+      context.id = this.#nextContext;
+      this.#nextContext = this.#nextContext === MOST ? this.root + 1 : this.#nextContext + 1;
+    } while (this.contexts.has(context.id) || this.#lingering.has(context.id));
     context.vm = this;
     this.contexts.set(context.id, context);
     this.run('proxy_on_context_create', context.id, this.root);
@@ -159,6 +172,7 @@ export class Vm {
     if (this.failure !== undefined || typeof fn !== 'function') return undefined;
     const before = this.effective;
     this.effective = id;
+    this.#running++;
     try {
       return fn(...args);
     } catch (error) {
@@ -166,6 +180,7 @@ export class Vm {
       return undefined;
     } finally {
       this.effective = before;
+      this.#running--;
       if (this.memory.size > this.settings.maxMemoryBytes)
         this.#fail(`it has ${this.memory.size} bytes of memory, more than maxMemoryBytes`);
     }
@@ -182,6 +197,8 @@ export class Vm {
 
   /** Tells the guest of what came back. */
   answered(by: number, called: Called, tell: () => void): void {
+    // What comes while the guest makes the call waits for it: it is not to be called while it calls.
+    if (this.#running > 0) return queueMicrotask(() => this.answered(by, called, tell));
     if (by !== this.root && !this.contexts.has(by)) return;
     this.called = called;
     try {
@@ -191,9 +208,20 @@ export class Vm {
     }
   }
 
-  nextCall(): number {
-    const call = this.#nextCall++;
-    if (this.#nextCall > 0x7fff_ffff) this.#nextCall = 1;
+  hasCluster(name: string): boolean {
+    return this.host.clusterHealth(name) !== undefined;
+  }
+
+  /** A call begins. @param numberAt where the guest wants its number @returns `undefined` where there are too many */
+  beginCall(numberAt: number): number | undefined {
+    if (this.calls.size >= MOST_CALLS) return undefined;
+    let call;
+    do {
+      call = this.#nextCall;
+      this.#nextCall = call === MOST ? 1 : call + 1;
+    } while (this.calls.has(call));
+    this.memory.setU32(numberAt, call);
+    this.calls.set(call, undefined);
     return call;
   }
 
@@ -235,8 +263,6 @@ export class Vm {
       this.#lingering.add(id);
     } else this.#forget(id);
   }
-
-  readonly #lingering = new Set<number>();
 
   /** The guest is done with a stream of which it said that it was not. @returns false for another */
   finished(id: number): boolean {

@@ -24,6 +24,7 @@ export type { EscapedSlashes } from './path.ts';
 export { compileNames, compileSent } from './field-names.ts';
 export type { NameTest } from './field-names.ts';
 export { isGrpcContentType } from './grpc.ts';
+export { readAttribute } from './attributes.ts';
 export { parseTemplateRewrite, parseUriTemplate, rewriteByTemplate } from './uri-template.ts';
 export type { TemplatePart, UriTemplate } from './uri-template.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';

@@ -1,12 +1,19 @@
 import { MAP, STATUS, type Status } from '../abi.ts';
-import { ChangeableFields, RequestFields, ResponseFields, type FieldMap } from '../field-map.ts';
+import {
+  ChangeableFields,
+  RequestFields,
+  responseFields,
+  type FieldMap,
+  type ReadableMap,
+} from '../field-map.ts';
 import { readPairs, writePairs } from '../pairs.ts';
 import type { Vm } from '../vm.ts';
 import type { HostFunction } from './guard.ts';
+import { clearRoute } from './streams.ts';
 
 /** Heads, trailers and what came back from calls. */
 export function mapImports(vm: Vm): Record<string, HostFunction> {
-  const find = (type: number): FieldMap | undefined => {
+  const find = (type: number): ReadableMap | undefined => {
     switch (type) {
       case MAP.callHeaders:
         return vm.called?.headers;
@@ -18,9 +25,11 @@ export function mapImports(vm: Vm): Record<string, HostFunction> {
   };
   const nameAt = (pointer: number, length: number): string => vm.memory.latin1(pointer, length).toLowerCase();
   const changed = (type: number, change: (map: FieldMap) => boolean): Status => {
-    const map = find(type);
-    if (map === undefined) return STATUS.badArgument;
-    return change(map) ? STATUS.ok : STATUS.badArgument;
+    const map = ofStream(vm, type);
+    if (map === undefined || !change(map)) return STATUS.badArgument;
+    // As in Envoy: a route may ask for any field.
+    if (type === MAP.requestHeaders) clearRoute(vm);
+    return STATUS.ok;
   };
   return {
     proxy_get_header_map_value(
@@ -87,20 +96,18 @@ export function mapImports(vm: Vm): Record<string, HostFunction> {
 function ofStream(vm: Vm, type: number): FieldMap | undefined {
   const stream = vm.current()?.stream;
   if (stream === undefined) return undefined;
-  try {
-    switch (type) {
-      case MAP.requestHeaders:
-        return new RequestFields(stream);
-      case MAP.requestTrailers:
-        return new ChangeableFields(stream.request.trailers);
-      case MAP.responseHeaders:
-        return new ResponseFields(stream);
-      case MAP.responseTrailers:
-        return new ChangeableFields(stream.response.trailers);
-      default:
-        return undefined;
+  switch (type) {
+    case MAP.requestHeaders:
+      return new RequestFields(stream);
+    case MAP.requestTrailers:
+      return new ChangeableFields(stream.request.trailers);
+    case MAP.responseHeaders:
+      return responseFields(stream);
+    case MAP.responseTrailers: {
+      const response = responseFields(stream) && stream.response;
+      return response && new ChangeableFields(response.trailers);
     }
-  } catch {
-    return undefined;
+    default:
+      return undefined;
   }
 }

@@ -2,7 +2,8 @@ import { LOG_LEVEL_INFO, LOG_LEVELS, STATUS } from '../abi.ts';
 import type { Vm } from '../vm.ts';
 import type { HostFunction } from './guard.ts';
 import { clearRoute } from './streams.ts';
-import { MAX_LINE_BYTES, nanosecondsOf } from './wasi.ts';
+import { nanosecondsOf } from '../nanoseconds.ts';
+import { MAX_LINE_BYTES } from './wasi.ts';
 
 /** What is of no stream in particular. */
 export function rootImports(vm: Vm): Record<string, HostFunction> {

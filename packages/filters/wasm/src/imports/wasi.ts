@@ -1,5 +1,6 @@
 import { ERRNO } from '../abi.ts';
 import type { Vm } from '../vm.ts';
+import { nanosecondsOf } from '../nanoseconds.ts';
 import { GuestExit, type HostFunction } from './guard.ts';
 
 /** Longest line that is logged. */
@@ -65,9 +66,4 @@ export function wasiImports(vm: Vm): Record<string, HostFunction> {
       throw new GuestExit(`it ended itself with code ${code}`);
     },
   };
-}
-
-/** Whole milliseconds are exact; parts of one as far as a double has them. */
-export function nanosecondsOf(ms: number): bigint {
-  return BigInt(Math.floor(ms)) * 1_000_000n + BigInt(Math.floor((ms % 1) * 1e6));
 }

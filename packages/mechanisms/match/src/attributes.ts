@@ -1,14 +1,10 @@
 import { pseudoHeader, type HttpStream } from '@tulle/filter';
-import type { ExtProcAttribute } from '@tulle/model';
 
-type Value = string | number | boolean;
-
-/** Envoy's attributes by name, as protobuf's Struct has values. @returns `undefined` for what is not known here */
-export function readAttribute(
-  stream: HttpStream,
-  name: ExtProcAttribute,
-  epochMs: number,
-): Value | undefined {
+/**
+ * One of Envoy's attributes of a stream by its name (Envoy, "Attributes"), but for times, which its readers write differently.
+ * @returns `undefined` for what is not known here, or not there yet
+ */
+export function readAttribute(stream: HttpStream, name: string): string | number | boolean | undefined {
   const { request, connection, route } = stream;
   switch (name) {
     case 'request.path':
@@ -31,8 +27,6 @@ export function readAttribute(
       return request.headers.get('referer');
     case 'request.useragent':
       return request.headers.get('user-agent');
-    case 'request.time':
-      return new Date(epochMs).toISOString();
     case 'response.code':
       return statusOf(stream);
     case 'source.address':
@@ -53,6 +47,8 @@ export function readAttribute(
       return route?.name;
     case 'xds.cluster_name':
       return route?.cluster;
+    default:
+      return undefined;
   }
 }
 
