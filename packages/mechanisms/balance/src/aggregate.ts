@@ -32,6 +32,18 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
   /** Percent of all picks, by whether they are of degraded endpoints, and whether some of a part is in panic. */
   let loads: { percent: number; degradedPercent: number; panic: boolean }[] = [];
 
+  /** Lists of the parts, and all of them in one. */
+  let lists: (readonly EndpointState<Data>[])[] = [];
+  let all: readonly EndpointState<Data>[] = [];
+
+  /** Another list whenever that of a part is, as of a balancer: whoever keeps something of a set goes by that. */
+  function allEndpoints(parts: readonly Balancer<Data>[]): readonly EndpointState<Data>[] {
+    if (parts.length === lists.length && parts.every(({ endpoints }, index) => endpoints === lists[index]))
+      return all;
+    lists = parts.map(({ endpoints }) => endpoints);
+    return (all = lists.flat());
+  }
+
   /** Weighs the parts anew where one of them changed. */
   function weigh(parts: readonly Balancer<Data>[], nowMs: number): void {
     let same = parts.length === seen.length;
@@ -68,7 +80,7 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
 
   return {
     get endpoints() {
-      return options.parts().flatMap((part) => part.endpoints);
+      return allEndpoints(options.parts());
     },
     get size() {
       return options.parts().reduce((sum, part) => sum + part.size, 0);

@@ -201,6 +201,18 @@ describe('degraded endpoints', () => {
     parts.pop();
     expect(shares(aggregate)).toEqual({ 100: 70, 200: 30 });
   });
+
+  it('of an aggregate are in the same list until a part has another, so that something can be kept of it', () => {
+    const parts = [balancerOf(half), balancerOf(some(2, 300))];
+    const aggregate = createAggregateBalancer<string>({ parts: () => parts, random: spread() });
+    const lists = [aggregate.endpoints];
+    expect(aggregate.endpoints).toBe(lists[0]);
+    parts[1]?.update(some(3, 300), 0);
+    lists.push(aggregate.endpoints);
+    parts.pop();
+    lists.push(aggregate.endpoints);
+    expect(lists.map(({ length }) => length)).toEqual([12, 13, 10]);
+  });
 });
 
 describe('rules of health', () => {
