@@ -17,8 +17,11 @@ export interface TurnTask {
 export class Turn {
   readonly #clock: Clock;
   #depth = 0;
-  /** Reading of the clock that serves this turn; below 0 until somebody asked. */
-  #nowMs = -1;
+  /**
+   * Reading of the clock that serves this turn; `undefined` until somebody asked. Not a number then, too: V8 keeps a field
+   * that only ever held numbers as a bare double, and makes an object of it at each reading.
+   */
+  #nowMs: number | undefined = undefined;
   // Arrays with counts of their own: one that is emptied gives its storage away, and every turn would allocate anew.
   readonly #tasks: (TurnTask | undefined)[] = [];
   #taskCount = 0;
@@ -32,12 +35,11 @@ export class Turn {
   /** The clock's `nowMs`, read once in a turn; outside of one it is read anew. */
   get nowMs(): number {
     if (this.#depth === 0) return this.#clock.nowMs();
-    if (this.#nowMs < 0) this.#nowMs = this.#clock.nowMs();
-    return this.#nowMs;
+    return (this.#nowMs ??= this.#clock.nowMs());
   }
 
   begin(): void {
-    if (this.#depth++ === 0) this.#nowMs = -1;
+    if (this.#depth++ === 0) this.#nowMs = undefined;
   }
 
   /** Ends the turn; the outermost one runs the tasks, then writes. */
