@@ -1,5 +1,5 @@
 import { CONTINUE, defineConnFilter } from '@tulle/filter';
-import type { HttpHandler, Listener, ProxyConfig } from '@tulle/model';
+import type { Cluster, HttpHandler, Listener, ProxyConfig } from '@tulle/model';
 import {
   cluster,
   createProxy,
@@ -148,6 +148,17 @@ describe('a port that declares no protocol', () => {
     expect([active(), used()]).toEqual([0, 0]);
   });
 
+  it('keeps none longer, however many callers had it, than servers keep one on which nothing is said', async () => {
+    const race = await raced();
+    for (const waitMs of [3_000, 999, 1]) {
+      race.test.connect().close(true);
+      await race.test.clock.settle();
+      expect(race.origin.map(({ ended }) => ended)).toEqual([false]);
+      await race.test.clock.advance(waitMs);
+    }
+    expect(race.origin.map(({ ended }) => ended)).toEqual([true]);
+  });
+
   it('keeps no connection on which the endpoint spoke to nobody', async () => {
     const race = await raced();
     race.test.connect().close(true);
@@ -159,6 +170,45 @@ describe('a port that declares no protocol', () => {
     await race.test.clock.settle();
     (race.origin[1] as TestConnection).send('220 ready\r\n');
     expect(await client.take('ready\r\n')).toBe('220 ready\r\n');
+  });
+
+  describe('whose next endpoint is told who called', () => {
+    const [SILENT, TOLD] = ['10.0.0.1', '10.0.0.2'];
+    const BYTES = cluster(
+      'bytes',
+      [
+        { address: { host: SILENT, port: 3306 } },
+        { address: { host: TOLD, port: 3306 }, priority: 1, tlsLabels: { told: 'yes' } },
+      ],
+      { connectTimeoutMs: 1_000, tlsMatches: [{ name: 'told', labels: { told: 'yes' }, proxyProtocol: 1 }] },
+    );
+
+    /** @returns what each connection of the told endpoint got */
+    async function told(): Promise<{ readonly test: TestProxy; readonly origin: readonly TestConnection[] }> {
+      const test = await started({ listeners: [listener()], clusters: [CLUSTERS[0] as Cluster, BYTES] });
+      const origin: TestConnection[] = [];
+      test.network.refuse(`${SILENT}:3306`, 'silence');
+      test.network.listen(`${TOLD}:3306`, (connection) => void origin.push(connection));
+      test.connect({ host: '192.0.2.1', port: 1111 }).send(REQUEST);
+      await test.clock.settle();
+      return { test, origin };
+    }
+
+    it('keeps none that was told of a caller who is gone', async () => {
+      const { test, origin } = await told();
+      await test.clock.advance(1_000);
+      expect(origin.map(({ ended }) => ended)).toEqual([true]);
+    });
+
+    it('tells of the one who took it while the first was being connected', async () => {
+      const { test, origin } = await told();
+      test.connect({ host: '192.0.2.2', port: 2222 }).send('\0\0\0\x08start');
+      await test.clock.advance(1_000);
+      expect(await origin[0]?.take('start')).toBe(
+        'PROXY TCP4 192.0.2.2 127.0.0.1 2222 8080\r\n\0\0\0\x08start',
+      );
+      expect(origin).toHaveLength(1);
+    });
   });
 
   it('keeps none for a configuration that is gone, or a proxy that is', async () => {

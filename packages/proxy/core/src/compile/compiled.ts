@@ -242,9 +242,9 @@ export interface HttpSettings {
   readonly streamIdleTimeoutMs: number;
   /** Bounds of what callers send; one object for all connections of the chain. */
   readonly codecLimits: Partial<Http1Limits>;
-  /** What callers speak. */
   /** Clusters that take what turns out to be no HTTP; none: it is refused. */
   readonly otherwise: readonly string[];
+  /** What callers speak. */
   readonly codec: 'auto' | 'http1' | 'http2';
   /** Bounds of callers that speak HTTP/2. */
   readonly http2: Partial<Http2Options>;

@@ -33,7 +33,8 @@ export class EndpointDial {
   heardEnd = false;
   readonly #engine: Engine;
   readonly #chain: TcpChain;
-  readonly #facts: ConnectionFacts;
+  /** Of the caller that it is for: endpoints may be told. */
+  #facts: ConnectionFacts;
   readonly #hash: number;
   readonly #tried: UpstreamEndpoint[] = [];
   #subset: SubsetCriteria | undefined;
@@ -74,6 +75,11 @@ export class EndpointDial {
     return this.#connected;
   }
 
+  /** How long it has been connected; 0 while it is not. */
+  get ageMs(): number {
+    return this.#connected ? this.#engine.turn.nowMs - this.#startedMs - this.#connectMs : 0;
+  }
+
   /** Whether another caller of the chain may have it: nothing of it depends on who called. */
   get suitsAnybody(): boolean {
     const { cluster, endpoint } = this;
@@ -105,6 +111,12 @@ export class EndpointDial {
     this.#resting = false;
     endpoint.onStart();
     return true;
+  }
+
+  /** Another caller has it from now on. */
+  passTo(owner: DialOwner, facts: ConnectionFacts): void {
+    this.owner = owner;
+    this.#facts = facts;
   }
 
   /** The socket of the endpoint that is connected: whoever takes it closes it. */

@@ -25,6 +25,7 @@ export class ProtocolRace implements DialOwner, SocketEvents {
   readonly #engine: Engine;
   readonly #owner: RaceOwner;
   readonly #spare: SpareDial;
+  readonly #facts: ConnectionFacts;
   #dial: EndpointDial;
   #begun = false;
   #lost = false;
@@ -42,15 +43,15 @@ export class ProtocolRace implements DialOwner, SocketEvents {
     this.hooks = hooks;
     this.#owner = owner;
     this.#spare = spare;
+    this.#facts = facts;
     this.#dial = new EndpointDial(engine, chain, facts, this);
   }
 
   begin(): void {
     this.#begun = true;
-    const kept = this.#spare.take();
+    const kept = this.#spare.take(this, this.#facts);
     if (kept === undefined) return this.#dial.begin();
     this.#dial = kept;
-    kept.owner = this;
     if (kept.connected) this.dialled();
   }
 

@@ -1,8 +1,12 @@
 import type { Engine } from '../engine.ts';
 import type { SocketEvents } from '../ports.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { DialOwner, EndpointDial } from './dial.ts';
 
-/** How long a connection waits for somebody: as pooled ones of HTTP/1, below the 5 s after which common servers close them. */
+/**
+ * How old a connection becomes that nobody has for good: below the 5 s after which common servers close those on which nothing
+ * was said, for whoever takes it then would take that end for the endpoint's word.
+ */
 const KEPT_MS = 4_000;
 
 /**
@@ -21,18 +25,24 @@ export class SpareDial implements DialOwner, SocketEvents {
 
   /** @returns whether it is kept; else it is the giver's to end */
   keep(dial: EndpointDial): boolean {
-    if (this.#closed || this.#dial !== undefined || !dial.suitsAnybody) return false;
+    const leftMs = KEPT_MS - dial.ageMs;
+    if (this.#closed || this.#dial !== undefined || leftMs <= 0 || !dial.suitsAnybody) return false;
     this.#dial = dial;
     dial.owner = this;
-    this.#cancelTimer = this.#engine.clock.setTimer(KEPT_MS, () => this.#drop());
+    this.#cancelTimer = this.#engine.clock.setTimer(leftMs, () => this.#drop());
     if (dial.connected) this.dialled();
     return true;
   }
 
-  /** The connection, as far as it is made; the taker owns it. */
-  take(): EndpointDial | undefined {
+  /** The connection, as far as it is made, for `owner`, who called so. */
+  take(owner: DialOwner, facts: ConnectionFacts): EndpointDial | undefined {
     const dial = this.#leave();
-    if (dial === undefined || dial.wake()) return dial;
+    if (dial === undefined) return undefined;
+    // Since it was kept, another endpoint may have taken the place of one that could not be connected.
+    if (dial.suitsAnybody && dial.wake()) {
+      dial.passTo(owner, facts);
+      return dial;
+    }
     dial.end();
     return undefined;
   }
@@ -61,6 +71,7 @@ export class SpareDial implements DialOwner, SocketEvents {
 
   dialled(): void {
     const dial = this.#dial as EndpointDial;
+    if (!dial.suitsAnybody) return this.#drop();
     dial.rest();
     if (dial.socket !== undefined) dial.socket.events = this;
   }
