@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 
 /** How a program is started. */
 export interface StartOptions {
@@ -39,7 +40,28 @@ const DEFAULT_WAIT_MS = 30_000;
 const KILL_AFTER_MS = 10_000;
 const ORPHAN_GRACE_MS = 3_000;
 
-/** Starts a program in a process group of its own, so that what it leaves behind can be ended too. */
+/** Each ends the group of a program that runs. */
+const running = new Set<() => void>();
+let isWatched = false;
+
+/**
+ * What runs ends with this process, however that ends: a group of its own does not hear the terminal's Ctrl-C. Whoever listens to
+ * the signal beside this ends what it started in its own way, and again the sure way is that of the exit.
+ */
+function watch(): void {
+  if (isWatched) return;
+  isWatched = true;
+  process.on('exit', () => {
+    for (const kill of running) kill();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    // The first that is called: those that listen once are still counted.
+    process.prependListener(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
+    });
+}
+
+/** Starts a program in a process group of its own, so that what it leaves behind can be ended too; it ends with this process at last. */
 export function start(command: string, args: readonly string[], options: StartOptions = {}): Running {
   const child = spawn(command, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -87,6 +109,9 @@ export function start(command: string, args: readonly string[], options: StartOp
       // the group has ended
     }
   };
+  watch();
+  running.add(killGroup);
+  void ended.then(() => running.delete(killGroup));
   return {
     pid: child.pid ?? 0,
     ended,

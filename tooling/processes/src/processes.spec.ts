@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { runToEnd, start } from './index.ts';
 
 const node = (script: string) => start(process.execPath, ['-e', script]);
+
+/** A program that starts another, says its process, and waits. */
+const starts = (more: string): string =>
+  `import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)}).then(({ start }) => { const child = start('sleep', ['300']); ${more} console.log('child ' + child.pid); setInterval(() => {}, 1000); })`;
 
 describe('a started program', () => {
   it('is heard on both streams, and stops with a signal', async () => {
@@ -33,6 +38,29 @@ describe('a started program', () => {
     );
     const child = Number((await program.said(/child (\d+)/))[1]);
     expect(await program.stop()).toMatchObject({ code: 3 });
+    await expect.poll(() => isRunning(child)).toBe(false);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends with who started it, by %s too', async (signal) => {
+    const parent = node(starts(''));
+    const child = Number((await parent.said(/child (\d+)/))[1]);
+    expect(isRunning(child)).toBe(true);
+    process.kill(parent.pid, signal);
+    expect((await parent.ended).code).toBe(128 + constants.signals[signal]);
+    await expect.poll(() => isRunning(child)).toBe(false);
+  });
+
+  it('is left to who listens to the signal, and ends when that exits', async () => {
+    const parent = node(
+      starts(
+        `process.once('SIGTERM', () => setImmediate(() => { process.kill(child.pid, 0); console.log('still there'); process.exit(5); }));`,
+      ),
+    );
+    const child = Number((await parent.said(/child (\d+)/))[1]);
+    process.kill(parent.pid, 'SIGTERM');
+    const { code, out } = await parent.ended;
+    expect(code).toBe(5);
+    expect(out).toContain('still there');
     await expect.poll(() => isRunning(child)).toBe(false);
   });
 
