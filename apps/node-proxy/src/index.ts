@@ -6,5 +6,5 @@ export { liftLeftRules, startNodeProxy } from './node-proxy.ts';
 export type { NodeProxy, NodeProxyOptions, NodeProxyStatus } from './node-proxy.ts';
 export { keyOf, readWorkload } from './workload.ts';
 export type { NodeWorkload } from './workload.ts';
-export { LASTING_TABLE } from './workload-rules.ts';
+export { liftingCommand } from './workload-rules.ts';
 export type { IfProxyDies } from './workload-rules.ts';

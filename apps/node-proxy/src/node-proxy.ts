@@ -172,10 +172,11 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
  * @throws Error with what nft says, or that this needs root
  */
 export async function liftLeftRules(workload: NodeWorkload, runDir: string): Promise<void> {
-  if (!existsSync(runDir)) return; // none ever ran
-  let lock: DirectoryLock;
+  const missing = !existsSync(runDir);
+  if (missing && process.geteuid?.() !== 0) return; // none ever ran for this user
+  let lock: DirectoryLock | undefined;
   try {
-    lock = await lockDirectory(runDir);
+    if (!missing) lock = await lockDirectory(runDir); // one that is missing was cleaned away
   } catch (error) {
     if (error instanceof DirectoryInUseError) return;
     throw error;
@@ -183,6 +184,6 @@ export async function liftLeftRules(workload: NodeWorkload, runDir: string): Pro
   try {
     await liftRules(networkNamespaces(), workload);
   } finally {
-    lock.release();
+    lock?.release();
   }
 }

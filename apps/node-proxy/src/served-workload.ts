@@ -13,7 +13,7 @@ import { createXdsClient, type ApplyResult, type XdsClient } from '@tulle/xds-cl
 import type { Served } from './served-workloads.ts';
 import { hasIpv6 } from './sockets.ts';
 import { startWorkloadDns } from './workload-dns.ts';
-import { beginRules, liftRules, type IfProxyDies } from './workload-rules.ts';
+import { beginRules, liftingCommand, liftRules, type IfProxyDies } from './workload-rules.ts';
 import { keyOf, PROXY_PORTS, type NodeWorkload } from './workload.ts';
 
 /** What a workload needs of its node's proxy. */
@@ -166,8 +166,20 @@ export class ServedWorkload implements Served {
   async stop(next?: NodeWorkload): Promise<void> {
     this.#ending.reject(new Error(`${this.key} is taken away`));
     await this.#started?.catch(() => {});
-    await this.#unwind();
-    if (next?.network !== this.workload.network) await liftRules(this.#host.namespaces, this.workload);
+    try {
+      await this.#unwind();
+    } finally {
+      // Also where something could not be undone: nobody comes back to this network.
+      if (next?.network !== this.workload.network) await this.#lift();
+    }
+  }
+
+  async #lift(): Promise<void> {
+    const { namespaces } = this.#host;
+    await liftRules(namespaces, this.workload).catch((error: unknown) => {
+      const byHand = `by hand, as root: ${liftingCommand(this.workload.network)}`;
+      throw new Error(`${(error as Error).message}; ${byHand}`, { cause: error });
+    });
   }
 
   async #unwind(): Promise<void> {

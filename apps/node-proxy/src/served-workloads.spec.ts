@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '@tulle/filter';
@@ -88,6 +88,24 @@ describe('the workloads of a node', () => {
     await expect.poll(all).toEqual(['web 10.1.0.7', 'web 10.1.0.9']);
     made[1]?.started.resolve();
     await settled;
+  });
+
+  it('that are renamed leave before whoever has their network next, which they are told of', async () => {
+    write('web');
+    workloads.look();
+    made[0]?.started.resolve();
+    renameSync(join(directory, 'web.json'), join(directory, 'api.json'));
+    writeFileSync(
+      join(directory, 'api.json'),
+      JSON.stringify({ name: 'api', network: '/run/netns/web', address: '10.1.0.8' }),
+    );
+    workloads.look();
+    workloads.look();
+    expect([all(), made[0]?.stops, made[0]?.next]).toEqual([['web 10.1.0.7'], 1, '10.1.0.8']);
+    made[0]?.ended.resolve();
+    await expect.poll(all).toEqual(['web 10.1.0.7', 'api 10.1.0.8']);
+    made[1]?.started.resolve();
+    await workloads.settled();
   });
 
   it('are tried again, and what was wrong is said as long as it is', async () => {

@@ -27,8 +27,8 @@ export class ServedWorkloads<S extends Served> {
   readonly #log: Log;
   readonly #tryAgainMs: number;
   readonly #served = new Map<string, Entry<S>>();
-  /** By key, each until it has left: its successor comes only then. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  /** By key, each until it has left: who comes after it, by key or in its network, comes only then. */
+  readonly #leaving = new Map<string, { readonly network: string; readonly left: Promise<void> }>();
   readonly #faults = new Map<string, string>();
   #files: WorkloadFiles = { workloads: new Map(), faults: [] };
   #stopped = false;
@@ -60,18 +60,24 @@ export class ServedWorkloads<S extends Served> {
     const files = readDirectory(this.#directory, this.#files);
     for (const message of files.faults) if (!this.#files.faults.includes(message)) this.#log.error(message);
     this.#files = files;
-    for (const [key, { text }] of this.#served) {
+    const all = [...files.workloads.values()];
+    for (const [key, { workload, text }] of this.#served) {
       const now = files.workloads.get(key);
-      if (now?.text !== text) this.#drop(key, now?.workload);
+      if (now?.text === text) continue;
+      // One that was renamed has its network under another key.
+      this.#drop(
+        key,
+        now?.workload ?? all.find((one) => one.workload.network === workload.network)?.workload,
+      );
     }
     for (const [key, { workload, text }] of files.workloads)
-      if (!this.#served.has(key) && !this.#leaving.has(key)) this.#serve(workload, text);
+      if (!this.#served.has(key) && !this.#isLeaving(key, workload)) this.#serve(workload, text);
   }
 
   /** Resolves when all that the directory holds now is served, or has failed. */
   async settled(): Promise<void> {
     this.look();
-    while (this.#leaving.size > 0) await Promise.all(this.#leaving.values());
+    while (this.#leaving.size > 0) await this.#left();
     await Promise.all([...this.#served.values()].map(async ({ work }) => work));
   }
 
@@ -79,7 +85,15 @@ export class ServedWorkloads<S extends Served> {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const [key, { workload }] of [...this.#served]) this.#drop(key, workload);
-    await Promise.all(this.#leaving.values());
+    await this.#left();
+  }
+
+  async #left(): Promise<void> {
+    await Promise.all([...this.#leaving.values()].map(async ({ left }) => left));
+  }
+
+  #isLeaving(key: string, { network }: NodeWorkload): boolean {
+    return this.#leaving.has(key) || [...this.#leaving.values()].some((one) => one.network === network);
   }
 
   #serve(workload: NodeWorkload, text: string): void {
@@ -113,6 +127,6 @@ export class ServedWorkloads<S extends Served> {
         this.#leaving.delete(key);
         this.look();
       });
-    this.#leaving.set(key, left);
+    this.#leaving.set(key, { network: entry.workload.network, left });
   }
 }

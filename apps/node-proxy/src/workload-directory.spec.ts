@@ -24,6 +24,7 @@ describe('the directory of workloads', () => {
     write('b.json', {
       ...web,
       name: 'db',
+      network: '/run/netns/db',
       namespace: 'shop',
       serviceAccount: 'store',
       labels: { tier: 'x' },
@@ -50,6 +51,7 @@ describe('the directory of workloads', () => {
         {
           ...web,
           name: 'db',
+          network: '/run/netns/db',
           namespace: 'shop',
           serviceAccount: 'store',
           labels: { tier: 'x' },
@@ -125,5 +127,19 @@ describe('the directory of workloads', () => {
     const found = readDirectory(directory, NOTHING);
     expect(addresses(found)).toEqual({ 'default.web': '10.1.0.7' });
     expect(found.faults).toEqual([expect.stringMatching(/b\.json: default\.web is in .*a\.json already/)]);
+  });
+
+  it('has one workload in a network: its proxy would take from the one what the other has', () => {
+    write('a.json', web);
+    write('b.json', { ...web, name: 'db' });
+    const found = readDirectory(directory, NOTHING);
+    expect(addresses(found)).toEqual({ 'default.web': '10.1.0.7' });
+    expect(found.faults).toEqual([
+      expect.stringMatching(
+        /b\.json: network: \/run\/netns\/web is that of default\.web in .*a\.json already/,
+      ),
+    ]);
+    rmSync(join(directory, 'a.json'));
+    expect([...readDirectory(directory, found).workloads.keys()]).toEqual(['default.db']);
   });
 });

@@ -48,13 +48,19 @@ export function readDirectory(directory: string, before: WorkloadFiles): Workloa
       faults.push(read === undefined ? message : `${message}; what the file said before holds`);
     }
     if (read === undefined) continue;
+    const { network } = read.workload;
     const key = keyOf(read.workload);
-    const other = workloads.get(key);
-    if (other === undefined) workloads.set(key, read);
-    else
+    const same = workloads.get(key);
+    const beside = [...workloads.values()].find(({ workload }) => workload.network === network);
+    if (same !== undefined)
       faults.push(
-        `${file}: ${key} is in ${other.file} already; choose another name, or remove one of the files`,
+        `${file}: ${key} is in ${same.file} already; choose another name, or remove one of the files`,
       );
+    else if (beside !== undefined)
+      faults.push(
+        `${file}: network: ${network} is that of ${keyOf(beside.workload)} in ${beside.file} already; a workload has a network of its own`,
+      );
+    else workloads.set(key, read);
   }
   return { workloads, faults };
 }

@@ -62,11 +62,17 @@ export async function beginRules(
   return async () => held.release();
 }
 
-/** Takes away what a proxy left in the network of a workload; nothing where the network is gone. */
+/** What takes away by hand, as root, what {@link liftRules} does. @param network file of the workload's network namespace */
+export function liftingCommand(network: string): string {
+  return `nsenter --net=${network} nft delete table inet ${LASTING_TABLE}`;
+}
+
+/** Takes away what a proxy left in the network of a workload; nothing where the network is gone. @throws Error that says why it cannot */
 export async function liftRules(namespaces: NetworkNamespaces, workload: NodeWorkload): Promise<void> {
   try {
     namespaces.open({ path: workload.network }).close();
-  } catch {
+  } catch (error) {
+    if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw error;
     return; // and the rules with it
   }
   await inNetwork(namespaces, workload, async () => dropRules(LASTING_TABLE));

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyOf, LASTING_TABLE, liftLeftRules, readWorkload, type NodeWorkload } from '@tulle/node-proxy';
+import { keyOf, liftingCommand, liftLeftRules, readWorkload, type NodeWorkload } from '@tulle/node-proxy';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 import { nodeProxyRunDirectory, WORKLOADS_OPTION, workloadsDirectory } from './node-proxy-directory.ts';
@@ -25,23 +25,37 @@ export const command: Command = defineCommand({
       text = readFileSync(file, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      throw new CliError(EXIT.failed, `there is no ${file}`, 'tulle node-proxy list shows what there is');
+      throw new CliError(
+        EXIT.failed,
+        `there is no ${file}`,
+        `tulle node-proxy list shows what there is; ${leftBehind('NETWORK')}`,
+      );
     }
-    rmSync(file);
     let workload: NodeWorkload;
     try {
       workload = readWorkload(text, file);
-    } catch {
-      return EXIT.ok; // nobody served what it says
+    } catch (error) {
+      rmSync(file);
+      // What it said before may have been served.
+      io.err(`warning: ${error instanceof Error ? error.message : String(error)}\n`);
+      io.err(`hint:    ${leftBehind('NETWORK')}\n`);
+      return EXIT.ok;
     }
-    await liftLeftRules(workload, nodeProxyRunDirectory(io)).catch((error: unknown) => {
-      throw new CliError(
-        EXIT.failed,
-        `${file} is removed, but what its proxy left in its network could not be lifted: ${error instanceof Error ? error.message : String(error)}`,
-        `as root: nsenter --net=${workload.network} nft delete table inet ${LASTING_TABLE}`,
-        { cause: error },
-      );
-    });
-    return EXIT.ok;
+    // First, so that whoever is interrupted can say it again: only the file tells of which network.
+    const fault = await liftLeftRules(workload, nodeProxyRunDirectory(io)).then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    );
+    rmSync(file);
+    if (fault === undefined) return EXIT.ok;
+    throw new CliError(
+      EXIT.failed,
+      `${file} is removed, but what its proxy left in its network could not be lifted: ${fault.message}`,
+      `as root: ${liftingCommand(workload.network)}`,
+      { cause: fault },
+    );
   },
 });
+
+const leftBehind = (network: string): string =>
+  `where no proxy runs and the workload's network is closed still, as root: ${liftingCommand(network)}`;
