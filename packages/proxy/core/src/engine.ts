@@ -160,6 +160,19 @@ export class Engine implements Services {
     }
   }
 
+  /** Runs what an event of a connection causes, as one turn. @param broken what becomes of the connection by a defect in that */
+  inTurn(run: () => void, broken: () => void): void {
+    this.turn.begin();
+    try {
+      run();
+    } catch (defect) {
+      this.logDefect(defect);
+      broken();
+    } finally {
+      this.turn.end();
+    }
+  }
+
   logDefect(defect: unknown): void {
     this.metrics.defects.add();
     this.log.error(

@@ -86,14 +86,6 @@ export class HboneHandshake implements SocketEvents, ListenerConnection {
   }
 
   #inTurn(run: () => void): void {
-    this.#engine.turn.begin();
-    try {
-      run();
-    } catch (defect) {
-      this.#engine.logDefect(defect);
-      this.#socket.destroy();
-    } finally {
-      this.#engine.turn.end();
-    }
+    this.#engine.inTurn(run, () => this.#socket.destroy());
   }
 }

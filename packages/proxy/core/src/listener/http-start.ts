@@ -297,15 +297,7 @@ export class HttpStart implements SocketEvents, ListenerConnection, RaceOwner {
   }
 
   #inTurn(run: () => void): void {
-    this.#engine.turn.begin();
-    try {
-      run();
-    } catch (defect) {
-      this.#engine.logDefect(defect);
-      this.#drop();
-    } finally {
-      this.#engine.turn.end();
-    }
+    this.#engine.inTurn(run, () => this.#drop());
   }
 }
 

@@ -372,14 +372,6 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   #inTurn(run: () => void): void {
-    this.#engine.turn.begin();
-    try {
-      run();
-    } catch (defect) {
-      this.#engine.logDefect(defect);
-      this.#drop();
-    } finally {
-      this.#engine.turn.end();
-    }
+    this.#engine.inTurn(run, () => this.#drop());
   }
 }

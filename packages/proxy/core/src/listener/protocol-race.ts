@@ -101,14 +101,6 @@ export class ProtocolRace implements DialOwner, SocketEvents {
   }
 
   #inTurn(run: () => void): void {
-    this.#engine.turn.begin();
-    try {
-      run();
-    } catch (defect) {
-      this.#engine.logDefect(defect);
-      this.#dial.end();
-    } finally {
-      this.#engine.turn.end();
-    }
+    this.#engine.inTurn(run, () => this.#dial.end());
   }
 }

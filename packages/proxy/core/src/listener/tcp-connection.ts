@@ -227,14 +227,6 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
   }
 
   #inTurn(run: () => void): void {
-    this.#engine.turn.begin();
-    try {
-      run();
-    } catch (defect) {
-      this.#engine.logDefect(defect);
-      this.#fail('TULLE_INTERNAL');
-    } finally {
-      this.#engine.turn.end();
-    }
+    this.#engine.inTurn(run, () => this.#fail('TULLE_INTERNAL'));
   }
 }

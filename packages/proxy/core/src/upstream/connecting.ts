@@ -78,16 +78,7 @@ export class ConnectingSocket implements SocketEvents {
   onDrain(): void {}
 
   #inTurn(run: () => void): void {
-    const { engine } = this.#owner.cluster;
-    engine.turn.begin();
-    try {
-      run();
-    } catch (defect) {
-      engine.logDefect(defect);
-      this.#socket.destroy();
-    } finally {
-      engine.turn.end();
-    }
+    this.#owner.cluster.engine.inTurn(run, () => this.#socket.destroy());
   }
 }
 
