@@ -65,6 +65,8 @@ export class World {
   readonly #gateways = new Map<string, Gateway>();
   /** {@link gatewayKey} → ListenerSets that name it, be they taken or not. */
   readonly #listenerSetsOf = new Map<string, Set<ListenerSet>>();
+  /** {@link gatewayKey} → the Gateway with its ListenerSets, until one of these changes. */
+  readonly #merged = new Map<string, MergedGateway>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
   /** How often each Service was touched. */
@@ -153,7 +155,12 @@ export class World {
 
   /** A Gateway with the listeners of the ListenerSets that it takes. */
   merged(gateway: Gateway): MergedGateway {
-    return mergeGateway(gateway, this.listenerSetsOf(gatewayKey(gateway.metadata)));
+    const key = gatewayKey(gateway.metadata);
+    const known = this.#merged.get(key);
+    if (known?.gateway === gateway) return known;
+    const merged = mergeGateway(gateway, this.listenerSetsOf(key));
+    this.#merged.set(key, merged);
+    return merged;
   }
 
   /** Routes that name a Gateway or a ListenerSet that it takes, each once. */
@@ -270,6 +277,7 @@ export class World {
     if (resource.kind === 'Service') this.#selectors.add(resource);
     if (resource.kind === 'Gateway') this.#gateways.set(gatewayKey(resource.metadata), resource);
     if (resource.kind === 'ListenerSet') addTo(this.#listenerSetsOf, gatewayOf(resource), resource);
+    this.#forgetMerged(resource);
     if (resource.kind === 'Workload' && resource.spec.inbound.mode === 'sidecar')
       this.forwarders.addWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (isRoute(resource)) for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
@@ -286,6 +294,7 @@ export class World {
     if (resource.kind === 'Service') this.#selectors.remove(resource);
     if (resource.kind === 'Gateway') this.#gateways.delete(gatewayKey(resource.metadata));
     if (resource.kind === 'ListenerSet') removeFrom(this.#listenerSetsOf, gatewayOf(resource), resource);
+    this.#forgetMerged(resource);
     if (resource.kind === 'Workload')
       this.forwarders.removeWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (isRoute(resource)) for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
@@ -293,6 +302,12 @@ export class World {
       for (const key of parentsOf(resource)) removeFrom(this.#connectionRoutesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
       for (const key of workloadsIn(resource)) removeFrom(this.#slicesTo, key, resource);
+  }
+
+  /** The listeners of the Gateway that it is, or whose it is, are others than before. */
+  #forgetMerged(resource: Resource): void {
+    if (resource.kind === 'Gateway') this.#merged.delete(gatewayKey(resource.metadata));
+    if (resource.kind === 'ListenerSet') this.#merged.delete(gatewayOf(resource));
   }
 
   /** Marks what depends on a resource. */

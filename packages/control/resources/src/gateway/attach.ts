@@ -91,15 +91,23 @@ export function servedKinds(listener: GatewayListener): readonly string[] {
 /** Why two listeners of one port cannot be together (Gateway API `ListenerConditionReason`). */
 export type ListenerConflict = 'ProtocolConflict' | 'HostnameConflict' | 'ListenerConflict';
 
+/** Every listener of a Gateway is asked about, for each of its processes and of its statuses: the answer is one for them all. */
+const conflictsOf = new WeakMap<MergedGateway, ReadonlyMap<GatewayListener, ListenerConflict>>();
+
 /**
  * Listeners that cannot be together, as nothing tells their connections apart. Of one resource Gateway API lets nobody pick
  * a winner, so none of them is served; of several the first in the order of precedence is (GEP-1713). HTTPS and TLS share a
  * port, by their server names; nothing shares one with TCP.
  */
-export function conflictedListeners({
-  gateway,
-  sets,
-}: MergedGateway): ReadonlyMap<GatewayListener, ListenerConflict> {
+export function conflictedListeners(merged: MergedGateway): ReadonlyMap<GatewayListener, ListenerConflict> {
+  const known = conflictsOf.get(merged);
+  if (known !== undefined) return known;
+  const conflicted = findConflicts(merged);
+  conflictsOf.set(merged, conflicted);
+  return conflicted;
+}
+
+function findConflicts({ gateway, sets }: MergedGateway): ReadonlyMap<GatewayListener, ListenerConflict> {
   const conflicted = new Map<GatewayListener, ListenerConflict>();
   const served: GatewayListener[] = [];
   for (const { spec } of [gateway, ...sets]) {
