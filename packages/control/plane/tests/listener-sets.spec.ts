@@ -1,4 +1,4 @@
-import type { ProxyConfig } from '@tulle/model';
+import type { Listener, ProxyConfig } from '@tulle/model';
 import { readResources, refOf, resourceKey } from '@tulle/resources';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ControlPlane, GatewayStatus, ListenerSetStatus, RouteStatus } from '../src/index.ts';
@@ -69,6 +69,10 @@ const acceptedBy = (cp: ControlPlane, name: string, namespace = 'team'): string[
 const configOf = (cp: ControlPlane): ProxyConfig => cp.proxyConfig(gatewayNode().id) as ProxyConfig;
 
 const A = '{ name: a, port: 80, protocol: HTTP, hostname: a.example }';
+const CERTIFICATE = 'certificateRefs: [{ name: shop }]';
+const MESH = 'options: { tulle.dev/callers: mesh }';
+const TO_SET = 'targetRefs: [{ group: gateway.networking.k8s.io, kind: ListenerSet, name: s }]';
+const portOf = ({ address }: Listener): number => ('port' in address ? address.port : 0);
 const SERVED = [...FINE, 'Programmed=True/Programmed'];
 const TAKEN = ['Accepted=True/Accepted', 'Programmed=True/Programmed'];
 const conflicted = (reason: string): string[] => [
@@ -193,6 +197,87 @@ describe('a ListenerSet', () => {
     });
     const { listeners, conditions } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
     expect([conditions, ...listeners.map((l) => l.conditions)].map(short)).toEqual([TAKEN, SERVED, SERVED]);
+  });
+
+  it('takes no server name from a listener of its Gateway that it conflicts with', async () => {
+    const cp = make();
+    await put(
+      cp,
+      gateway(
+        OPEN,
+        "{ name: l, port: 443, protocol: TLS, hostname: '*.example', tls: { mode: Passthrough } }",
+      ),
+      set('s', '{ name: l, port: 443, protocol: HTTP, hostname: a.example }'),
+      `
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: { name: r }
+spec: { parentRefs: [{ name: edge }], hostnames: [a.example], rules: [{ backendRefs: [{ name: shop, port: 80 }] }] }
+`,
+    );
+    join(cp);
+    expect(said(cp, 's')['l 0']).toEqual(conflicted('ProtocolConflict'));
+    const [listener] = configOf(cp).listeners;
+    expect(listener?.filterChains.map(({ match }) => match?.serverNames)).toEqual([
+      ['a.example'],
+      ['*.example'],
+    ]);
+  });
+
+  it.each([
+    ['', CERTIFICATE, 'hostname: a.example,', MESH],
+    ['hostname: own.example,', MESH, '', CERTIFICATE],
+  ])('gives way where both would have whatever name is left: %s', async (own, tls, theirs, theirTls) => {
+    const cp = make();
+    await put(
+      cp,
+      gateway(OPEN, `{ name: l, port: 443, protocol: HTTPS, ${own} tls: { ${tls} } }`),
+      set('s', `{ name: l, port: 443, protocol: HTTPS, ${theirs} tls: { ${theirTls} } }`),
+    );
+    const names = { certificates: { directory: '/certs', names: ['default/shop', 'team/shop'] } };
+    join(cp, gatewayNode(names));
+    expect(said(cp, 's')['l 0']).toEqual(conflicted('HostnameConflict'));
+    expect(configOf(cp).listeners.map(({ filterChains }) => filterChains.length)).toEqual([1]);
+  });
+
+  it('has no say over the connections of others that come to its port', async () => {
+    const cp = make();
+    const theirs =
+      '{ name: bytes, port: 444, protocol: TLS, hostname: a.example, tls: { mode: Passthrough } }';
+    await put(
+      cp,
+      gateway(
+        OPEN,
+        '{ name: bytes, port: 444, protocol: TLS, hostname: own.example, tls: { mode: Passthrough } }',
+      ),
+      set('s', `${theirs}, ${theirs.replaceAll('444', '445').replace('bytes', 'alone')}`),
+      `
+apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: seen, namespace: team }
+spec: { ${TO_SET}, filter: example.guard }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: lacking, namespace: team }
+spec: { ${TO_SET}, filter: example.absent, mandatory: true }
+`,
+    );
+    const node = gatewayNode();
+    join(cp, {
+      ...node,
+      metadata: { ...node.metadata, filterPhases: { 'example.guard': 'connection' } },
+      extensions: [...node.extensions, 'example.guard@1.0.0'],
+    });
+    const at = (port: number): unknown => {
+      const listener = configOf(cp).listeners.find((one) => portOf(one) === port);
+      return [
+        listener?.filterChains.map(({ name }) => name),
+        listener?.connectionFilters?.map((f) => f.name),
+      ];
+    };
+    expect(at(444)).toEqual([['bytes/closed'], undefined]);
+    expect(at(445)).toEqual([[], ['team/seen']]);
   });
 
   it('uses certificates of its own namespace, and others by grants for it, not by those for its Gateway', async () => {

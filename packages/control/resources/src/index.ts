@@ -56,6 +56,7 @@ export type {
 } from './kinds/gateway-tls.ts';
 export {
   CALLERS_OPTION,
+  isForMesh,
   GATEWAY_CLASS,
   GATEWAY_CONTROLLER,
   GATEWAY_GROUP,

@@ -62,6 +62,22 @@ export class GatewayFilters {
   }
 
   /**
+   * Filters for whoever connects to a port, before it is known which of its listeners that is for: by policies for all of these,
+   * or for the Gateway or a listener of its own. A ListenerSet has no say over the connections of others.
+   * @param listeners those of the port
+   */
+  port(listeners: readonly GatewayListener[]): Pick<ChainFilters, 'connection' | 'lacking'> {
+    const { gateway } = this.#merged;
+    const own = listeners.filter((listener) => this.#merged.ownerOf(listener) === gateway);
+    const here = this.#policies.filter(
+      (policy) =>
+        own.some((listener) => this.#ofListener(policy, listener)) ||
+        listeners.every((listener) => this.#ofListener(policy, listener)),
+    );
+    return chainOf(here, this.#node, this.#mesh);
+  }
+
+  /**
    * Overrides of what comes in at `listener`, by `rule` of `route` or, without one, by no route: filters that are for others
    * are removed. `lacking`: mandatory filters for it that the proxy does not have.
    */
@@ -78,10 +94,19 @@ export class GatewayFilters {
     const removed = chain.http.filter(({ entry }) => !slots.has(entry.name));
     return {
       overrides: Object.fromEntries(removed.map(({ entry }) => [entry.name, null])),
-      lacking: here
-        .filter((p) => p.spec.mandatory === true && !this.#node.filters.has(p.spec.filter))
-        .map(slotOf),
+      lacking: this.#lacking(here),
     };
+  }
+
+  /** Mandatory filters for `listener` that the proxy does not have. */
+  lackingAt(listener: GatewayListener): readonly string[] {
+    return this.#lacking(this.#policies.filter((policy) => this.#ofListener(policy, listener)));
+  }
+
+  #lacking(policies: readonly FilterPolicy[]): readonly string[] {
+    return policies
+      .filter(({ spec }) => spec.mandatory === true && !this.#node.filters.has(spec.filter))
+      .map(slotOf);
   }
 
   /** What is for a whole Gateway is for the listeners of its ListenerSets too; what is for a ListenerSet is for no others. */

@@ -48,7 +48,7 @@ export function listenerFault(
         owner.kind === 'ListenerSet'
           ? 'it conflicts with another listener of the Gateway or of its ListenerSets' // others' are nobody's business
           : conflict === 'HostnameConflict'
-            ? `listeners of HTTPS and of TLS have one hostname on port ${listener.port}`
+            ? `another listener of HTTPS or of TLS has the same server names on port ${listener.port}`
             : `nothing tells connections to the listeners of several protocols on port ${listener.port} apart`,
     };
   if (callerTrust(world, merged.gateway, listener)?.caPem === '')

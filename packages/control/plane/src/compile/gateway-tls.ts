@@ -1,8 +1,8 @@
 import type { Cluster, FilterChain } from '@tulle/model';
 import {
   CA_CERTIFICATES_KEY,
-  CALLERS_OPTION,
   frontendValidation,
+  isForMesh,
   isGranted,
   MIN_TLS_VERSION_OPTION,
   type CertificateRef,
@@ -144,11 +144,6 @@ export function withClientCertificate(
 /** `namespace/name` */
 export function certificateName(owner: ListenerOwner, ref: CertificateRef): string {
   return `${ref.namespace ?? owner.metadata.namespace}/${ref.name}`;
-}
-
-/** Whether the callers of a listener are proxies of the mesh. */
-export function isForMesh(listener: GatewayListener): boolean {
-  return listener.protocol === 'HTTPS' && listener.tls?.options?.[CALLERS_OPTION] === 'mesh';
 }
 
 /** Lowest TLS version; callers of an edge are not chosen, so that what the listener does not say is 1.2. */

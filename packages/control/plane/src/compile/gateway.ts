@@ -9,6 +9,7 @@ import {
   connectionShares,
   displacedRoutes,
   isExternal,
+  isForMesh,
   isServedGateway,
   listenerLabel,
   type ConnectionShare,
@@ -26,7 +27,7 @@ import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
 import { inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
 import { boundAt, listenerFault, listenerNameOf, unsupportedAddresses } from './gateway-listeners.ts';
-import { isForMesh, listenerTls, withClientCertificate } from './gateway-tls.ts';
+import { listenerTls, withClientCertificate } from './gateway-tls.ts';
 import { retryEntry } from './retries.ts';
 import { backendsOf, type Reach } from './routes.ts';
 import type { SharedResources } from './shared.ts';
@@ -116,7 +117,7 @@ function compilePort(
   listeners: readonly GatewayListener[],
 ): { listeners: Listener[]; routes: RouteConfig[] } {
   const { filters, serving } = work;
-  const { connection, lacking } = filters.chain(listeners, []);
+  const { connection, lacking } = filters.port(listeners);
   // Clear text is told apart by Host, TLS by server name: there each listener has chains of its own, the most specific
   // first. Callers of the mesh give no server name.
   const http = listeners.filter(({ protocol }) => protocol === 'HTTP');
@@ -125,7 +126,10 @@ function compilePort(
   const groups = [http, ...byName.map((listener) => [listener]), ofMesh].filter(({ length }) => length > 0);
   const compiled = groups.map((group) => compileChain(work, port, group, listeners));
   // Bytes pass no filter that could answer for one that is lacking.
-  const bytes = lacking.length > 0 ? [] : listeners.flatMap((listener) => bytesChains(work, listener));
+  const bytes =
+    lacking.length > 0
+      ? []
+      : listeners.flatMap((one) => (filters.lackingAt(one).length > 0 ? [] : bytesChains(work, one)));
   const filterChains = inOrder([...compiled.map(({ named }) => named), ...bytes]);
   return {
     listeners: boundAt(work.merged.gateway, serving, port).map((address) => ({

@@ -9,7 +9,7 @@ import {
 import type { ListenerOwner, MergedGateway } from '../gateway/merged.ts';
 import { CA_CERTIFICATES_KEY } from '../kinds/config-map.ts';
 import type { FrontendTls } from '../kinds/gateway-tls.ts';
-import { GATEWAY_CLASS, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
+import { GATEWAY_CLASS, isForMesh, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
 import type { LocatedResource } from '../resource.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -95,8 +95,10 @@ function analyzeConflict(
       'TULLE0407',
       subject,
       at,
-      `listeners of HTTPS and of TLS have one hostname on port ${port}; none of them is served`,
-      'give each a hostname of its own',
+      `another listener of HTTPS or of TLS has the same server names on port ${port}; none of them is served`,
+      isForMesh(listener)
+        ? 'it has every name, as callers of the mesh say none: give the other a hostname, or this one a port of its own'
+        : 'give each a hostname of its own',
     );
   else
     host.report(

@@ -284,6 +284,12 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
       spec.phase === undefined ? '/spec/filter' : '/spec/phase',
       'a connection filter runs before a route is known; target a Service or a Gateway',
     );
+  if (phase === 'connection' && (spec.targetRefs ?? []).some((t) => t.kind === 'ListenerSet'))
+    host.report(
+      'TULLE0208',
+      spec.phase === undefined ? '/spec/filter' : '/spec/phase',
+      'a connection filter runs before it is known whose listener a connection is for; target the Gateway',
+    );
   if (known === undefined) return;
   if (known.phases !== undefined && !known.phases.includes(phase))
     host.report(

@@ -1,6 +1,7 @@
 import {
   GATEWAY_CLASS,
   GATEWAY_GROUP,
+  isForMesh,
   type Gateway,
   type GatewayListener,
   type ListenerProtocol,
@@ -115,8 +116,12 @@ function findConflicts({ gateway, sets }: MergedGateway): ReadonlyMap<GatewayLis
     for (const one of own) {
       const conflicts = [
         ...served.flatMap((other) => conflictOf(one, other) ?? []),
-        // That two of one resource and protocol differ in their hostnames is checked when it is read.
-        ...own.flatMap((other) => (other.protocol === one.protocol ? [] : (conflictOf(one, other) ?? []))),
+        // That no two of one resource have the same protocol and hostname is checked when it is read.
+        ...own.flatMap((other) =>
+          other.protocol === one.protocol && other.hostname === one.hostname
+            ? []
+            : (conflictOf(one, other) ?? []),
+        ),
       ];
       const [first] = conflicts;
       if (first !== undefined)
@@ -134,7 +139,15 @@ function conflictOf(one: GatewayListener, other: GatewayListener): ListenerConfl
   const families = [one, other].map(({ protocol }) => (protocol === 'HTTPS' ? 'TLS' : protocol));
   if (families[0] !== families[1]) return 'ProtocolConflict';
   if (families[0] === 'TCP' || families[0] === 'UDP') return 'ListenerConflict';
-  return one.hostname === other.hostname ? 'HostnameConflict' : undefined;
+  const areOne =
+    one.hostname === other.hostname ||
+    (isForMesh(one) !== isForMesh(other) && takesAnyName(one) && takesAnyName(other));
+  return areOne ? 'HostnameConflict' : undefined;
+}
+
+/** Whether it has every connection over TLS that no other listener has by its name. Those for the mesh have them together. */
+function takesAnyName(listener: GatewayListener): boolean {
+  return isForMesh(listener) || (listener.protocol === 'HTTPS' && listener.hostname === undefined);
 }
 
 function allowsRoute(gateway: MergedGateway, listener: GatewayListener, route: AnyRoute): boolean {

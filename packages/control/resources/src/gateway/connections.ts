@@ -1,6 +1,6 @@
 import type { GatewayListener } from '../kinds/gateway.ts';
 import { compareAge, type ConnectionRoute } from '../routes.ts';
-import { attachToGateway } from './attach.ts';
+import { attachToGateway, conflictedListeners } from './attach.ts';
 import { compareHostnames, coversHostname } from './hostnames.ts';
 import { gatewayParents, type MergedGateway } from './merged.ts';
 
@@ -42,16 +42,21 @@ export function connectionShares(
   return shares;
 }
 
-/** The most specific of the listeners beside `listener`, itself included, that connections with a server name come to. */
+/**
+ * The most specific of the listeners beside `listener`, itself included, that connections with a server name come to. One that
+ * is not served, as it conflicts with others, has no connections, and keeps none from anybody.
+ */
 function listenerOfName(
   gateway: MergedGateway,
   listener: GatewayListener,
   hostname: string,
 ): GatewayListener | undefined {
+  const conflicted = conflictedListeners(gateway);
   return gateway.listeners
     .filter(
       (one) =>
         one.port === listener.port &&
+        (one === listener || !conflicted.has(one)) &&
         (one.protocol === 'UDP') === (listener.protocol === 'UDP') &&
         coversHostname(one.hostname ?? '*', hostname),
     )

@@ -84,6 +84,11 @@ export interface AllowedNamespaces {
   readonly selector?: NamespaceSelector;
 }
 
+/** Whether the callers of a listener are proxies of the mesh. They give no server name: it has whatever those with names leave. */
+export function isForMesh({ protocol, tls }: GatewayListener): boolean {
+  return protocol === 'HTTPS' && tls?.options?.[CALLERS_OPTION] === 'mesh';
+}
+
 export interface AllowedRoutes {
   readonly namespaces?: AllowedNamespaces;
   /** Default: what the protocol carries. */

@@ -169,10 +169,25 @@ spec:
         '    - { name: e, port: 80, protocol: HTTP }',
       ].join('\n'),
     ),
-    ['TULLE0407', 7, '{ name: a', 'one hostname on port 443'],
+    ['TULLE0407', 7, '{ name: a', 'the same server names on port 443'],
     ['TULLE0407', 9, '{ name: c', 'hostname of its own'],
     ['TULLE0407', 10, 'TCP', 'TCP and of HTTP'],
     ['TULLE0407', 11, 'HTTP', 'ports of their own'],
+  ),
+  told(
+    'callers of the mesh, who say no name, beside a listener for every name',
+    gateway(
+      [
+        '    - { name: a, port: 443, protocol: HTTPS, hostname: a.example.com, tls: { options: { tulle.dev/callers: mesh } } }',
+        '    - { name: b, port: 443, protocol: HTTPS, hostname: b.example.com, tls: { options: { tulle.dev/callers: mesh } } }',
+        '    - { name: c, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c }] } }',
+        '    - { name: d, port: 444, protocol: HTTPS, tls: { options: { tulle.dev/callers: mesh } } }',
+        '    - { name: e, port: 444, protocol: HTTPS, hostname: e.example.com, tls: { certificateRefs: [{ name: c }] } }',
+      ].join('\n'),
+    ),
+    ['TULLE0407', 7, '{ name: a', 'give the other a hostname'],
+    ['TULLE0407', 8, '{ name: b', 'give the other a hostname'],
+    ['TULLE0407', 9, '{ name: c', 'hostname of its own'],
   ),
   told(
     'parts of a Gateway that are not honoured',

@@ -69,6 +69,16 @@ export const LISTENER_SETS: readonly Case[] = [
     ['TULLE0310', 35, '[www.', 'ListenerSet default/set'],
   ),
   told(
+    'what cannot be said of the connections of a ListenerSet alone',
+    openGateway(HTTP) +
+      listenerSet('set', OTHER) +
+      policy(
+        'FilterPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: ListenerSet, name: set }]\n  filter: tulle.conn.limit\n  config: { name: all, maxConnections: 5 }\n---',
+      ),
+    ['TULLE0208', 23, 'tulle.conn.limit', 'target the Gateway'],
+  ),
+  told(
     'a group that is not that of a ListenerSet',
     A +
       openGateway(HTTP) +
