@@ -126,6 +126,19 @@ describe('tulle gateway', () => {
     expect(await by(second)).toBe(200);
   }, 90_000);
 
+  it('is one process of a Gateway on a machine, and says so to a second', async () => {
+    await apply(gatewayOf(HTTP));
+    const first = await gateway('--listen', `80=${await freePort()}`);
+    expect(await tulle('gateway', '--name', 'edge', '--listen', `80=${await freePort()}`)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        new RegExp(
+          `default\\.edge\\.gateway is running already, in process ${first.process.pid} .*\nhint: .*one process of a Gateway.*--workers`,
+        ),
+      ) as string,
+    });
+  }, 60_000);
+
   it('serves the other listeners where a port cannot be had, and says why', async () => {
     await apply(gatewayOf([HTTP, '    - { name: alt, port: 81, protocol: HTTP }'].join('\n')));
     await shop();

@@ -62,6 +62,7 @@ export const command: Command = defineCommand({
           directories: tulleDirectories(io.env),
           base: `${namespace}.${name}.gateway`,
           many: false,
+          hint: 'a machine has one process of a Gateway; for more cores give that one --workers N',
         },
         {
           ...flags,

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyOf, readWorkload } from '@tulle/node-proxy';
-import { parseLabel } from '@tulle/sidecar/flags';
+import { parseLabel, parsePort } from '@tulle/sidecar/flags';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 import { WORKLOADS_OPTION, workloadsDirectory } from './node-proxy-directory.ts';
@@ -64,10 +64,14 @@ export const command: Command = defineCommand({
       name,
       network: options.network,
       address: options.address,
-      ports: options.port.map(Number),
+      ports: options.port.map((one) => parsePort('port', one)),
       ...(options['capture-exclude-inbound'].length === 0
         ? {}
-        : { excludeInboundPorts: options['capture-exclude-inbound'].map(Number) }),
+        : {
+            excludeInboundPorts: options['capture-exclude-inbound'].map((one) =>
+              parsePort('capture-exclude-inbound', one),
+            ),
+          }),
       ...(options.resolver.length === 0
         ? {}
         : { resolvers: options.resolver.filter((one) => one !== 'none') }),

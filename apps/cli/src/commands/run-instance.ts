@@ -17,6 +17,8 @@ export interface InstanceChoice {
    * of a service are two by their port.
    */
   readonly many: boolean;
+  /** What to do where one runs already. Default: for a service. */
+  readonly hint?: string;
 }
 
 /** Directories of an instance. */
@@ -27,7 +29,7 @@ type Directories = Pick<SidecarOptions, 'stateDir' | 'runDir'>;
  * @throws CliError 1 naming the process that runs this instance
  */
 export async function startInstance<Options extends Directories, Proxy>(
-  { directories, base, many }: InstanceChoice,
+  { directories, base, many, hint }: InstanceChoice,
   options: Omit<NoInfer<Options>, keyof Directories>,
   start: (options: Options) => Promise<Proxy>,
 ): Promise<Proxy> {
@@ -42,7 +44,7 @@ export async function startInstance<Options extends Directories, Proxy>(
     } catch (error) {
       if (!(error instanceof DirectoryInUseError)) throw error;
       if (many && n < MOST_JOBS) continue;
-      throw runningAlready(instance, error);
+      throw runningAlready(instance, error, hint);
     }
   }
 }
@@ -62,10 +64,14 @@ export async function refuseRunning({ directories, base, many }: InstanceChoice)
   }
 }
 
-const runningAlready = (instance: string, error: DirectoryInUseError): CliError =>
+const runningAlready = (
+  instance: string,
+  error: DirectoryInUseError,
+  hint = 'stop it first, or give this one another --name or --port',
+): CliError =>
   new CliError(
     EXIT.failed,
     `${instance} is running already, in ${error.pid === undefined ? 'another process' : `process ${error.pid}`} (${error.directory})`,
-    'stop it first, or give this one another --name or --port',
+    hint,
     { cause: error },
   );

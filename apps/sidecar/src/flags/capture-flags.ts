@@ -3,6 +3,7 @@ import { REACHABLE_PATTERN } from '@tulle/model';
 import type { CaptureOptions } from '../capture/capture-options.ts';
 import { FlagError } from './flag-error.ts';
 import type { SidecarFlagValues } from './flag-specs.ts';
+import { parsePort } from './flag-values.ts';
 
 /**
  * Reads what is to be captured.
@@ -57,14 +58,8 @@ export function captureOf(
       `--reachable ${JSON.stringify(nobody)} is no Service`,
       'e.g. --reachable orders --reachable stock.shop --reachable "*.billing"',
     );
-  const inbound = flags['capture-exclude-inbound'];
-  const noPort = inbound.find((one) => !/^[1-9]\d{0,4}$/.test(one) || Number(one) > 65_535);
-  if (noPort !== undefined)
-    throw new FlagError(
-      `--capture-exclude-inbound ${JSON.stringify(noPort)} is no port`,
-      'e.g. --capture-exclude-inbound 9100',
-    );
-  const both = inbound.find((one) => flags.port.includes(one));
+  const inbound = flags['capture-exclude-inbound'].map((text) => parsePort('capture-exclude-inbound', text));
+  const both = inbound.find((one) => flags.port.some((text) => Number(text) === one));
   if (both !== undefined)
     throw new FlagError(
       `--port ${both} and --capture-exclude-inbound ${both}: a port is called by the mesh, or past the sidecar`,
@@ -76,7 +71,7 @@ export function captureOf(
     ...(flags.reachable.length === 0 ? {} : { reachable: flags.reachable }),
     excludeCidrs: cidrs,
     excludePorts: ports,
-    excludeInboundPorts: inbound.map(Number),
+    excludeInboundPorts: inbound,
   };
 }
 

@@ -35,11 +35,7 @@ export async function sidecarOptions(
   env?: Readonly<Record<string, string | undefined>>,
 ): Promise<FlagOptions> {
   const name = checkName('name', flags.name);
-  const ports = flags.port.map((text) => {
-    if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
-      throw new FlagError(`--port ${JSON.stringify(text)} is no port`, 'a number from 1 to 65535');
-    return { port: Number(text) };
-  });
+  const ports = flags.port.map((text) => ({ port: parsePort('port', text) }));
   const upstreams = flags.upstream.map(parseUpstream);
   const clash = upstreams.find(({ localPort }) => ports.some(({ port }) => port === localPort));
   if (clash !== undefined)
@@ -69,6 +65,13 @@ export async function sidecarOptions(
     capabilities: capabilitiesOf(flags),
     telemetry: await telemetryOf(flags, env),
   };
+}
+
+/** @param option its name @throws FlagError */
+export function parsePort(option: string, text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
+    throw new FlagError(`--${option} ${JSON.stringify(text)} is no port`, 'a number from 1 to 65535');
+  return Number(text);
 }
 
 /** `reviews=9001`, `reviews.shop=9001`, `reviews:8080=9001`; a port of 0 lets the system choose. @throws FlagError */

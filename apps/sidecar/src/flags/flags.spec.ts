@@ -153,6 +153,7 @@ describe('what is captured', () => {
     [['--capture', '--capture-exclude-inbound', '70000'], '"70000" is no port'],
     [['--capture', '--capture-exclude-inbound', 'x'], '"x" is no port'],
     [['--capture', '--port', '80', '--capture-exclude-inbound', '80'], 'by the mesh, or past the sidecar'],
+    [['--capture', '--port', '080', '--capture-exclude-inbound', '80'], 'by the mesh, or past the sidecar'],
   ])('cannot be %j', (argv, message) => {
     expect(() => captured(...argv)).toThrow(message);
   });

@@ -6,5 +6,12 @@ export { captureOf } from './capture-flags.ts';
 export { FlagError } from './flag-error.ts';
 export { SIDECAR_FLAGS } from './flag-specs.ts';
 export type { FlagSpec, FlagValues, SidecarFlags, SidecarFlagValues } from './flag-specs.ts';
-export { sidecarOptions, parseHostPort, parseLabel, parseUpstream, type FlagOptions } from './flag-values.ts';
+export {
+  sidecarOptions,
+  parseHostPort,
+  parseLabel,
+  parsePort,
+  parseUpstream,
+  type FlagOptions,
+} from './flag-values.ts';
 export { flagsHelp, readFlags } from './read-flags.ts';

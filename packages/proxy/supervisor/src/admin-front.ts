@@ -34,8 +34,8 @@ export interface AdminFront {
 
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
- * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners`, `POST /logging` and
- * `POST /reopen_logs` go to every process. Pages of metrics are one view of all processes ({@link MetricsView}; `?worker=each` tells gauges apart), so are
+ * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners`, `POST /logging`,
+ * `POST /healthcheck/fail`, `POST /healthcheck/ok` and `POST /reopen_logs` go to every process. Pages of metrics are one view of all processes ({@link MetricsView}; `?worker=each` tells gauges apart), so are
  * `/clusters`, `/listeners`, `/plaintext`, `/certs` and `/server_info`, and `GET /explain` asks all of them; with
  * `?worker=N` they are of that one alone. `/config_dump` is the same in all.
  * @throws Error when the address is not loopback or taken, or when a file that is no socket stands there

@@ -7,6 +7,9 @@ const MAX_ENTRY_BYTES = 4_096;
 /** Nothing is kept longer, whatever its TTL says: a change is then seen in five minutes. */
 const MAX_TTL_SECONDS = 300;
 
+/** How somebody asks. */
+export type DnsTransport = 'udp' | 'tcp';
+
 interface Entry {
   readonly response: Buffer;
   readonly offsets: readonly number[];
@@ -27,9 +30,9 @@ export class DnsCache {
     return this.#entries.size;
   }
 
-  /** @returns the answer to that very query, with what is left of its TTLs */
-  find(query: Buffer): Buffer | undefined {
-    const key = keyOf(query);
+  /** @returns the answer to that very query by that transport, with what is left of its TTLs */
+  find(query: Buffer, transport: DnsTransport): Buffer | undefined {
+    const key = keyOf(query, transport);
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.#nowMs();
@@ -45,14 +48,14 @@ export class DnsCache {
     return response;
   }
 
-  keep(query: Buffer, question: Question, response: Buffer): void {
+  keep(query: Buffer, transport: DnsTransport, question: Question, response: Buffer): void {
     if (query.length + response.length > MAX_ENTRY_BYTES) return;
     const offsets = ttlOffsets(response, question);
     if (offsets === undefined || offsets.length === 0) return;
     const ttl = Math.min(MAX_TTL_SECONDS, ...offsets.map((at) => response.readUInt32BE(at)));
     if (ttl === 0) return;
     const nowMs = this.#nowMs();
-    const key = keyOf(query);
+    const key = keyOf(query, transport);
     this.#entries.delete(key); // to the end: the oldest go first
     this.#entries.set(key, {
       response: Buffer.from(response),
@@ -64,7 +67,10 @@ export class DnsCache {
   }
 }
 
-/** Everything but the id: whoever asks with other flags or options may get another answer. */
-function keyOf(query: Buffer): string {
-  return query.toString('latin1', 2);
+/**
+ * Everything but the id: whoever asks with other flags or options may get another answer, and whoever asks by UDP none that is
+ * longer than UDP takes (RFC 1035 §4.2.1).
+ */
+function keyOf(query: Buffer, transport: DnsTransport): string {
+  return transport + query.toString('latin1', 2);
 }

@@ -1,7 +1,7 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { DnsCache } from './dns-cache.ts';
+import { DnsCache, type DnsTransport } from './dns-cache.ts';
 import { answerTo, RCODE_REFUSED, RCODE_SERVFAIL, readQuestion, refusalOf, TYPE_A } from './dns-message.ts';
 import { framed, readFramed } from './framed.ts';
 import { askResolvers, systemResolvers, type ResolverSockets } from './resolvers.ts';
@@ -154,7 +154,7 @@ class Responder implements DnsResponder {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  #take(query: Buffer, transport: 'udp' | 'tcp', answer: (response: Buffer) => void): void {
+  #take(query: Buffer, transport: DnsTransport, answer: (response: Buffer) => void): void {
     const question = readQuestion(query);
     if (question === undefined) return; // no query: whoever sent it awaits nothing
     const known = this.#names?.get(question.name);
@@ -163,7 +163,7 @@ class Responder implements DnsResponder {
       return answer(answerTo(query, question, question.type === TYPE_A ? known : [], TTL_SECONDS));
     }
     if (this.#names !== undefined) {
-      const cached = this.#cache.find(query);
+      const cached = this.#cache.find(query, transport);
       if (cached !== undefined) {
         this.counters.cached++;
         return answer(cached);
@@ -183,7 +183,7 @@ class Responder implements DnsResponder {
         this.counters.failed++;
         return answer(refusalOf(query, question, RCODE_SERVFAIL));
       }
-      this.#cache.keep(query, question, response);
+      this.#cache.keep(query, transport, question, response);
       return answer(response);
     });
   }
