@@ -226,7 +226,7 @@ export function startChild(options: ChildOptions): Child {
     gone = true;
     options.balance?.ended(child);
     listeners.forget(generation);
-    pending.rejectAll(error);
+    pending.end(error);
     ready.reject(error);
     leaving.resolve();
     ended.resolve({ code, signal, error });

@@ -5,7 +5,8 @@ export interface Pending {
   /** Answers; an unknown number (given up meanwhile) is ignored. */
   resolve(id: number, value: unknown): void;
   reject(id: number, error: Error): void;
-  rejectAll(error: Error): void;
+  /** The channel broke: rejects what is under way, and whatever is asked from now on. */
+  end(error: Error): void;
 }
 
 /** @param timeoutMs a request that takes longer is given up. @param what names the other side in that error */
@@ -15,6 +16,7 @@ export function createPending(timeoutMs: number, what: string): Pending {
     { resolve(value: never): void; reject(error: Error): void; timer: NodeJS.Timeout }
   >();
   let nextId = 1;
+  let ended: Error | undefined;
   const take = (id: number): ReturnType<typeof waiting.get> => {
     const found = waiting.get(id);
     if (found === undefined) return undefined;
@@ -24,6 +26,7 @@ export function createPending(timeoutMs: number, what: string): Pending {
   };
   return {
     async ask<T>(send: (id: number) => void) {
+      if (ended !== undefined) throw ended;
       const id = nextId++;
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       const timer = setTimeout(
@@ -36,7 +39,8 @@ export function createPending(timeoutMs: number, what: string): Pending {
     },
     resolve: (id, value) => take(id)?.resolve(value as never),
     reject: (id, error) => take(id)?.reject(error),
-    rejectAll(error) {
+    end(error) {
+      ended = error;
       for (const id of [...waiting.keys()]) take(id)?.reject(error);
     },
   };

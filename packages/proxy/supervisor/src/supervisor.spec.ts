@@ -236,6 +236,14 @@ describe('supervisor', () => {
     expect((await sv.stats()).map((s) => s['requests']).reduce((a = 0, b = 0) => a + b)).toBe(1);
   });
 
+  it('has nothing to tell of processes that have ended, and waits for none of them', async () => {
+    const sv = make();
+    await sv.start(listening('1', await bound()));
+    await sv.stop(0);
+    const asked = sv.stats();
+    expect(await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 2_000))])).toEqual([]);
+  });
+
   it('serves on with the last good configuration when a new one kills the engine', async () => {
     const sv = make();
     const address = await bound();
