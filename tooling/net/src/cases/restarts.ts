@@ -36,8 +36,12 @@ export const restarts: readonly Case<Mesh>[] = [
         results.push(JSON.parse(out.trim().split('\n').at(-1) ?? '') as Load);
       }
       // Into the namespace, and out of it.
-      for (const { answered: _, ...rest } of results)
-        same(rest, { failures: [], before: 'before', after: 'after' });
+      for (const [at, { answered: _, ...rest }] of results.entries())
+        same(
+          rest,
+          { failures: [], before: 'before', after: 'after' },
+          `${at === 0 ? 'into' : 'out of'} the namespace: ${JSON.stringify(rest)}`,
+        );
       return `${results.map(({ answered }) => answered).join(' + ')} calls on new connections, 0 failed`;
     },
   },
