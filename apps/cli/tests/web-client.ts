@@ -15,6 +15,7 @@ export interface CallOptions {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
   /** Over TLS, believing this certificate. */
   readonly ca?: string;
   /** Default: the host. */
@@ -28,6 +29,7 @@ export async function call(port: string | number, options: CallOptions = {}): Pr
     path = '/',
     method = 'GET',
     headers = {},
+    body,
     ca,
     servername = host,
   } = options;
@@ -48,7 +50,7 @@ export async function call(port: string | number, options: CallOptions = {}): Pr
         resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
       );
     });
-    sent.end();
+    sent.end(body);
   });
 }
 

@@ -298,9 +298,22 @@ export const FEATURES: readonly Feature[] = [
     area: 'HTTPRoute',
     name: 'ExternalAuth filter (GEP-1494)',
     level: 'Experimental',
-    unsupported:
-      'Refused with TULLE0206. A FilterPolicy with `tulle.http.ext-authz` asks a service of yours.',
-    proofs: by(cases('http-routes'), 'parts of routes that are not honoured'),
+    note: 'At rules, in gateways and within the mesh; at one backend of a rule it is refused with TULLE0206. A body above `forwardBody.maxSize` is refused with 413.',
+    proofs: [
+      ...by(
+        'apps/gateway/tests/external-auth.spec.ts',
+        'asks a Service about the requests of its rule alone; what it does not allow never comes to the backend',
+        'tells by default the token and the length, and takes over every header but those of the answer itself',
+        'tells the headers and the body that are listed, refuses a larger body, and takes over what is listed',
+        'allows by 200 alone, and by no answer at all nothing',
+        'answers 500 where there is nobody to ask, or nobody may be asked, and says so of the route',
+        'is for callers within the mesh too, and is asked before a redirect',
+      ),
+      ...by(
+        'apps/cli/tests/external-auth.spec.ts',
+        'asks a service of the mesh over mutual TLS, with the headers and the body that are listed',
+      ),
+    ],
   },
   {
     area: 'GRPCRoute',

@@ -224,6 +224,7 @@ export { proxyConfigSchema } from './schema/proxy-config.ts';
 export { routeConfigSchema } from './schema/route.ts';
 export {
   EXT_AUTHZ_CLIENT_HEADERS,
+  EXT_AUTHZ_KEPT_HEADERS,
   EXT_AUTHZ_FILTER,
   extAuthzFilterSchema,
   extAuthzRouteSchema,

@@ -28,6 +28,7 @@ export {
   precedingBackendTlsPolicy,
   type CaRefFault,
 } from './gateway/backend-tls.ts';
+export type { HTTPExternalAuthFilter } from './kinds/external-auth.ts';
 export { MAX_MATCHES, MAX_WEIGHT, parentKind } from './kinds/http-route.ts';
 export type {
   HTTPBackendRef,

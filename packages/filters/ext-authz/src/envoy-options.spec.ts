@@ -85,6 +85,54 @@ describe('a service over HTTP', () => {
     for (const name of ['cookie', 'x-secret']) expect(check?.header(name), name).toBeUndefined();
   });
 
+  it('allows by 200 alone where that is asked for; another 2xx is the refusal that the caller gets', async () => {
+    for (const [status, onlyOk, wanted] of [
+      [200, true, 200],
+      [204, true, 204],
+      [204, false, 200],
+    ] as const) {
+      const { status: got, sent } = await ask(() => ({ status }), {}, { onlyOk });
+      expect([got, sent === undefined], `${status} ${onlyOk}`).toEqual([wanted, status !== 200 && onlyOk]);
+    }
+  });
+
+  it('gives on everything but framing, identity and what describes its own answer, and takes nothing of the caller', async () => {
+    const { sent } = await ask(
+      () => ({
+        headers: {
+          'x-user': 'ann',
+          'x-forwarded-for': '10.9.9.9',
+          'content-type': 'text/html',
+          'x-envoy-auth-headers-to-remove': 'x-gone',
+          te: 'trailers',
+        },
+      }),
+      {},
+      { upstreamHeaders: ['*'] },
+      {
+        request: {
+          method: 'POST',
+          body: '{}',
+          headers: { 'content-type': 'application/json', 'x-user': 'eve', 'x-mine': '1', 'x-gone': '1' },
+        },
+      },
+    );
+    expect(sent?.headerAll('x-user')).toEqual(['ann']);
+    expect(sent?.header('x-mine')).toBe('1');
+    expect(sent?.header('x-gone')).toBeUndefined();
+    expect(sent?.headerAll('content-type')).toEqual(['application/json']);
+    expect(sent?.header('x-forwarded-for')).not.toContain('10.9.9.9');
+    expect(sent?.header('x-envoy-auth-headers-to-remove')).toBeUndefined();
+    expect(sent?.body).toBe('{}');
+  });
+
+  it('is told the length of the body as Envoy tells it: 0 where none is sent along', async () => {
+    for (const method of ['GET', 'POST']) {
+      const { checks } = await ask(() => ({}), {}, { onlyListed: true }, { request: { method } });
+      expect(checks[0]?.header('content-length'), method).toBe('0');
+    }
+  });
+
   it('adds headers beside those of the caller, and says what later filters know', async () => {
     const { sent } = await ask(
       () => ({ headers: { 'x-group': 'ops', 'x-tier': 'gold' } }),

@@ -7,7 +7,7 @@ import {
   type MetadataValues,
   type HttpStream,
 } from '@tulle/filter';
-import { EXT_AUTHZ_CLIENT_HEADERS, type ExtAuthzHttpService } from '@tulle/model';
+import { EXT_AUTHZ_CLIENT_HEADERS, EXT_AUTHZ_KEPT_HEADERS, type ExtAuthzHttpService } from '@tulle/model';
 import { compileNames, type NameTest } from '@tulle/match';
 import { isCarried, isEditable } from './fields.ts';
 import {
@@ -50,7 +50,11 @@ export function httpClient(
   const withheld = compileNames(withheldHeaders);
   const added = (http.addedHeaders ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value }));
   const sent: NameTest = (name) => listed(name) && !withheld(name) && !added.some((one) => one.name === name);
-  const upstream = compileNames(http.upstreamHeaders ?? []);
+  const wanted = http.upstreamHeaders ?? [];
+  const upstream = compileNames(wanted.filter((name) => name !== '*'));
+  const kept = compileNames(EXT_AUTHZ_KEPT_HEADERS);
+  const all = wanted.includes('*');
+  const isGiven: NameTest = (name) => upstream(name) || (all && !kept(name));
   const client = compileNames(http.clientHeaders ?? EXT_AUTHZ_CLIENT_HEADERS);
   const success = compileNames(http.clientHeadersOnSuccess ?? []);
   const appended = compileNames(http.upstreamHeadersAppended ?? []);
@@ -61,7 +65,7 @@ export function httpClient(
     check(stream, input): RunningCheck {
       return { outcome: ask(describe(stream, input)), cancel: () => {} };
     },
-    // Services behind CGI or WSGI read `x_user` as `x-user`.
+    // Services behind CGI or WSGI read `x_user` as `x-user`. Where every header is the service's to set, none is its alone.
     claimed: (headers) => namesOf(headers, (name) => upstream(name.replaceAll('_', '-')) && isEditable(name)),
     close: () => {},
   };
@@ -95,8 +99,10 @@ export function httpClient(
           }
         : {}),
       headers,
-      // Without a body a method that usually has one says that it has none.
-      ...(body !== undefined || (behind && HAVE_BODIES.has(request.method)) ? { body: body ?? NO_BODY } : {}),
+      // Without a body a method that usually has one says that it has none; as Envoy does, and GEP-1494 wants, each does.
+      ...(body !== undefined || (behind && (http.onlyListed === true || HAVE_BODIES.has(request.method)))
+        ? { body: body ?? NO_BODY }
+        : {}),
       timeoutMs,
       maxBodyBytes: MAX_ANSWER_BYTES,
     };
@@ -121,7 +127,7 @@ export function httpClient(
 
   function read({ status, headers, body }: FetchReply): Outcome {
     if (status >= 500) return failed('status', `the service answered ${status}`);
-    if (status >= 300)
+    if (status >= 300 || (http.onlyOk === true && status !== 200))
       return {
         kind: 'denied',
         status,
@@ -133,7 +139,7 @@ export function httpClient(
       ...NO_EDITS,
       remove: removals(headers),
       edits: [
-        ...edits(headers, (name) => upstream(name) && isEditable(name)),
+        ...edits(headers, (name) => isGiven(name) && isEditable(name)),
         ...edits(headers, (name) => appended(name) && isEditable(name)).map((one): HeaderEdit => ({
           ...one,
           how: 'append',

@@ -22,6 +22,7 @@ export {
 } from './path.ts';
 export type { EscapedSlashes } from './path.ts';
 export { compileNames, compileSent } from './field-names.ts';
+export { patternsOfOthers } from './other-names.ts';
 export type { NameTest } from './field-names.ts';
 export { isGrpcContentType } from './grpc.ts';
 export { readAttribute } from './attributes.ts';

@@ -77,6 +77,7 @@ export async function openMesh(): Promise<Opened<Mesh>> {
       startOrigin((request, response) => {
         // Also asked by Envoy who may pass.
         if (request.url?.startsWith('/refuse') === true) response.statusCode = 402;
+        response.setHeader('x-added', `by-${name}`);
         response.end(`${name} ${request.url} ${String(request.headers['x-added'])}`);
       }),
     ),

@@ -225,6 +225,53 @@ spec:
     },
   },
   {
+    name: 'the ExternalAuth filter of a rule asks in Envoy who may pass there, by no answer nobody, and elsewhere nobody is asked',
+    async run(mesh) {
+      const route = (path: string, name = 'beta'): string => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec:
+  parentRefs: [{ kind: Service, group: '', name: web }]
+  rules:
+    - matches: [{ path: { value: /asked } }]
+      filters: [{ type: ExternalAuth, externalAuth: { protocol: HTTP, backendRef: { name: ${name}, port: 80 }, http: { path: ${path} } } }]
+      backendRefs: [{ name: web, port: 80 }]
+    - backendRefs: [{ name: web, port: 80 }]
+`;
+      const post = async (): Promise<string> => {
+        const answer = await fetch(`${mesh.local}/asked`, {
+          method: 'POST',
+          body: '12345',
+          headers: { connection: 'close' },
+          signal: AbortSignal.timeout(5_000),
+        });
+        return `${answer.status} ${await answer.text()}`;
+      };
+      await mesh.apply(service('beta') + workload('beta-1', 'beta', mesh.origins[1]) + route('/refuse'));
+      await until(
+        'a refusal',
+        async () => assert.match(await ask(`${mesh.local}/asked`), /^402 two/),
+        WARM_MS,
+      );
+      assert.equal(await ask(`${mesh.local}/`), '200 one / undefined');
+      await mesh.apply(route('/allow'));
+      // Every header of the answer is given on, but not its length: the body of the request would not fit.
+      await until('an answer', async () => assert.equal(await post(), '200 one /asked by-two'));
+      await mesh.apply(service('silent') + route('/allow', 'silent'));
+      await until('a refusal since nobody answers', async () =>
+        assert.match(await ask(`${mesh.local}/asked`), /^403/),
+      );
+      await mesh.apply(route('/allow', 'gone'));
+      await until('a refusal since nobody is there', async () =>
+        assert.match(await ask(`${mesh.local}/asked`), /^500/),
+      );
+      assert.equal(await ask(`${mesh.local}/`), '200 one / undefined');
+      for (const kind of ['listener', 'route']) assert.equal(kindsOf(mesh, 'caller')[kind]?.nacked, 0, kind);
+      await mesh.remove('/api/v1/resources/httproutes/default/web');
+    },
+  },
+  {
     name: 'a path that Envoy would read differently is refused, not passed on',
     async run(mesh) {
       assert.match(await ask(`${mesh.local}/x%2fy`), /^400/);

@@ -51,7 +51,7 @@ export interface ExtAuthzBody {
   readonly partial?: boolean;
 }
 
-/** A service over HTTP: 2xx allows, 5xx is a failure, everything else is the refusal that the caller gets. */
+/** A service over HTTP: 2xx allows (or 200 alone, `onlyOk`), 5xx is a failure, everything else is the refusal that the caller gets. */
 export interface ExtAuthzHttpService {
   readonly http: {
     /** `https://`; `http://` only to loopback or with `cluster`. */
@@ -65,11 +65,17 @@ export interface ExtAuthzHttpService {
     readonly path?: 'append' | 'fixed';
     /** Headers sent along beside `authorization`, `cookie`, and those that the proxy sets. Names, or a start and `*`. */
     readonly requestHeaders?: readonly string[];
-    /** Send nothing but `authorization` and `requestHeaders`, as Envoy does. Default false. */
+    /** Send nothing but `authorization`, the length of the body and `requestHeaders`, as Envoy does. Default false. */
     readonly onlyListed?: boolean;
+    /** Only 200 allows, as Envoy and Gateway API (GEP-1494) have it; another 2xx is a refusal. Default false. */
+    readonly onlyOk?: boolean;
     /** Sent with each check, in place of the caller's. */
     readonly addedHeaders?: readonly HeaderValue[];
-    /** Headers of an allowing answer that the called service gets, in place of the caller's. Default none. */
+    /**
+     * Headers of an allowing answer that the called service gets, in place of the caller's. What the caller sent under these
+     * names is removed, whatever the answer has. `*` alone: all but {@link EXT_AUTHZ_KEPT_HEADERS}; then what the answer does
+     * not have stays the caller's. Default none.
+     */
     readonly upstreamHeaders?: readonly string[];
     /** The same, beside the caller's. Default none. */
     readonly upstreamHeadersAppended?: readonly string[];
@@ -128,6 +134,32 @@ export const EXT_AUTHZ_CLIENT_HEADERS: readonly string[] = Object.freeze([
   'content-type',
   'cache-control',
   'retry-after',
+]);
+
+/**
+ * Headers of a request that no answer replaces where a service's every header is given on: what belongs to a connection, what
+ * describes the answer's own content (RFC 9110 §8), what is the proxy's to say, and what is said to the proxy. Names, or a
+ * start and `*`.
+ */
+export const EXT_AUTHZ_KEPT_HEADERS: readonly string[] = Object.freeze([
+  ':*',
+  'connection',
+  'content-*',
+  'expect',
+  'forwarded',
+  'host',
+  'http2-*',
+  'keep-*',
+  'proxy-*',
+  'te',
+  'trailer',
+  'transfer-*',
+  'upgrade',
+  'x-envoy-*',
+  'x-forwarded-*',
+  'x-real-ip',
+  'x-request-id',
+  'x-tulle-*',
 ]);
 
 const names = (description: string): JsonSchema => ({
@@ -192,13 +224,18 @@ const http: JsonSchema = object(
       default: false,
       description: 'Send nothing but authorization and requestHeaders, as Envoy does.',
     },
+    onlyOk: {
+      type: 'boolean',
+      default: false,
+      description: 'Only 200 allows, as Envoy has it; another 2xx is a refusal.',
+    },
     addedHeaders: {
       type: 'array',
       maxItems: 100,
       items: headerValueSchema,
       description: 'Sent with each check, in place of the caller’s.',
     },
-    upstreamHeaders: names('Headers of an allowing answer that the called service gets.'),
+    upstreamHeaders: names('Headers of an allowing answer that the called service gets; * alone: all.'),
     upstreamHeadersAppended: names('The same, beside the caller’s.'),
     metadataHeaders: names('Headers of an allowing answer that later filters know.'),
     clientHeaders: {

@@ -10,7 +10,7 @@ import {
 } from '@tulle/resources';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
-import { backendOf, nowhere, type Reach } from './routes.ts';
+import { backendOf, nowhere, type Reach } from './backends.ts';
 import { trafficFor } from './traffic.ts';
 
 /** A chain with the server names that it is for, so that chains of a port can be put in order. */

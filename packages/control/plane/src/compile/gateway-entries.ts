@@ -12,8 +12,10 @@ import {
 } from '@tulle/resources';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
+import { CALLER_FIELDS } from './external-auth.ts';
 import type { GatewayEntry } from './gateway-hosts.ts';
-import { entriesOf, mirrorsOf, type Reach } from './routes.ts';
+import { mirrorsOf, type Reach } from './backends.ts';
+import { entriesOf } from './routes.ts';
 import { retryOf, trafficFor, type Traffic } from './traffic.ts';
 
 /** A route at one listener, with the hosts that it has there. */
@@ -40,7 +42,13 @@ export function attachmentsIn(
 
 /** What a route's matches do at one listener. */
 export function gatewayEntries(
-  at: RouteAt & { readonly world: World; readonly mesh: MeshSettings; readonly reach: Reach },
+  at: RouteAt & {
+    readonly world: World;
+    readonly mesh: MeshSettings;
+    readonly reach: Reach;
+    /** Ids of the filters that the process has. */
+    readonly known: ReadonlySet<string>;
+  },
   filtersOf: (rule: RouteRule) => {
     readonly overrides: FilterConfigs;
     readonly lacking: readonly string[];
@@ -48,10 +56,12 @@ export function gatewayEntries(
 ): GatewayEntry[] {
   const { world, route, listener, hostnames } = at;
   const own = (rule: RouteRule): Traffic => ofOnlyBackend(world, route, rule);
-  return entriesOf(world, route, own, at.mesh, at.reach, (_, rule) => ({
+  const overridesOf = (_: RequestRoute, rule: RouteRule): FilterConfigs => ({
     ...retriesOf(world, route, rule, own(rule)),
     ...filtersOf(rule).overrides,
-  })).map((entry) => ({
+  });
+  const filters = { known: at.known, overridesOf };
+  return entriesOf(world, route, own, at.mesh, at.reach, filters).map((entry) => ({
     ...entry,
     route: refuseWithout(filtersOf(entry.from).lacking, leaving(world, route, entry.from, entry.route)),
     hostnames,
@@ -70,9 +80,6 @@ function leaving(world: World, of: RequestRoute, rule: RouteRule, route: Route):
   const { remove = [], ...edits } = route.requestHeaders ?? {};
   return { ...route, requestHeaders: { ...edits, remove: [...remove, ...CALLER_FIELDS] } };
 }
-
-/** What a gateway adds about callers. */
-const CALLER_FIELDS = ['x-forwarded-client-cert', 'x-forwarded-for', 'x-forwarded-proto'];
 
 /** What a mandatory filter that the proxy lacks is for is refused. */
 function refuseWithout(lacking: readonly string[], route: Route): Route {

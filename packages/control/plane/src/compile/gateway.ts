@@ -22,6 +22,7 @@ import type { NodeGateway, ProxyNode } from '../node.ts';
 import { gatewayKey } from '../parents.ts';
 import { outboundName, type Backend } from './clusters.ts';
 import { corsEntry } from './cors.ts';
+import { authEntries, withAuth } from './external-auth.ts';
 import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
 import { inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
@@ -29,7 +30,7 @@ import { gatewayHosts } from './gateway-hosts.ts';
 import { boundAt, listenerFault, listenerNameOf, unsupportedAddresses } from './gateway-listeners.ts';
 import { listenerTls, withClientCertificate } from './gateway-tls.ts';
 import { retryEntry } from './retries.ts';
-import { backendsOf, type Reach } from './routes.ts';
+import { backendsOf, type Reach } from './backends.ts';
 import type { SharedResources } from './shared.ts';
 
 /** Streams of one connection at an edge: the least that RFC 9113 §6.5.2 recommends. */
@@ -170,7 +171,15 @@ function compileChain(
   const chain = filters.chain(group, [...new Set(attached.map(({ route }) => route))]);
   const entries = attached.flatMap(({ route, listener, hostnames }) =>
     gatewayEntries(
-      { world: shared.world, mesh: shared.mesh, reach: work.reach, route, listener, hostnames },
+      {
+        world: shared.world,
+        mesh: shared.mesh,
+        reach: work.reach,
+        known: work.node.filters,
+        route,
+        listener,
+        hostnames,
+      },
       (rule) => filters.at(chain, listener, route, rule),
     ),
   );
@@ -208,7 +217,7 @@ function compileChain(
           ...(chain.localReplies && { localReplies: chain.localReplies }),
           filters: [
             ...corsEntry(routes),
-            ...chain.http.map(({ entry }) => entry),
+            ...withAuth(chain.http, authEntries(entries)),
             ...retryEntry(work.node, routes),
           ],
         },

@@ -1,9 +1,9 @@
 import { sortByPrecedence, type PrecedenceKey } from '@tulle/match';
 import {
   RETRY_FILTER,
-  formatWireName,
   type CorsFilterConfig,
   type FilterConfigs,
+  type FilterEntry,
   type HashPolicy,
   type HeaderEdits,
   type Mirror,
@@ -14,18 +14,14 @@ import {
   type WeightedCluster,
 } from '@tulle/model';
 import {
-  backendTarget,
   createdMs,
   displacedBy,
-  findServicePort,
   isAttachedTo,
-  isGranted,
   matchesOfRule,
   parseDurationMs,
   rulesOf,
   type AnyRoute,
   type RequestRoute,
-  type HTTPBackendRef,
   type HTTPHeaderFilter,
   type HTTPRequestMirror,
   type HTTPRouteFilter,
@@ -35,9 +31,11 @@ import {
   type ServicePort,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
+import { backendOf, mirrorsOf, nowhere, type Reach } from './backends.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { externalHost } from './external.ts';
 import { CORS_SLOT } from './cors.ts';
+import { askedBy, authEntries, compileExternalAuth, type ExternalAuth } from './external-auth.ts';
 import { persistenceOf, sessionsOf } from './sessions.ts';
 import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
@@ -45,26 +43,34 @@ import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic
 export interface CompiledRoutes {
   readonly config: RouteConfig;
   readonly backends: readonly Backend[];
+  /** Filters by which its routes ask who may pass; off where no route says otherwise. */
+  readonly auth: readonly FilterEntry[];
 }
-
-/** Notes what routes lead to; returns the cluster's name. */
-export type Reach = (backend: Backend) => string;
 
 /** One match of a rule, with the hosts that its route asks for. */
 export interface Entry extends PrecedenceKey {
   readonly route: Route;
   readonly from: RouteRule;
   readonly hostnames: readonly string[];
+  readonly auth?: ExternalAuth;
 }
 
-/** Compiles the routes of a Service port by Gateway API precedence. `filtersOf` gives overrides of a rule. */
+/** What a proxy's filters mean for rules. */
+export interface RuleFilters {
+  /** Ids of the filters that it has. */
+  readonly known: ReadonlySet<string>;
+  /** Overrides of a rule. */
+  overridesOf(route: RequestRoute, rule: RouteRule): FilterConfigs;
+}
+
+/** Compiles the routes of a Service port by Gateway API precedence. */
 export function compileRoutes(
   world: World,
   service: Service,
   port: ServicePort,
   clientNamespace: string,
   mesh: MeshSettings,
-  filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
+  filters: RuleFilters,
 ): CompiledRoutes {
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const backends = new Map<string, Backend>();
@@ -88,7 +94,7 @@ export function compileRoutes(
     consumer.length > 0
       ? consumer
       : attached.filter((r) => r.metadata.namespace === service.metadata.namespace);
-  const entries = routes.flatMap((route) => entriesOf(world, route, () => own, mesh, reach, filtersOf));
+  const entries = routes.flatMap((route) => entriesOf(world, route, () => own, mesh, reach, filters));
   if (routes.length === 0) {
     const hashPolicy = hashPolicyOf(own);
     const sessions = sessionsOf(world, key, {}, [{ service, port }]);
@@ -118,6 +124,7 @@ export function compileRoutes(
   return {
     config: { name: outboundName(service, port.port, mesh), virtualHosts },
     backends: [...backends.values()],
+    auth: authEntries(entries),
   };
 }
 
@@ -175,11 +182,13 @@ export function entriesOf(
   own: (rule: RouteRule) => Traffic,
   mesh: MeshSettings,
   reach: Reach,
-  filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
+  filters: RuleFilters,
 ): Entry[] {
   const created = createdMs(route.metadata);
-  return rulesOf(route).flatMap((whole, r) =>
-    sharesOf(whole).flatMap(({ rule, percent }, s) =>
+  return rulesOf(route).flatMap((whole, r) => {
+    const auth = compileExternalAuth(world, route, whole, reach, filters.known);
+    const overrides = { ...filters.overridesOf(route, whole), ...askedBy(auth) };
+    return sharesOf(whole).flatMap(({ rule, percent }, s) =>
       matchesOfRule(route, r).map(({ match, grpc }, m): Entry => ({
         match,
         ...(grpc && { grpc }),
@@ -188,22 +197,25 @@ export function entriesOf(
         ...(created === undefined ? {} : { createdMs: created }),
         hostnames: route.spec.hostnames ?? [],
         from: whole,
+        ...(auth && { auth }),
         route: {
           name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}${s === 0 ? '' : `/share-${s}`}`,
           match: percent === undefined ? match : { ...match, percent },
-          ...actionOf(
-            world,
-            route,
-            { ...rule, sessionName: `${route.kind} ${refName(route)} ${r}`, match },
-            own(whole),
-            mesh,
-            reach,
-            (of) => filtersOf(of, whole),
-          ),
+          ...(auth !== undefined && 'refusal' in auth
+            ? { action: auth.refusal, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) }
+            : actionOf(
+                world,
+                route,
+                { ...rule, sessionName: `${route.kind} ${refName(route)} ${r}`, match },
+                own(whole),
+                mesh,
+                reach,
+                overrides,
+              )),
         },
       })),
-    ),
-  );
+    );
+  });
 }
 
 /** A rule, or what becomes of one share of its requests. */
@@ -249,10 +261,10 @@ function actionOf(
   own: Traffic,
   mesh: MeshSettings,
   reach: Reach,
-  filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
+  filterConfigsOf: FilterConfigs,
 ): Omit<Route, 'name' | 'match'> {
   const edits = editsOf(rule.filters ?? []);
-  const overrides = { ...corsOf(rule), ...filtersOf(route, rule) };
+  const overrides = { ...corsOf(rule), ...filterConfigsOf };
   const answered = { ...edits, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) };
   const traffic: Traffic = {
     ...own,
@@ -327,15 +339,6 @@ function actionOf(
   };
 }
 
-/** Services (`ns/name`) that a route leads to, be they there or not. */
-export function backendsOf(route: AnyRoute): string[] {
-  return rulesOf(route).flatMap((rule) =>
-    [...(rule.backendRefs ?? []), ...mirrorsOf(rule).map(({ backendRef }) => backendRef)].map(
-      (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
-    ),
-  );
-}
-
 /** The CORS filter of a rule: an override of the one that {@link corsEntry} puts into the chain. */
 function corsOf(rule: RouteRule): FilterConfigs {
   const filter = (rule.filters ?? []).find((one) => one.type === 'CORS');
@@ -349,13 +352,6 @@ function corsOf(rule: RouteRule): FilterConfigs {
   return { [CORS_SLOT]: config };
 }
 
-/** Where copies of a rule's requests go. */
-export function mirrorsOf(rule: RouteRule): HTTPRequestMirror[] {
-  return (rule.filters ?? []).flatMap((filter) =>
-    filter.type === 'RequestMirror' ? [filter.requestMirror] : [],
-  );
-}
-
 /** Copies that lead nowhere are not made (Gateway API): the request itself is none the worse. */
 function mirrorOf(world: World, route: RequestRoute, mirror: HTTPRequestMirror, reach: Reach): Mirror[] {
   const backend = backendOf(world, route, mirror.backendRef);
@@ -367,33 +363,6 @@ function mirrorOf(world: World, route: RequestRoute, mirror: HTTPRequestMirror, 
       ? 100
       : Math.round((fraction.numerator * 1_000_000) / (fraction.denominator ?? 100)) / 10_000);
   return [{ cluster: reach(backend), ...(share === 100 ? {} : { percent: share }) }];
-}
-
-/** A share that leads nowhere names a cluster that is never there; no subset may have this name. */
-export function nowhere(route: AnyRoute, backend: HTTPBackendRef, mesh: MeshSettings): string {
-  return formatWireName({
-    direction: 'outbound',
-    port: backend.port ?? 0,
-    subset: 'invalid',
-    host: `${backend.name}.${backend.namespace ?? route.metadata.namespace}.${mesh.suffix}`,
-  });
-}
-
-/** What a backend leads to; `undefined` when that is not there, or may not be used. */
-export function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend | undefined {
-  const own = route.metadata.namespace;
-  const namespace = ref.namespace ?? own;
-  const target = backendTarget(ref);
-  const service = world.get('Service', namespace, target.service);
-  const port = service && findServicePort(service, { port: ref.port });
-  if (service === undefined || port === undefined) return undefined;
-  const kinds = { from: route.kind, to: 'Service' } as const;
-  if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service, kinds))
-    return undefined;
-  if (target.subset === undefined) return { service, port };
-  const { subsets } = trafficFor(world, namespace, 'Service', target.service, port.name);
-  const subset = subsets?.find(({ name }) => name === target.subset);
-  return subset && { service, port, subset };
 }
 
 /** The rule's own retry wins over a policy for the route; the Service's policy stands at the virtual host. */

@@ -74,9 +74,10 @@ export class SharedResources {
       [...this.world.routesOf(keyOf(service))].some((route) => route.metadata.namespace === node.namespace);
     const key = `route ${outboundName(service, port.port, this.mesh)} ${own ? node.namespace : ''} ${node.filterSet}`;
     return this.#get(key, services, (known?: CompiledRoutes) => {
-      const made = compileRoutes(this.world, service, port, node.namespace, this.mesh, (route, rule) =>
-        ruleFilters(this.world, service, node, route, rule),
-      );
+      const made = compileRoutes(this.world, service, port, node.namespace, this.mesh, {
+        known: node.filters,
+        overridesOf: (route, rule) => ruleFilters(this.world, service, node, route, rule),
+      });
       return { ...made, config: kept(known?.config, made.config) };
     });
   }

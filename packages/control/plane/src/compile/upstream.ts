@@ -9,9 +9,10 @@ import { isAttachedTo, isDeclaredPort, isExternal, isHttpPort } from '@tulle/res
 import type { ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { corsEntry } from './cors.ts';
+import { withAuth } from './external-auth.ts';
 import { outboundFilters } from './filters.ts';
 import { retryEntry } from './retries.ts';
-import { backendsOf } from './routes.ts';
+import { backendsOf } from './backends.ts';
 import type { SharedResources } from './shared.ts';
 
 /** What a proxy needs for one thing that it does. */
@@ -86,7 +87,7 @@ export function compileUpstream(shared: SharedResources, node: ProxyNode, upstre
     ...(chain.localReplies && { localReplies: chain.localReplies }),
     filters: [
       ...corsEntry(compiled.config),
-      ...chain.http.map((f) => f.entry),
+      ...withAuth(chain.http, compiled.auth),
       ...retryEntry(node, compiled.config),
     ],
   });

@@ -13,6 +13,7 @@ import {
   type Gateway,
   type PolicyTarget,
 } from '@tulle/resources';
+import { externalAuthOf } from '../compile/backends.ts';
 import type { Condition } from '../condition.ts';
 import type { World } from '../world.ts';
 
@@ -79,8 +80,10 @@ function leadsTo(world: World, gateway: Gateway): ReadonlySet<string> {
         ),
       )
       .flatMap((route) =>
-        rulesOf(route).flatMap(({ backendRefs = [] }) =>
-          backendRefs.map((b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`),
+        rulesOf(route).flatMap((rule) =>
+          [...(rule.backendRefs ?? []), ...[externalAuthOf(rule)?.backendRef ?? []].flat()].map(
+            (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
+          ),
         ),
       ),
   );

@@ -6,7 +6,7 @@ import {
   type Gateway,
   type ParentRef,
 } from '@tulle/resources';
-import { backendsOf } from '../compile/routes.ts';
+import { backendsOf } from '../compile/backends.ts';
 import { listenerSetKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';

@@ -22,6 +22,7 @@ import {
   type ParentRef,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
+import { stepBackends } from '../compile/backends.ts';
 import { trafficFor } from '../compile/traffic.ts';
 import type { World } from '../world.ts';
 
@@ -132,7 +133,8 @@ function resolvedRefs(world: World, route: AnyRoute): Condition {
     reason,
     message,
   });
-  for (const backend of rulesOf(route).flatMap((rule) => rule.backendRefs ?? [])) {
+  const backends = rulesOf(route).flatMap((rule) => [...(rule.backendRefs ?? []), ...stepBackends(rule)]);
+  for (const backend of backends) {
     const namespace = backend.namespace ?? own;
     const target = backendTarget(backend);
     const kinds = { from: route.kind, to: 'Service' } as const;

@@ -9,12 +9,16 @@ import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted } from './resource-set.ts';
 
-/** A backend of a route: whether it is there, may be used, and speaks what it is sent. */
+/**
+ * A backend of a route: whether it is there, may be used, and speaks what it is sent.
+ * @param grpc whether that is gRPC
+ */
 export function analyzeBackend(
   backend: HTTPBackendRef,
   subject: LocatedResource<AnyRoute>,
   at: string,
   host: AnalysisHost,
+  grpc: boolean = subject.resource.kind === 'GRPCRoute',
 ): void {
   const { kind: from } = subject.resource;
   const own = subject.resource.metadata.namespace;
@@ -44,7 +48,7 @@ export function analyzeBackend(
         `Service ${namespace}/${target.service} has no port ${backend.port}`,
         ports(service),
       );
-    else if (from === 'GRPCRoute' && portProtocol(port) !== 'http2')
+    else if (grpc && portProtocol(port) !== 'http2')
       host.report(
         'TULLE0408',
         subject,

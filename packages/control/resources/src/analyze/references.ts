@@ -1,5 +1,5 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
-import { parentKind } from '../kinds/http-route.ts';
+import { parentKind, type HTTPRouteFilter } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
@@ -105,15 +105,22 @@ function analyzeRoute(subject: LocatedResource<RequestRoute>, host: AnalysisHost
     for (const [b, backend] of (rule.backendRefs ?? []).entries())
       analyzeBackend(backend, subject, `/spec/rules/${r}/backendRefs/${b}`, host);
     for (const [f, filter] of (rule.filters ?? []).entries())
-      // Where its field is faulty, what is analysed lacks it.
-      if (filter.type === 'RequestMirror' && Object.hasOwn(filter, 'requestMirror'))
-        analyzeBackend(
-          filter.requestMirror.backendRef,
-          subject,
-          `/spec/rules/${r}/filters/${f}/requestMirror/backendRef`,
-          host,
-        );
+      analyzeStep(filter, subject, `/spec/rules/${r}/filters/${f}`, host);
   }
+}
+
+/** The backend of a step. Where its field is faulty, what is analysed lacks it. */
+function analyzeStep(
+  filter: HTTPRouteFilter,
+  subject: LocatedResource<RequestRoute>,
+  at: string,
+  host: AnalysisHost,
+): void {
+  if (filter.type === 'RequestMirror' && Object.hasOwn(filter, 'requestMirror'))
+    analyzeBackend(filter.requestMirror.backendRef, subject, `${at}/requestMirror/backendRef`, host);
+  if (filter.type !== 'ExternalAuth' || !Object.hasOwn(filter, 'externalAuth')) return;
+  const { backendRef, protocol } = filter.externalAuth;
+  analyzeBackend(backendRef, subject, `${at}/externalAuth/backendRef`, host, protocol === 'GRPC');
 }
 
 function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {

@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import { parentKind } from '../kinds/http-route.ts';
 import type { ConnectionRoute } from '../routes.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
-import { checkBackend, checkParents } from './route-parts.ts';
+import { checkBackend } from './backend.ts';
+import { checkParents } from './route-parts.ts';
 
 /** A TLSRoute or TCPRoute. */
 export function checkConnectionRoute(route: ConnectionRoute, host: CheckHost): void {

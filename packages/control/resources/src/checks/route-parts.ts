@@ -1,7 +1,6 @@
 import { GATEWAY_GROUP } from '../kinds/gateway.ts';
 import {
   parentKind,
-  type HTTPBackendRef,
   type HTTPPathModifier,
   type HTTPRequestMirror,
   type HTTPRouteFilter,
@@ -9,7 +8,9 @@ import {
   type ParentRef,
 } from '../kinds/http-route.ts';
 import { rulesOf, type RequestRoute, type RouteRule } from '../routes.ts';
+import { checkBackend } from './backend.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
+import { checkExternalAuth } from './external-auth.ts';
 import { checkIdentityEdits } from './identity-fields.ts';
 import { checkSessionPersistence } from './session-persistence.ts';
 
@@ -126,28 +127,6 @@ function checkParent(parent: ParentRef, at: string, host: CheckHost): void {
   );
 }
 
-/** A backend of a route of any kind. */
-export function checkBackend(backend: HTTPBackendRef, at: string, host: CheckHost): void {
-  const { group = '', kind = 'Service', name } = backend;
-  const meant = kind === 'Service' ? '' : 'tulle.dev';
-  if (group !== meant)
-    host.report(
-      'TULLE0205',
-      `${at}/group`,
-      `${kind} is of group ${JSON.stringify(meant)}, not ${JSON.stringify(group)}`,
-    );
-  const parts = name.split('.').length;
-  if (kind === 'Service' && parts > 1)
-    host.report(
-      'TULLE0205',
-      `${at}/name`,
-      `${JSON.stringify(name)} is no name of a Service`,
-      'give the namespace by itself; a subset has kind: ServiceSubset and group: tulle.dev',
-    );
-  if (kind === 'ServiceSubset' && parts !== 2)
-    host.report('TULLE0205', `${at}/name`, `${JSON.stringify(name)} is no subset`, 'write SERVICE.SUBSET');
-}
-
 const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
   RequestHeaderModifier: 'requestHeaderModifier',
   ResponseHeaderModifier: 'responseHeaderModifier',
@@ -155,6 +134,7 @@ const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
   URLRewrite: 'urlRewrite',
   RequestMirror: 'requestMirror',
   CORS: 'cors',
+  ExternalAuth: 'externalAuth',
 };
 
 function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {
@@ -179,6 +159,7 @@ function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: Che
         );
     }
     checkEdits(filter, `${at}/${i}/${body}`, host);
+    if (filter.type === 'ExternalAuth') checkExternalAuth(filter.externalAuth, `${at}/${i}/${body}`, host);
     if (filter.type === 'RequestMirror') checkMirror(filter.requestMirror, `${at}/${i}/${body}`, host);
     const modifier = pathModifier(filter);
     if (modifier !== undefined) checkModifier(modifier, `${at}/${i}/${body}/path`, host);

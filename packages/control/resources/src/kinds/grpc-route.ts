@@ -83,6 +83,7 @@ const routeFilter: JsonSchema = object(
   {
     type: oneOf('Which step.', ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror']),
     ...filterFields,
+    externalAuth: notHonoured('Attach tulle.http.ext-authz with a FilterPolicy.'),
     cors: notHonoured('Pages of other origins call by gRPC-Web: attach a CORS filter with a FilterPolicy.'),
     requestMirror: mirrorFilter,
   },

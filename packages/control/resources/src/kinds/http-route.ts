@@ -1,4 +1,5 @@
 import { CORS_ORIGIN_PATTERN, type JsonSchema } from '@tulle/model';
+import { externalAuthFilter, type HTTPExternalAuthFilter } from './external-auth.ts';
 import type { Metadata } from './metadata.ts';
 import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
 import {
@@ -89,7 +90,8 @@ export type HTTPRouteFilter =
   | { readonly type: 'RequestRedirect'; readonly requestRedirect: HTTPRequestRedirect }
   | { readonly type: 'URLRewrite'; readonly urlRewrite: HTTPURLRewrite }
   | { readonly type: 'RequestMirror'; readonly requestMirror: HTTPRequestMirror }
-  | { readonly type: 'CORS'; readonly cors: HTTPCORSFilter };
+  | { readonly type: 'CORS'; readonly cors: HTTPCORSFilter }
+  | { readonly type: 'ExternalAuth'; readonly externalAuth: HTTPExternalAuthFilter };
 
 /** Which pages of other origins may use what the rule leads to (Gateway API HTTPCORSFilter, GEP-1767). */
 export interface HTTPCORSFilter {
@@ -229,12 +231,12 @@ const FILTER_TYPES = [
   'URLRewrite',
   'RequestMirror',
   'CORS',
+  'ExternalAuth',
 ] as const;
 export const filterFields: Readonly<Record<string, JsonSchema>> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
   extensionRef: notHonoured('Attach a filter to the route with a FilterPolicy and targetRefs.'),
-  externalAuth: notHonoured('Attach a filter with a FilterPolicy.'),
 };
 
 const token: JsonSchema = text('A name, or *.', {
@@ -282,6 +284,7 @@ const routeFilter: JsonSchema = object(
     requestRedirect: redirectFilter,
     urlRewrite: rewriteFilter,
     cors: corsFilter,
+    externalAuth: externalAuthFilter(backendFields),
   },
   ['type'],
 );
@@ -300,6 +303,7 @@ const backendFilter: JsonSchema = object(
     urlRewrite: rewriteFilter,
     requestMirror: notHonoured('Use it as a filter of the rule.'),
     cors: notHonoured('Use it as a filter of the rule.'),
+    externalAuth: notHonoured('Use it as a filter of the rule.'),
   },
   ['type'],
 );

@@ -104,9 +104,36 @@ export const HTTP_ROUTES: readonly Case[] = [
     'parts of routes that are not honoured',
     A +
       route(`  rules:
-    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, externalAuth: {} }]
+    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, extensionRef: {} }]
+      backendRefs: [{ name: a, port: 80, filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, externalAuth: {} }] }]`),
+    ['TULLE0206', 12, 'extensionRef', 'FilterPolicy'],
+    ['TULLE0206', 13, 'externalAuth', 'filter of the rule'],
+  ),
+  told(
+    'who is asked about requests: nobody, by two protocols at once, with a path that leads elsewhere',
+    A +
+      route(`  rules:
+    - matches: [{ path: { value: /a } }]
+      filters: [{ type: ExternalAuth, externalAuth: { protocol: HTTP, backendRef: { name: gone, port: 80 }, http: { path: /a/../b, allowedHeaders: [X-A, x-a, 'x-*'] } } }]
+      backendRefs: [{ name: a, port: 80 }]
+    - matches: [{ path: { value: /b } }]
+      filters: [{ type: ExternalAuth, externalAuth: { protocol: GRPC, backendRef: { name: a, port: 80, namespace: other }, http: {} } }]
+      backendRefs: [{ name: a, port: 80 }]
+    - matches: [{ path: { value: /c } }]
+      filters: [{ type: ExternalAuth, externalAuth: { protocol: GRPC, backendRef: { name: a, port: 80 }, grpc: {}, forwardBody: { maxSize: 65536 } } }, { type: ExternalAuth }]
       backendRefs: [{ name: a, port: 80 }]`),
-    ['TULLE0206', 12, 'externalAuth', 'FilterPolicy'],
+    ['TULLE0205', 13, '/a/../b', 'dot segments'],
+    ['TULLE0207', 13, 'x-a', 'listed twice'],
+    ['TULLE0205', 13, "'x-*'", 'without *'],
+    ['TULLE0203', 16, '{ protocol', 'grpc: {}'],
+    ['TULLE0208', 16, '{} } }]', 'not "http"'],
+    ['TULLE0204', 19, '65536', 'between 0 and 65535'],
+    ['TULLE0203', 19, '{ type: ExternalAuth }]', 'needs the field'],
+    ['TULLE0207', 19, 'ExternalAuth }]', 'there twice'],
+    ['TULLE0302', 13, 'gone', 'default/gone does not exist'],
+    ['TULLE0302', 16, 'a, port: 80, namespace', 'other/a does not exist'],
+    ['TULLE0305', 16, 'other }', 'ReferenceGrant'],
+    ['TULLE0408', 19, '80 }, grpc', 'h2c'],
   ),
   told(
     'sessions of rules, and what cannot be meant by them',

@@ -198,18 +198,24 @@ const names = fc.array(
 );
 const listed = fc.array(label, { minLength: 1, maxLength: 2 });
 const url = fc.tuple(host, fc.constantFrom('', ':8080'), fc.constantFrom('', '/check', '/a/b'));
+const asEnvoy = fc.constant({ onlyListed: true, onlyOk: true });
 const httpService = object<ExtAuthzFilterConfig['service']>({
   http: object<ExtAuthzHttpService['http']>(
     { url: url.map((parts) => `http://${parts.join('')}`), cluster: label },
     {
       requestHeaders: listed,
-      upstreamHeaders: listed,
+      upstreamHeaders: fc.oneof(listed, fc.constant(['*'])),
       clientHeaders: fc.oneof(
         names.map((list) => [...list, 'www-authenticate', 'location']),
         fc.constant(['*']),
       ),
       clientHeadersOnSuccess: listed,
     },
+  ).chain((http) =>
+    fc.oneof(
+      fc.constant(http),
+      asEnvoy.map((flags) => ({ ...http, ...flags })),
+    ),
   ),
 });
 const grpcService = object<ExtAuthzFilterConfig['service']>({

@@ -1,10 +1,12 @@
-import type {
-  ExtAuthzBody,
-  ExtAuthzClusterService,
-  ExtAuthzFilterConfig,
-  ExtAuthzGrpcService,
-  ExtAuthzHttpService,
-  ExtAuthzRouteConfig,
+import { patternsOfOthers } from '@tulle/match';
+import {
+  EXT_AUTHZ_KEPT_HEADERS,
+  type ExtAuthzBody,
+  type ExtAuthzClusterService,
+  type ExtAuthzFilterConfig,
+  type ExtAuthzGrpcService,
+  type ExtAuthzHttpService,
+  type ExtAuthzRouteConfig,
 } from '@tulle/model';
 import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import type { DataSource } from '@tulle/xds-proto/envoy/config/core/v3/base';
@@ -122,8 +124,9 @@ function decodeHttp(
     decodeNames(context, allowedHeaders, `${path}.allowed_headers`) ??
     decodeNames(context, request?.allowedHeaders, `${here}.authorization_request.allowed_headers`) ??
     [];
-  // Tulle's own list begins with what it sends beside it.
+  // Tulle's own list begins with what it sends beside it; else all is as Envoy does it.
   const own = allowed[0] === 'cookie';
+  const upstream = response?.allowedUpstreamHeaders;
   const list = (matcher: ListStringMatcher | undefined, field: string): readonly string[] | undefined =>
     decodeNames(context, matcher, `${here}.authorization_response.${field}`);
   return {
@@ -132,13 +135,14 @@ function decodeHttp(
       cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
       requestHeaders: filled(own ? allowed.slice(1) : allowed),
       onlyListed: own ? undefined : true,
+      onlyOk: own ? undefined : true,
       addedHeaders: filled(
         (request?.headersToAdd ?? []).map((header) => ({
           name: header.key,
           value: header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : header.value,
         })),
       ),
-      upstreamHeaders: filled(list(response?.allowedUpstreamHeaders, 'allowed_upstream_headers') ?? []),
+      upstreamHeaders: isAll(upstream) ? ['*'] : filled(list(upstream, 'allowed_upstream_headers') ?? []),
       upstreamHeadersAppended: filled(
         list(response?.allowedUpstreamHeadersToAppend, 'allowed_upstream_headers_to_append') ?? [],
       ),
@@ -161,6 +165,19 @@ function decodeHttp(
     }),
   };
 }
+
+/** Everything that may be given on, as Tulle writes it: no other pattern is read. */
+function isAll(list: ListStringMatcher | undefined): boolean {
+  const { patterns = [] } = list ?? {};
+  return (
+    patterns.length === EVERY_OTHER.length &&
+    patterns.every(
+      ({ matchPattern: { case: kind, value } }, i) => kind === 'safeRegex' && value.regex === EVERY_OTHER[i],
+    )
+  );
+}
+
+const EVERY_OTHER: readonly string[] = patternsOfOthers(EXT_AUTHZ_KEPT_HEADERS);
 
 function decodeGrpc(
   context: DecodeContext,

@@ -296,7 +296,8 @@ function deniesOnly({ policies, defaultAction }: AuthzFilterConfig): boolean {
 function decodeOverride(context: DecodeContext, message: Message, path: string): unknown {
   if (isMessage(message, FilterConfigSchema)) {
     if (message.disabled) return null;
-    if (!message.config) return true;
+    // Envoy wants it there, and empty.
+    if (!message.config || message.config.typeUrl === '') return true;
     if (message.isOptional && !context.knows(message.config)) return undefined;
     const inner = context.open(message.config, `${path}.config`);
     return inner && !isMessage(inner, FilterConfigSchema)

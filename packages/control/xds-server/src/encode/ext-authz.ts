@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { EXT_AUTHZ_CLIENT_HEADERS, type ExtAuthzGrpcService, type ExtAuthzHttpService } from '@tulle/model';
+import { patternsOfOthers } from '@tulle/match';
+import {
+  EXT_AUTHZ_CLIENT_HEADERS,
+  EXT_AUTHZ_KEPT_HEADERS,
+  type ExtAuthzGrpcService,
+  type ExtAuthzHttpService,
+} from '@tulle/model';
 import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import type { GrpcServiceSchema } from '@tulle/xds-proto/envoy/config/core/v3/grpc_service';
 import {
@@ -10,6 +16,7 @@ import {
   ExtAuthzSchema,
   type HttpServiceSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import type { ListStringMatcherSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
 import type { StatusCode } from '@tulle/xds-proto/envoy/type/v3/http_status';
 import { fieldNames } from './field-names.ts';
 import { need, orInexpressible } from './inexpressible.ts';
@@ -104,12 +111,16 @@ function overHttp(http: unknown, timeoutMs: number): Service {
         'cluster',
         'path',
         'requestHeaders',
+        'onlyListed',
+        'onlyOk',
         'upstreamHeaders',
         'clientHeaders',
         'clientHeadersOnSuccess',
       ]),
   );
-  const { url, cluster, path } = http as Partial<ExtAuthzHttpService['http']>;
+  const { url, cluster, path, onlyListed, onlyOk } = http as Partial<ExtAuthzHttpService['http']>;
+  // The two that make of Tulle's way Envoy's.
+  need(onlyListed === onlyOk && [undefined, true].includes(onlyListed));
   // Envoy always asks a cluster, and whether that speaks TLS is the cluster's affair.
   const [, uri, pathPrefix = ''] =
     /^(http:\/\/[A-Za-z0-9._:[\]-]+)(\/[^?#]*[^/?#])?$/.exec(isText(url) ? url : '') ?? [];
@@ -118,7 +129,9 @@ function overHttp(http: unknown, timeoutMs: number): Service {
     serverUri: { uri, httpUpstreamType: { case: 'cluster', value: cluster }, timeout: duration(timeoutMs) },
     pathPrefix,
     authorizationResponse: {
-      ...(isSome(http['upstreamHeaders']) && { allowedUpstreamHeaders: fieldNames(http['upstreamHeaders']) }),
+      ...(isSome(http['upstreamHeaders']) && {
+        allowedUpstreamHeaders: upstreamHeaders(http['upstreamHeaders']),
+      }),
       // Without a list Envoy gives everything on.
       ...clientHeaders(http['clientHeaders'] ?? EXT_AUTHZ_CLIENT_HEADERS),
       ...(isSome(http['clientHeadersOnSuccess']) && {
@@ -128,10 +141,23 @@ function overHttp(http: unknown, timeoutMs: number): Service {
   };
   const requestHeaders = http['requestHeaders'] ?? [];
   need(Array.isArray(requestHeaders));
+  // Envoy always sends authorization; Tulle cookies too, unless it is told to do as Envoy.
+  const sent = [...(onlyListed === true ? [] : ['cookie']), ...(requestHeaders as unknown[])];
+  // By the first Tulle knows its own.
+  need(onlyListed !== true || sent[0] !== 'cookie');
   return {
     services: { case: 'httpService', value },
-    // Envoy always sends authorization; Tulle cookies too.
-    allowedHeaders: fieldNames(['cookie', ...(requestHeaders as unknown[])]),
+    ...(sent.length > 0 && { allowedHeaders: fieldNames(sent) }),
+  };
+}
+
+/** Envoy gives on what it is told to, the fields of framing too: where that is everything, these are left out by name. */
+function upstreamHeaders(list: unknown): Fields<typeof ListStringMatcherSchema> {
+  if (!Array.isArray(list) || list.length !== 1 || list[0] !== '*') return fieldNames(list);
+  return {
+    patterns: patternsOfOthers(EXT_AUTHZ_KEPT_HEADERS).map((regex) => ({
+      matchPattern: { case: 'safeRegex', value: { regex } },
+    })),
   };
 }
 

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack, AnySchema } from '@bufbuild/protobuf/wkt';
 import {
   AUTHZ_FILTER,
   type FilterConfigs,
@@ -188,7 +188,9 @@ function authzOverrides(
  */
 function encodeOverride(slot: string, config: unknown, form: EncodeForm): Any {
   if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
-  if (config === true) return anyPack(FilterConfigSchema, create(FilterConfigSchema));
+  // Envoy takes a config that says nothing for "as in the chain", and one that is not there for a mistake.
+  if (config === true)
+    return anyPack(FilterConfigSchema, create(FilterConfigSchema, { config: create(AnySchema) }));
   const standard = encodeStandardOverride(slot, config, form);
   if (standard) return standard;
   const inner = typedStruct(ROUTE_OVERRIDE, config);

@@ -1,0 +1,75 @@
+import { formatWireName } from '@tulle/model';
+import {
+  backendTarget,
+  findServicePort,
+  isGranted,
+  rulesOf,
+  type AnyRoute,
+  type HTTPBackendRef,
+  type HTTPExternalAuthFilter,
+  type HTTPRequestMirror,
+  type RouteRule,
+} from '@tulle/resources';
+import type { World } from '../world.ts';
+import type { Backend, MeshSettings } from './clusters.ts';
+import { trafficFor } from './traffic.ts';
+
+/** Notes what routes lead to; returns the cluster's name. */
+export type Reach = (backend: Backend) => string;
+
+/** Services (`ns/name`) that a route leads to, be they there or not. */
+export function backendsOf(route: AnyRoute): string[] {
+  return rulesOf(route).flatMap((rule) =>
+    [...(rule.backendRefs ?? []), ...stepBackends(rule)].map(
+      (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
+    ),
+  );
+}
+
+/** What steps of a rule call beside its backends: where copies go, and who is asked. */
+export function stepBackends(rule: RouteRule): readonly HTTPBackendRef[] {
+  const auth = externalAuthOf(rule);
+  return [
+    ...mirrorsOf(rule).map(({ backendRef }) => backendRef),
+    ...(auth === undefined ? [] : [auth.backendRef]),
+  ];
+}
+
+/** Where copies of a rule's requests go. */
+export function mirrorsOf(rule: RouteRule): HTTPRequestMirror[] {
+  return (rule.filters ?? []).flatMap((filter) =>
+    filter.type === 'RequestMirror' ? [filter.requestMirror] : [],
+  );
+}
+
+/** The ExternalAuth filter of a rule. */
+export function externalAuthOf(rule: RouteRule): HTTPExternalAuthFilter | undefined {
+  return (rule.filters ?? []).find((one) => one.type === 'ExternalAuth')?.externalAuth;
+}
+
+/** A share that leads nowhere names a cluster that is never there; no subset may have this name. */
+export function nowhere(route: AnyRoute, backend: HTTPBackendRef, mesh: MeshSettings): string {
+  return formatWireName({
+    direction: 'outbound',
+    port: backend.port ?? 0,
+    subset: 'invalid',
+    host: `${backend.name}.${backend.namespace ?? route.metadata.namespace}.${mesh.suffix}`,
+  });
+}
+
+/** What a backend leads to; `undefined` when that is not there, or may not be used. */
+export function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend | undefined {
+  const own = route.metadata.namespace;
+  const namespace = ref.namespace ?? own;
+  const target = backendTarget(ref);
+  const service = world.get('Service', namespace, target.service);
+  const port = service && findServicePort(service, { port: ref.port });
+  if (service === undefined || port === undefined) return undefined;
+  const kinds = { from: route.kind, to: 'Service' } as const;
+  if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service, kinds))
+    return undefined;
+  if (target.subset === undefined) return { service, port };
+  const { subsets } = trafficFor(world, namespace, 'Service', target.service, port.name);
+  const subset = subsets?.find(({ name }) => name === target.subset);
+  return subset && { service, port, subset };
+}

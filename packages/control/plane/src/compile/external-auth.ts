@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import {
+  EXT_AUTHZ_FILTER,
+  type ExtAuthzFilterConfig,
+  type FilterConfigs,
+  type FilterEntry,
+  type Route,
+} from '@tulle/model';
+import {
+  FILTER_PHASES,
+  isExternal,
+  type HTTPExternalAuthFilter,
+  type RequestRoute,
+  type RouteRule,
+} from '@tulle/resources';
+import type { World } from '../world.ts';
+import type { ChainFilters } from './filters.ts';
+import type { Backend } from './clusters.ts';
+import { backendOf, externalAuthOf, type Reach } from './backends.ts';
+
+/** First part of the slots of the filters that ExternalAuth filters of HTTPRoutes ask for. */
+const SLOT = 'gateway-api.ext-authz/';
+
+/**
+ * Gateway API has no time limit for a check, and Envoy's 200 ms are short for a service that looks things up. Whoever waits
+ * longer than this has most likely gone; the `timeouts.request` of a rule ends a check earlier.
+ */
+const CHECK_TIMEOUT_MS = 10_000;
+
+/** What a gateway adds about callers. */
+export const CALLER_FIELDS: readonly string[] = [
+  'x-forwarded-client-cert',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+];
+
+/** What becomes of a rule that asks a service: its filter, or the answer to every request since nobody can be asked. */
+export type ExternalAuth =
+  | { readonly entry: FilterEntry }
+  | { readonly refusal: Extract<Route['action'], { readonly kind: 'direct' }> };
+
+/**
+ * A service that is not there, or may not be used, allows nothing (GEP-1494: "this filter MUST fail closed"): such a rule
+ * answers 500, as one whose filter cannot be resolved does (Gateway API HTTPRouteRule.filters).
+ * @param known the filters that the proxy has
+ */
+export function compileExternalAuth(
+  world: World,
+  route: RequestRoute,
+  rule: RouteRule,
+  reach: Reach,
+  known: ReadonlySet<string>,
+): ExternalAuth | undefined {
+  const filter = externalAuthOf(rule);
+  if (filter === undefined) return undefined;
+  const refusal = (code: string): ExternalAuth => ({ refusal: { kind: 'direct', status: 500, code } });
+  if (!known.has(EXT_AUTHZ_FILTER)) return refusal('TULLE_FILTER_UNKNOWN');
+  const backend = backendOf(world, route, filter.backendRef);
+  if (backend === undefined) return refusal('TULLE_BACKEND_INVALID');
+  const config = configOf(filter, backend, reach(backend));
+  // Rules that ask the same share one filter, and its bound of checks under way.
+  const name = `${SLOT}${createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16)}`;
+  return { entry: { name, filter: EXT_AUTHZ_FILTER, config, disabled: true } };
+}
+
+function configOf(
+  { protocol, grpc, http = {}, forwardBody }: HTTPExternalAuthFilter,
+  { service }: Backend,
+  cluster: string,
+): ExtAuthzFilterConfig {
+  const listed = grpc?.allowedHeaders ?? [];
+  const maxBytes = forwardBody?.maxSize ?? 0;
+  return {
+    service:
+      protocol === 'GRPC'
+        ? { grpcCluster: { cluster, ...(listed.length > 0 && { requestHeaders: lower(listed) }) } }
+        : { http: httpOf(http, service.metadata, cluster) },
+    timeoutMs: CHECK_TIMEOUT_MS,
+    ...(maxBytes > 0 && { body: { maxBytes } }),
+    // Who called within the mesh, and from where, is nobody's business outside of it.
+    ...(isExternal(service) && { withheldHeaders: CALLER_FIELDS }),
+  };
+}
+
+function httpOf(
+  {
+    path = '',
+    allowedHeaders = [],
+    allowedResponseHeaders = [],
+  }: NonNullable<HTTPExternalAuthFilter['http']>,
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  cluster: string,
+): Extract<ExtAuthzFilterConfig['service'], { readonly http: object }>['http'] {
+  return {
+    url: `http://${name}.${namespace}${path.replace(/\/$/, '')}`,
+    cluster,
+    onlyListed: true,
+    onlyOk: true,
+    requestHeaders: [...new Set(['authorization', ...lower(allowedHeaders)])],
+    upstreamHeaders: allowedResponseHeaders.length === 0 ? ['*'] : lower(allowedResponseHeaders),
+  };
+}
+
+function lower(names: readonly string[]): readonly string[] {
+  return names.map((name) => name.toLowerCase());
+}
+
+/** The override by which a route asks. */
+export function askedBy(auth: ExternalAuth | undefined): FilterConfigs {
+  return auth !== undefined && 'entry' in auth ? { [auth.entry.name]: true } : {};
+}
+
+/** The filters of all entries of a chain, each once, in a stable order. */
+export function authEntries(entries: Iterable<{ readonly auth?: ExternalAuth }>): readonly FilterEntry[] {
+  const found = new Map<string, FilterEntry>();
+  for (const { auth } of entries)
+    if (auth !== undefined && 'entry' in auth) found.set(auth.entry.name, auth.entry);
+  return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Filters of a chain by policies, and those of its routes behind the last of the policies that decide who may come in. */
+export function withAuth(http: ChainFilters['http'], auth: readonly FilterEntry[]): FilterEntry[] {
+  const authz = FILTER_PHASES.indexOf('authz');
+  const later = http.findIndex(({ phase }) => FILTER_PHASES.indexOf(phase) > authz);
+  const at = later < 0 ? http.length : later;
+  const entries = http.map(({ entry }) => entry);
+  return [...entries.slice(0, at), ...auth, ...entries.slice(at)];
+}
