@@ -188,6 +188,33 @@ describe('a head that is larger than the peer says that it takes', () => {
   });
 });
 
+describe('trailers that are larger than the peer says that it takes', () => {
+  const trailers = { 'x-large': 'x'.repeat(1_500) };
+
+  it('do not go to an endpoint, and the request does', async () => {
+    const { test, upstreams } = await overHttp2({ session: { settings: { maxHeaderListSize: 1_000 } } });
+    const [upstream] = upstreams as [Http2Upstream];
+    const client = http2Client(test);
+    expect((await client.request({ path: '/first' })).status).toBe(200);
+    const large = { method: 'POST', body: 'b', trailers };
+    expect((await client.request(large)).status).toBe(200);
+    expect((await client.request({ ...large, trailers: { 'x-small': 'x' } })).status).toBe(200);
+    expect(upstream.requests.map((one) => one.trailers)).toEqual([[], [], [['x-small', 'x']]]);
+    expect(upstream.connections).toHaveLength(1);
+    expect(test.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+  });
+
+  it('do not go to a caller, and the response does', async () => {
+    const { test } = await overHttp2({ answer: () => ({ body: 'whole', trailers }) });
+    const strict = http2Client(test, { settings: { maxHeaderListSize: 1_000 } });
+    const answer = await strict.request({ path: '/' });
+    expect([answer.status, answer.body, answer.trailers]).toEqual([200, 'whole', []]);
+    expect(test.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+    const roomy = await http2Client(test).request({ path: '/' });
+    expect(roomy.trailers).toEqual([['x-large', trailers['x-large']]]);
+  });
+});
+
 describe('streams over shared connections', () => {
   it('fill one before another is opened, and hold to what the endpoint takes', async () => {
     const { test, upstreams } = await overHttp2({

@@ -77,6 +77,21 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
     held.trailers.copyFrom(trailers);
   }
 
+  /**
+   * Ends our half. Trailers that are larger than the peer says that it takes are left out, as whoever passes a message on may
+   * do (RFC 9110 §6.5.1): what a peer does with them is its own affair, and some end the connection, with all of its streams.
+   */
+  protected sendLast(h2: Http2Stream<Self>, trailers: FieldTable | undefined, requestId: string): void {
+    const { session, engine } = this.host;
+    const fit = trailers === undefined || session.takesHead(trailers);
+    if (!fit)
+      engine.log.warn(
+        'trailers left out: they are larger than the peer says that it takes (SETTINGS_MAX_HEADER_LIST_SIZE)',
+        { requestId },
+      );
+    session.writeEnd(h2, fit ? trailers : undefined);
+  }
+
   // — pausing —
 
   /** @returns whether it flowed before */

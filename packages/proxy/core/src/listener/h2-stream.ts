@@ -283,7 +283,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
 
   writeEnd(stream: Stream, trailers: FieldTable | undefined): void {
     const { h2 } = this;
-    if (h2 !== undefined && !this.localEnded) this.host.session.writeEnd(h2, trailers);
+    if (h2 !== undefined && !this.localEnded) this.sendLast(h2, trailers, stream.requestId);
     this.localEnded = true;
     if (stream.requestReceived || h2 === undefined) return;
     this.checkEnd = true;

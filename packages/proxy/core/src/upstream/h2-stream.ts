@@ -114,7 +114,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     // A tunnel's own end comes later.
     if (stream !== undefined && (stream.isConnect || stream.upgrade !== undefined)) return;
     this.localEnded = true;
-    this.host.session.writeEnd(this.h2, trailers);
+    this.sendLast(this.h2, trailers, stream?.requestId ?? '');
   }
 
   get full(): boolean {
