@@ -198,6 +198,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
         ...(fetchMs > 0 && { initialFetchTimeoutMs: fetchMs }),
         decode: {
           authorities: discovery.authorities,
+          ...(discovery.tracer && { tracer: discovery.tracer }),
           allowUnknownFields: options.ignoreUnknownDynamicFields ?? false,
           ...(options.tolerateFields && { tolerateFields: options.tolerateFields }),
         },

@@ -127,6 +127,8 @@ export type {
   CustomTag,
   HandlerTracing,
   OtlpTraceProvider,
+  RouteDecorator,
+  RouteTracing,
   TraceProvider,
   TraceSampler,
   ZipkinTraceProvider,

@@ -1,6 +1,7 @@
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
+import type { RouteDecorator, RouteTracing } from './tracing.ts';
 
 /** All virtual hosts of one listener's HTTP traffic. Names follow D15. */
 export interface RouteConfig {
@@ -74,6 +75,10 @@ export interface Route {
   readonly filterConfigs?: FilterConfigs;
   /** Who is refused last while a proxy sheds load. Default `default`. */
   readonly priority?: RoutePriority;
+  /** What spans of its requests are called. Default: by method and path of the route. */
+  readonly decorator?: RouteDecorator;
+  /** Which of its requests are traced, where the handler has `tracing`. Default: as that says. */
+  readonly tracing?: RouteTracing;
 }
 
 /**

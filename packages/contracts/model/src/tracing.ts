@@ -5,8 +5,11 @@ import type { HeaderEdits } from './route.ts';
  * itself does. The caller's decision holds where it made one.
  */
 export interface HandlerTracing {
-  /** Where spans go. A telemetry plugin of the proxy opens it. */
-  readonly provider: TraceProvider;
+  /**
+   * Where spans go. A telemetry plugin of the proxy opens it. Default: where the proxy's own go, if it has a plugin for them; the
+   * other fields say nothing then, and of routes their decorators alone hold.
+   */
+  readonly provider?: TraceProvider;
   /** Percent of the traces begun here that get spans. Default 100. */
   readonly randomSamplingPercent?: number;
   /** Percent of the requests with `x-client-trace-id` that get spans whatever {@link randomSamplingPercent} says. Default 100. */
@@ -22,6 +25,31 @@ export interface HandlerTracing {
    * their parent; on outbound listeners it is the client's. Default true.
    */
   readonly spawnUpstreamSpan?: boolean;
+  /** Whether spans have events that say when bytes came and went. Default false. */
+  readonly verbose?: boolean;
+}
+
+/**
+ * What is other than in its handler for the traces of a route's requests (Envoy `Route.tracing`). Percentages hold as a whole:
+ * one that is left out here is 100, whatever the handler says.
+ */
+export interface RouteTracing extends Pick<
+  HandlerTracing,
+  'randomSamplingPercent' | 'clientSamplingPercent' | 'overallSamplingPercent'
+> {
+  /** In place of those of the handler that have the same names, and beside the others. */
+  readonly customTags?: readonly CustomTag[];
+}
+
+/**
+ * What requests of a route ask for, in words of whoever wrote the route (Envoy `Route.decorator`). Where the handler has
+ * `tracing`, the request's span has that name, and the proxy of the other side is told by `x-envoy-decorator-operation`:
+ * on outbound listeners the endpoint, on others the caller, whose spans then have the name too.
+ */
+export interface RouteDecorator {
+  readonly operation: string;
+  /** Whether the other side is told. Default true. */
+  readonly propagate?: boolean;
 }
 
 /** Envoy `CustomTag`: a text, a variable of the proxy's environment, a request's field, or its metadata. */

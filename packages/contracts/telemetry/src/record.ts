@@ -95,6 +95,10 @@ export interface StreamRecord {
   readonly traceFlags: number;
   /** `tracestate` as passed on where {@link sampled}; `''` for none. */
   readonly traceState: string;
+  /** What the request's span is called, by its route or the proxy of the other side (Envoy's decorators); `''`: they do not say. */
+  readonly operation: string;
+  /** Attributes of spans that the route brings, as the model has them; one object for all requests of the route. */
+  readonly routeTags: readonly object[] | undefined;
 
   /** Decision notes (D10): triples (site, reason, operand) in `notes[0 .. noteCount * 3)`. */
   readonly notes: Int32Array;

@@ -46,6 +46,8 @@ export interface TracingSettings {
   readonly clientSampleRatio?: number;
   /** {@link sampleRatio} decides over every request, also where its caller decided otherwise. Default false. */
   readonly overridesCaller?: boolean;
+  /** Routes may have shares of their own in place of these. Default false. */
+  readonly routesDecide?: boolean;
   /** Whether an attempt has a span of its own; without, endpoints see the request's as their parent. Default true. */
   readonly spanPerAttempt?: boolean;
   /** Traces begun here have ids of 64 bits, as Zipkin's did at first. Default false. */

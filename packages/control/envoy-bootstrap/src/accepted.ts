@@ -67,11 +67,6 @@ export const REFUSED: readonly Rule[] = [
     why: 'no sink is supported; scrape /stats/prometheus of the admin interface',
   },
   {
-    field: 'tracing',
-    name: 'tracing',
-    why: 'is deprecated and not supported; give tracing.provider in the HttpConnectionManager',
-  },
-  {
     field: 'dnsResolutionConfig',
     name: 'dns_resolution_config',
     why: 'names are looked up as the system does; leave it out',

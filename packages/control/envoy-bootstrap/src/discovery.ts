@@ -1,4 +1,4 @@
-import type { Address, Cluster, Listener, UpstreamTls } from '@tulle/model';
+import type { Address, Cluster, Listener, TraceProvider, UpstreamTls } from '@tulle/model';
 import {
   type Collection,
   type DecodeContext,
@@ -37,6 +37,8 @@ export interface Discovery {
   readonly roots: Required<Roots>;
   /** Where names that say their authority are to be had; `*` for all others. */
   readonly authorities: ReadonlyMap<string, DiscoverySource>;
+  /** Where spans go of handlers that do not say; absent: nowhere. */
+  readonly tracer?: TraceProvider;
   /** Servers of `api_config_source`, by name of their cluster. */
   readonly servers: ReadonlyMap<string, GrpcSource>;
   /** The static resources, with what has to be discovered for them. */
@@ -64,6 +66,7 @@ export function readDiscovery(
   dynamic: DynamicResources | undefined,
   fixed: FixedResources,
   authorities: ReadonlyMap<string, DiscoverySource>,
+  tracer: TraceProvider | undefined,
   context: DecodeContext,
 ): Discovery | undefined {
   const needed = [...fixed.listeners, ...fixed.clusters].flatMap(({ path, needs = [], sources = [] }) =>
@@ -110,6 +113,7 @@ export function readDiscovery(
     ...(ads && { ads }),
     roots: { listener: listeners ?? lds?.source ?? 'none', cluster: clusters ?? cds?.source ?? 'none' },
     authorities,
+    ...(tracer && { tracer }),
     servers,
     fixed,
     ...(timeouts.length > 0 && { initialFetchTimeoutMs: timeouts.includes(0) ? 0 : Math.max(...timeouts) }),

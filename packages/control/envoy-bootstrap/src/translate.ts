@@ -23,6 +23,7 @@ import { under } from './field-path.ts';
 import type { BootstrapIssue } from './issue.ts';
 import { type NodeFlags, nodeOf } from './node-of.ts';
 import { type BootstrapOverload, readOverload } from './overload.ts';
+import { readTracer } from './tracer.ts';
 import { checkProcessSettings, readAdmin } from './process-settings.ts';
 import type { BootstrapText } from './read-bootstrap.ts';
 import { missingClusters } from './references.ts';
@@ -68,7 +69,12 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   const tolerated = new Set(options.tolerateFields);
   const context = createDecodeContext({ tolerated, allowUnknown: false }, ADS);
   const authorities = readAuthorities(bootstrap, context);
-  const decoder = createResourceDecoder({ tolerateFields: [...tolerated], authorities });
+  const tracer = readTracer(bootstrap, context);
+  const decoder = createResourceDecoder({
+    tolerateFields: [...tolerated],
+    authorities,
+    ...(tracer && { tracer }),
+  });
 
   checkProcessSettings(bootstrap, context, note);
   const admin = readAdmin(bootstrap, context, note);
@@ -121,6 +127,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     bootstrap.dynamicResources,
     { listeners, clusters, secrets: [...secrets.values()] },
     authorities,
+    tracer,
     context,
   );
   const node = nodeOf(bootstrap.node, options);

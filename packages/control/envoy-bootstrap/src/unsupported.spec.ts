@@ -88,7 +88,7 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   // The process.
   ['hds_config', { api_type: 'GRPC' }],
   ['stats_sinks', [{ name: 'x' }]],
-  ['tracing', { http: { name: 'x' } }],
+  ['tracing.http', CUSTOM],
   ['dns_resolution_config', { resolvers: [] }],
   ['use_tcp_for_dns_lookups', true],
   ['header_prefix', 'x-own'],

@@ -17,6 +17,7 @@ export { createDecodeContext, decodableTypes } from './decode/context.ts';
 export type { DecodeContext } from './decode/context.ts';
 export type { FieldRules } from './decode/field-walk.ts';
 export { decodeAddress } from './decode/address.ts';
+export { decodeProvider } from './decode/tracing.ts';
 export { proxyConfigOf } from './session/store.ts';
 export { createXdsClient } from './client/xds-client.ts';
 export type {

@@ -6,6 +6,7 @@ import { HttpConnectionManager_TracingSchema } from '@tulle/xds-proto/envoy/exte
 import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
 import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
 import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
+import type { TraceProvider } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
 import { createDecodeContext } from '../src/decode/context.ts';
 import { decodeTracing } from '../src/decode/tracing.ts';
@@ -83,15 +84,33 @@ describe('tracing of another control plane', () => {
     });
   });
 
-  it('says nothing without a provider', () => {
-    const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
-    expect(decodeTracing(context, fromJson(HttpConnectionManager_TracingSchema, {}), 't')).toBeUndefined();
-    expect(context.issues).toEqual([]);
+  it('has the provider of the bootstrap where it names none, and else lets decorators alone hold', () => {
+    const tracer: TraceProvider = { kind: 'zipkin', cluster: 'zipkin', path: '/api/v2/spans' };
+    const without = (given?: TraceProvider): unknown => {
+      const context = createDecodeContext(
+        { tolerated: new Set(), allowUnknown: false },
+        undefined,
+        undefined,
+        undefined,
+        given,
+      );
+      const tracing = decodeTracing(
+        context,
+        fromJson(HttpConnectionManager_TracingSchema, { verbose: true }),
+        't',
+      );
+      expect(context.issues).toEqual([]);
+      return tracing;
+    };
+    expect(without()).toEqual({});
+    expect(without(tracer)).toEqual({ provider: tracer, spawnUpstreamSpan: false, verbose: true });
+    expect(read('zipkin', { ...zipkin, collectorCluster: 'own' }).tracing).toMatchObject({
+      provider: { cluster: 'own' },
+    });
   });
 
   const at = 't.provider.typed_config';
   it.each<[string, 'zipkin' | 'otlp', JsonObject, JsonObject]>([
-    ['t.verbose', 'zipkin', zipkin, { verbose: true }],
     [
       't.custom_tags[0].metadata.kind',
       'zipkin',

@@ -31,6 +31,7 @@ import {
   USER_AGENT_ORIGINAL,
   type SpanAttributes,
 } from './attributes.ts';
+import { byteEvents } from './byte-events.ts';
 import { istioAttributes } from './istio-attributes.ts';
 import type { OtlpOptions, OtlpTraceOptions } from './options.ts';
 import { RecordSpan, type SpanScope } from './span.ts';
@@ -42,7 +43,11 @@ export type BuildSpans = (record: StreamRecord) => RecordSpan[];
 /** What spans of a handler have differently. */
 export interface SpanForm {
   /** More attributes, with what they are; none where that is undefined. */
-  readonly tags?: readonly (readonly [name: string, value: (record: StreamRecord) => string | undefined])[];
+  readonly tagsOf?: (
+    record: StreamRecord,
+  ) => readonly (readonly [name: string, value: (record: StreamRecord) => string | undefined])[];
+  /** Whether spans say when bytes came and went. Default false. */
+  readonly events?: boolean;
   /** Longer paths, queries included, are cut in URLs. Default: with everything else. */
   readonly maxPathChars?: number;
   /** Of the request's span. Default `server`. */
@@ -56,7 +61,8 @@ export function createBuildSpans(
   scope: SpanScope,
   form: SpanForm = {},
 ): BuildSpans {
-  const { tags = [], maxPathChars, kind = 'server' } = form;
+  const { tagsOf = () => [], maxPathChars, kind = 'server' } = form;
+  const eventsOf = form.events === true ? byteEvents : () => [];
   const istio = (traces.istioAttributes ?? true) ? istioAttributes(options) : undefined;
   const requestHeaders = (traces.requestHeaders ?? []).map((name) => name.toLowerCase());
   const responseHeaders = (traces.responseHeaders ?? []).map((name) => name.toLowerCase());
@@ -84,7 +90,7 @@ export function createBuildSpans(
     };
     if (method !== record.method) attributes[HTTP_REQUEST_METHOD_ORIGINAL] = cut(record.method);
     if (port >= 0) attributes[SERVER_PORT] = port;
-    for (const [name, value] of tags) {
+    for (const [name, value] of tagsOf(record)) {
       const text = value(record);
       if (text !== undefined) attributes[name] = cut(text);
     }
@@ -115,7 +121,7 @@ export function createBuildSpans(
     istio?.addToServer(attributes, record, urlOf(record, record.tls, record.path));
     return new RecordSpan(
       {
-        name: nameOf(record, record.routePattern),
+        name: record.operation === '' ? nameOf(record, record.routePattern) : cut(record.operation),
         kind,
         shared: record.spanShared ?? false,
         traceId: record.traceId,
@@ -128,6 +134,7 @@ export function createBuildSpans(
         endEpochMs: record.startEpochMs + record.durationMs,
         failed,
         attributes,
+        events: eventsOf(record),
       },
       scope,
     );

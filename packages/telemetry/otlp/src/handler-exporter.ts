@@ -17,17 +17,20 @@ export interface HandlerExporter {
   close(): Promise<void>;
 }
 
+/** Tracing that says where spans go; others are not opened. */
+export type ProvidedTracing = HandlerTracing & Required<Pick<HandlerTracing, 'provider'>>;
+
 /** Envoy's default of `max_path_tag_length`. */
 const MAX_PATH_CHARS = 256;
 
 /** Makes one. */
 export function createHandlerExporter(
-  tracing: HandlerTracing,
+  tracing: ProvidedTracing,
   host: TelemetryHost,
   { outbound }: { readonly outbound: boolean },
   options: TracersOptions,
 ): HandlerExporter {
-  const { provider, customTags = [], maxPathTagLength = MAX_PATH_CHARS, spawnUpstreamSpan = true } = tracing;
+  const { provider, maxPathTagLength = MAX_PATH_CHARS, spawnUpstreamSpan = true } = tracing;
   const env = options.env ?? process.env;
   const zipkin = provider.kind === 'zipkin';
   const cluster = zipkin
@@ -41,7 +44,8 @@ export function createHandlerExporter(
   };
   const self = options.self === undefined ? {} : { self: options.self };
   const build = createBuildSpans({ ...self, env: {} }, {}, scope, {
-    tags: customTags.map((tag) => tagOf(tag, env)),
+    tagsOf: compileTags(tracing.customTags ?? [], env),
+    events: tracing.verbose ?? false,
     maxPathChars: maxPathTagLength,
     // One span alone stands for what this proxy does: to ask, or to answer.
     kind: outbound && !spawnUpstreamSpan ? 'client' : 'server',
@@ -75,6 +79,26 @@ function resourceOf(
     'service.name': serviceName ?? 'unknown_service:envoy',
     ...(environment === true ? new Environment(env).pairs('OTEL_RESOURCE_ATTRIBUTES') : {}),
     ...resource,
+  };
+}
+
+/** Tags of the handler, and of the route in place of those that have the same names. */
+function compileTags(
+  own: readonly CustomTag[],
+  env: Readonly<Record<string, string | undefined>>,
+): (record: StreamRecord) => readonly SpanTag[] {
+  const tags = own.map((tag) => tagOf(tag, env));
+  const byRoute = new WeakMap<readonly object[], readonly SpanTag[]>();
+  return ({ routeTags }) => {
+    if (routeTags === undefined) return tags;
+    let both = byRoute.get(routeTags);
+    if (both === undefined) {
+      const ofRoute = (routeTags as readonly CustomTag[]).map((tag) => tagOf(tag, env));
+      const names = new Set(ofRoute.map(([name]) => name));
+      both = [...tags.filter(([name]) => !names.has(name)), ...ofRoute];
+      byRoute.set(routeTags, both);
+    }
+    return both;
   };
 }
 

@@ -1,6 +1,6 @@
 import type { HrTime, SpanContext, SpanKind, SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base';
 import type { SpanAttributes } from './attributes.ts';
 
 /** What all spans of a proxy share. The resource is there once the SDK was loaded, before any span is exported. */
@@ -18,6 +18,12 @@ const ERROR: SpanStatusCode = 2;
 const NO_STATUS: SpanStatus = Object.freeze({ code: UNSET });
 const FAILED: SpanStatus = Object.freeze({ code: ERROR });
 const NONE: [] = [];
+
+/** Something that happened meanwhile. */
+export interface SpanEvent {
+  readonly name: string;
+  readonly epochMs: number;
+}
 
 /** What a span is made of. */
 export interface SpanParts {
@@ -37,6 +43,8 @@ export interface SpanParts {
   readonly attributes: SpanAttributes;
   /** The caller's span too. */
   readonly shared?: boolean;
+  /** In the order in which they happened. Default none. */
+  readonly events?: readonly SpanEvent[];
 }
 
 /** A span that is over, made from a record (decision D18): there never was a live one. */
@@ -50,7 +58,7 @@ export class RecordSpan implements ReadableSpan {
   readonly status: SpanStatus;
   readonly attributes: SpanAttributes;
   readonly links: [] = NONE;
-  readonly events: [] = NONE;
+  readonly events: TimedEvent[];
   readonly ended = true;
   readonly instrumentationScope: { readonly name: string };
   readonly droppedAttributesCount = 0;
@@ -78,6 +86,7 @@ export class RecordSpan implements ReadableSpan {
     this.duration = hrTime(Math.max(parts.endEpochMs - parts.startEpochMs, 0));
     this.status = parts.failed ? FAILED : NO_STATUS;
     this.attributes = parts.attributes;
+    this.events = (parts.events ?? []).map(({ name, epochMs }) => ({ name, time: hrTime(epochMs) }));
     this.failed = parts.failed;
     this.shared = parts.shared ?? false;
     this.instrumentationScope = scope;

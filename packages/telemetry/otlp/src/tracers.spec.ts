@@ -1,8 +1,16 @@
 import { addMetadata, CONTINUE, defineHttpFilter } from '@tulle/filter';
-import type { HandlerTracing, HttpHandler, ProxyConfig, TraceProvider } from '@tulle/model';
+import type { HandlerTracing, HttpHandler, ProxyConfig, Route, TraceProvider } from '@tulle/model';
 import { readSpans, type ReceivedSpan } from '@tulle/otlp-collector';
-import { http2Upstream, httpUpstream, testProxy, type TestProxy, type Upstream } from '@tulle/testkit';
+import {
+  http2Upstream,
+  httpUpstream,
+  streamRecord,
+  testProxy,
+  type TestProxy,
+  type Upstream,
+} from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { byteEvents } from './byte-events.ts';
 import { tracers } from './index.ts';
 
 const T = '0af7651916cd43dd8448eb211c80319c';
@@ -41,7 +49,12 @@ const finds = defineHttpFilter<object>({
 
 async function traced(
   tracing: HandlerTracing,
-  options: { readonly direction?: 'inbound' | 'outbound'; readonly http2?: boolean } = {},
+  options: {
+    readonly direction?: 'inbound' | 'outbound';
+    readonly http2?: boolean;
+    readonly route?: Partial<Route>;
+    readonly answer?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Run> {
   const handler: HttpHandler = {
     kind: 'http',
@@ -56,6 +69,7 @@ async function traced(
               name: 'r',
               match: { path: { kind: 'prefix', value: '/' } },
               action: { kind: 'forward', clusters: [{ name: 'api' }] },
+              ...options.route,
             },
           ],
         },
@@ -94,7 +108,7 @@ async function traced(
     registry: [finds],
     config,
     telemetry: [plugin],
-    upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
+    upstreams: { '10.0.0.1:80': () => ({ body: 'ok', headers: options.answer ?? {} }) },
   }));
   const collector = (options.http2 === true ? http2Upstream : httpUpstream)(
     test.network,
@@ -128,7 +142,7 @@ const otlpHttp: HandlerTracing = {
     resource: { 'deployment.environment': 'test' },
   },
 };
-const zipkin: HandlerTracing = {
+const zipkin: HandlerTracing & { readonly provider: TraceProvider } = {
   provider: { kind: 'zipkin', cluster: 'collector', path: '/api/v2/spans', hostname: 'zipkin' },
 };
 
@@ -322,10 +336,112 @@ describe('Zipkin of a handler', () => {
 
   it('has traces of 128 bits where that is wanted', async () => {
     const run = await traced({
-      provider: { ...zipkin.provider, longTraceIds: true } as HandlerTracing['provider'],
+      provider: { ...zipkin.provider, longTraceIds: true } as TraceProvider,
     });
     await run.test.client().request({});
     await run.sent();
     expect(zipkinSpans(run)[0]?.['traceId']).toMatch(/^[0-9a-f]{32}$/);
   });
+});
+
+describe('a route', () => {
+  const OPERATION = 'x-envoy-decorator-operation';
+  const named = { decorator: { operation: 'shop/checkout' } };
+  const nameOf = async (run: Run): Promise<string | undefined> => {
+    await run.sent();
+    return spansOf(run)[0]?.name;
+  };
+
+  it('names the span and tells the caller, who may name it otherwise', async () => {
+    const run = await traced(otlpHttp, { route: named });
+    expect((await run.test.client().request({})).header(OPERATION)).toBe('shop/checkout');
+    expect(await nameOf(run)).toBe('shop/checkout');
+    const other = await run.test.client().request({ headers: { [OPERATION]: 'pay' } });
+    expect(other.header(OPERATION)).toBeUndefined();
+    expect(run.headers()).not.toHaveProperty(OPERATION);
+    await run.sent();
+    expect(spansOf(run).map(({ name }) => name)).toEqual(['shop/checkout', 'GET', 'pay', 'GET']);
+  });
+
+  it('is told to the endpoint of an outbound listener, which may name it otherwise', async () => {
+    const run = await traced(otlpHttp, { direction: 'outbound', route: named });
+    expect((await run.test.client().request({})).header(OPERATION)).toBeUndefined();
+    expect(run.headers()).toMatchObject({ [OPERATION]: 'shop/checkout' });
+    expect(await nameOf(run)).toBe('shop/checkout');
+    await running?.stop();
+    const answer = { [OPERATION]: 'pay' };
+    const told = await traced(otlpHttp, { direction: 'outbound', route: named, answer });
+    expect((await told.test.client().request({})).header(OPERATION)).toBeUndefined();
+    expect(await nameOf(told)).toBe('pay');
+  });
+
+  it.each(['inbound', 'outbound'] as const)(
+    'keeps its name to itself where it says so, %s',
+    async (direction) => {
+      const route = { decorator: { operation: 'quiet', propagate: false } };
+      const run = await traced(otlpHttp, { direction, route });
+      expect((await run.test.client().request({})).header(OPERATION)).toBeUndefined();
+      expect(run.headers()).not.toHaveProperty(OPERATION);
+      expect(await nameOf(run)).toBe('quiet');
+    },
+  );
+
+  it('tells its name also where spans go nowhere, and what it says of sampling does nothing then', async () => {
+    const run = await traced({}, { route: { ...named, tracing: { randomSamplingPercent: 0 } } });
+    expect((await run.test.client().request({})).header(OPERATION)).toBe('shop/checkout');
+    expect(run.headers()).not.toHaveProperty('traceparent');
+  });
+
+  it.each<[object, object | undefined, number, Record<string, string>?]>([
+    [{ randomSamplingPercent: 0 }, {}, 2],
+    [{ randomSamplingPercent: 0 }, { randomSamplingPercent: 50, overallSamplingPercent: 0 }, 0],
+    [{}, { randomSamplingPercent: 0 }, 0],
+    [{ clientSamplingPercent: 0 }, { randomSamplingPercent: 0 }, 2, { 'x-client-trace-id': 'a' }],
+    [{}, { clientSamplingPercent: 0 }, 0, { 'x-client-trace-id': 'a' }],
+    [{ randomSamplingPercent: 0 }, undefined, 0],
+  ])('of a handler with %j says %j of sampling: %i spans', async (own, tracing, spans, headers = {}) => {
+    const run = await traced({ ...otlpHttp, ...own }, { route: tracing === undefined ? {} : { tracing } });
+    await run.test.client().request({ headers });
+    await run.sent();
+    expect(spansOf(run)).toHaveLength(spans);
+  });
+
+  it('brings tags of its own, in place of those with the same names', async () => {
+    const tag = (name: string, value: string) => ({ name, kind: 'literal' as const, value });
+    const run = await traced(
+      { ...otlpHttp, customTags: [tag('a', 'handler'), tag('b', 'handler')] },
+      { route: { tracing: { customTags: [tag('b', 'route'), tag('c', 'route')] } } },
+    );
+    await run.test.client().request({});
+    await run.sent();
+    expect(spansOf(run)[0]?.attributes).toMatchObject({ a: 'handler', b: 'route', c: 'route' });
+  });
+});
+
+it('says when bytes came and went where it is to be verbose', async () => {
+  const run = await traced({ ...zipkin, verbose: true });
+  await run.test.client().request({});
+  await run.sent();
+  const annotations = zipkinSpans(run)[0]?.['annotations'] as { timestamp: number; value: string }[];
+  expect(annotations.map(({ value }) => value).toSorted()).toEqual([
+    'first_downstream_tx_byte_sent',
+    'first_upstream_rx_byte_received',
+    'first_upstream_tx_byte_sent',
+    'last_downstream_rx_byte_received',
+    'last_downstream_tx_byte_sent',
+    'last_upstream_tx_byte_sent',
+  ]);
+  expect(zipkinSpans(run)[1]).not.toHaveProperty('annotations');
+});
+
+it('tells what happened in the order in which it did, and what did not happen not at all', () => {
+  const times = { requestEndMs: 30, connectedMs: 5, requestSentMs: 20, responseHeadMs: -1 };
+  const record = streamRecord({ startEpochMs: 1_000, durationMs: 50, firstByteMs: 10, times });
+  expect(byteEvents(record).map(({ name, epochMs }) => [epochMs, name])).toEqual([
+    [1_005, 'first_upstream_tx_byte_sent'],
+    [1_010, 'first_downstream_tx_byte_sent'],
+    [1_020, 'last_upstream_tx_byte_sent'],
+    [1_030, 'last_downstream_rx_byte_received'],
+    [1_050, 'last_downstream_tx_byte_sent'],
+  ]);
 });

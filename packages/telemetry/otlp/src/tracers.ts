@@ -1,7 +1,6 @@
-import type { HandlerTracing } from '@tulle/model';
 import type { SelfLabels } from '@tulle/parties';
 import type { Meter, TelemetryPlugin, Tracers, TracingSettings } from '@tulle/telemetry';
-import type { HandlerExporter } from './handler-exporter.ts';
+import type { HandlerExporter, ProvidedTracing } from './handler-exporter.ts';
 
 /** Options of {@link tracers}. */
 export interface TracersOptions {
@@ -30,7 +29,7 @@ export function tracers(options: TracersOptions = {}): TracersPlugin {
     tracers: {
       kinds: ['otlp', 'zipkin'],
       async open(given, host, about) {
-        const tracing = given as HandlerTracing;
+        const tracing = given as ProvidedTracing;
         const { createHandlerExporter } = await import('./handler-exporter.ts');
         const exporter = createHandlerExporter(tracing, host, about, options);
         open.add(exporter);
@@ -55,7 +54,7 @@ export function tracers(options: TracersOptions = {}): TracersPlugin {
 }
 
 function settingsOf(
-  { provider, ...sampling }: HandlerTracing,
+  { provider, ...sampling }: ProvidedTracing,
   { outbound }: { readonly outbound: boolean },
 ): TracingSettings {
   const { overallSamplingPercent = 100, randomSamplingPercent = 100, clientSamplingPercent = 100 } = sampling;
@@ -68,6 +67,7 @@ function settingsOf(
       ? {
           sampleRatio: (randomSamplingPercent / 100) * overall,
           clientSampleRatio: (clientSamplingPercent / 100) * overall,
+          routesDecide: true,
         }
       : {
           sampleRatio: ratio,

@@ -41,6 +41,9 @@ function zipkinSpan(span: RecordSpan, serviceName: string): object {
           },
         }),
     tags,
+    ...(span.events.length > 0 && {
+      annotations: span.events.map(({ name, time }) => ({ timestamp: hrTimeToMicros(time), value: name })),
+    }),
     ...(span.shared ? { shared: true } : {}),
   };
 }

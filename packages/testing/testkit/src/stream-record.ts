@@ -62,6 +62,8 @@ export function streamRecord(change: Partial<StreamRecord> = {}): StreamRecord {
     parentSpanId: '',
     traceFlags: 0,
     traceState: '',
+    operation: '',
+    routeTags: undefined,
     notes: new Int32Array(0),
     noteCount: 0,
     configGeneration: 1,

@@ -16,6 +16,7 @@ import {
   whole,
 } from './parts.ts';
 import { routeChoiceDefinitions, routeChoiceSchema } from './route-choice.ts';
+import { routeDecoratorSchema, routeTracingSchema } from './tracing.ts';
 import { rateLimitActionsSchema } from './rate-limit-actions.ts';
 
 /** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
@@ -189,6 +190,8 @@ export const routeConfigSchema: JsonSchema = {
             responseHeaders: routeHeaderEditsSchema,
             filterConfigs,
             priority: oneOf('low', 'default', 'high', 'critical'),
+            decorator: routeDecoratorSchema,
+            tracing: routeTracingSchema,
           }),
         ),
         requestHeaders: routeHeaderEditsSchema,

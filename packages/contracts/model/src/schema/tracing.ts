@@ -57,13 +57,24 @@ export const customTagSchema: JsonSchema = {
   ],
 };
 
-/** JSON Schema of `HandlerTracing`. */
-export const handlerTracingSchema: JsonSchema = fields(['provider'], {
-  provider,
+const shared = {
   randomSamplingPercent: percent,
   clientSamplingPercent: percent,
   overallSamplingPercent: percent,
   customTags: listOf(customTagSchema),
+};
+
+/** JSON Schema of `HandlerTracing`. */
+export const handlerTracingSchema: JsonSchema = fields([], {
+  provider,
+  ...shared,
   maxPathTagLength: whole(1, 65_536),
   spawnUpstreamSpan: flag,
+  verbose: flag,
 });
+
+/** JSON Schema of `RouteTracing`. */
+export const routeTracingSchema: JsonSchema = fields([], shared);
+
+/** JSON Schema of `RouteDecorator`. */
+export const routeDecoratorSchema: JsonSchema = fields(['operation'], { operation: name, propagate: flag });

@@ -85,6 +85,7 @@ export const tracing: fc.Arbitrary<HandlerTracing> = fc
       customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
       maxPathTagLength: fc.integer({ min: 1, max: 65_536 }),
       spawnUpstreamSpan: fc.constant(false),
+      verbose: yes,
     }),
   )
   .map(([given, rest]) => ({ provider: given, ...rest }));

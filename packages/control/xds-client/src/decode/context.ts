@@ -7,6 +7,7 @@ import {
   StructSchema,
 } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
+import type { TraceProvider } from '@tulle/model';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import {
@@ -244,6 +245,8 @@ export interface DecodeContext {
   looksIn(source: DiscoverySource): void;
   /** The config of a filter that was discovered; `undefined`: it is not here. */
   extension(name: string): Any | undefined;
+  /** Where spans of handlers go that have tracing and say nothing of that; `undefined`: nowhere. */
+  readonly tracer: TraceProvider | undefined;
   /** Where names of an authority are to be had (`xdstp://authority/…`). */
   authority(name: string): DiscoverySource | undefined;
   /** @param path of the protobuf field, e.g. `filter_chains[0].filters[1]` */
@@ -262,6 +265,7 @@ export function createDecodeContext(
   origin?: DiscoverySource,
   authorities?: ReadonlyMap<string, DiscoverySource>,
   extension: DecodeContext['extension'] = () => undefined,
+  tracer?: TraceProvider,
 ): DecodeContext {
   const issues: ConfigIssue[] = [];
   const needs: Need[] = [];
@@ -281,6 +285,7 @@ export function createDecodeContext(
     sources,
     looksIn: (source) => void sources.push(source),
     extension,
+    tracer,
     authority: (name) => authorities?.get(name) ?? authorities?.get('*'),
     refuse,
     check,

@@ -76,6 +76,8 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'redirect',
     'direct_response',
     'metadata',
+    'decorator',
+    'tracing',
     'typed_per_filter_config',
     'request_headers_to_add',
     'request_headers_to_remove',
@@ -83,6 +85,8 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'response_headers_to_remove',
     'per_request_buffer_limit_bytes',
   ],
+  'envoy.config.route.v3.Decorator': ['operation', 'propagate'],
+  'envoy.config.route.v3.Tracing': ['client_sampling', 'random_sampling', 'overall_sampling', 'custom_tags'],
   'envoy.config.route.v3.RouteMatch': [
     'prefix',
     'path',

@@ -7,7 +7,15 @@ import {
 } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
-import type { Cluster, EndpointSet, Listener, RouteConfig, RouteScope, VirtualHost } from '@tulle/model';
+import type {
+  Cluster,
+  EndpointSet,
+  Listener,
+  RouteConfig,
+  RouteScope,
+  TraceProvider,
+  VirtualHost,
+} from '@tulle/model';
 import {
   type Cluster as EnvoyCluster,
   ClusterSchema,
@@ -86,6 +94,8 @@ export interface DecodeOptions {
   readonly tolerateFields?: readonly string[];
   /** Where resources are to be had whose names say an authority and no source (`xdstp://authority/…`), by authority; `*` for all others. Default none. */
   readonly authorities?: ReadonlyMap<string, DiscoverySource>;
+  /** Where spans go of handlers that have `tracing` without a provider (Envoy `Bootstrap.tracing`). Default nowhere. */
+  readonly tracer?: TraceProvider;
   /** Read over fields, and values of enums, that this version has no name for. Default false. */
   readonly allowUnknownFields?: boolean;
 }
@@ -141,7 +151,13 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
           ],
         };
       }
-      const context = createDecodeContext(rules, origin, options.authorities, found.extension);
+      const context = createDecodeContext(
+        rules,
+        origin,
+        options.authorities,
+        found.extension,
+        options.tracer,
+      );
       try {
         const resource = fillNames(
           kind,

@@ -5,6 +5,7 @@ import type {
   Mirror,
   Route as ModelRoute,
   RouteConfig,
+  RouteDecorator,
   RoutePriority,
   VirtualHost as ModelVirtualHost,
 } from '@tulle/model';
@@ -27,6 +28,7 @@ import { decodeRetry, decodeRetryPriority } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
 import { decodeMatcher } from './route-choice.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
+import { decodeRouteTracing } from './tracing.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** @param path of the message, `''` when it is a resource of its own */
@@ -253,9 +255,22 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     match,
     action: host === undefined ? action : withHost(context, action, host, here),
     priority,
+    decorator: decodeDecorator(context, route, `${path}.decorator`),
+    tracing: decodeRouteTracing(context, route.tracing, `${path}.tracing`),
     ...decodeEditsOf(context, route, path),
     filterConfigs: merged(overrides, decodeOverrides(context, given, here)),
   });
+}
+
+function decodeDecorator(
+  context: DecodeContext,
+  { decorator }: Route,
+  path: string,
+): RouteDecorator | undefined {
+  if (decorator === undefined) return undefined;
+  const { operation, propagate } = decorator;
+  if (operation === '') context.refuse(`${path}.operation`, 'is missing');
+  return { operation, ...(propagate === false && { propagate }) };
 }
 
 /** Envoy puts `prefix_rewrite` before the bytes that follow the prefix, whatever they are. */

@@ -3,10 +3,13 @@ import type {
   CustomTag,
   HandlerTracing,
   OtlpTraceProvider,
+  RouteTracing,
   TraceProvider,
   ZipkinTraceProvider,
 } from '@tulle/model';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import type { Tracing as RouteTracingMessage } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import type { Tracing_Http } from '@tulle/xds-proto/envoy/config/trace/v3/http_tracer';
 import {
   type OpenTelemetryConfig,
   OpenTelemetryConfigSchema,
@@ -23,43 +26,73 @@ import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/t
 import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
 import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
 import type { CustomTag as EnvoyTag } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
+import type { FractionalPercent } from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
-/** @returns `undefined` without a provider: in Envoy nothing is traced then, unless its bootstrap says where to */
+/** Without a provider, also of the bootstrap, nothing is traced, but decorators of routes hold. */
 export function decodeTracing(
   context: DecodeContext,
   tracing: HttpConnectionManager_Tracing | undefined,
   path: string,
 ): HandlerTracing | undefined {
-  if (tracing?.provider === undefined) return undefined;
-  const any =
-    tracing.provider.configType.case === 'typedConfig' ? tracing.provider.configType.value : undefined;
-  const at = `${path}.provider.typed_config`;
-  const message = context.open(any, at);
-  if (message === undefined) return undefined;
-  let provider: TraceProvider;
-  if (isMessage(message, OpenTelemetryConfigSchema)) provider = decodeOtlp(context, message, at);
-  else if (isMessage(message, ZipkinConfigSchema)) provider = decodeZipkin(context, message, at);
-  else {
-    context.refuse(at, `${message.$typeName} is no tracer that this proxy has`);
-    return undefined;
-  }
+  if (tracing === undefined) return undefined;
+  const { provider: named } = tracing;
+  const provider = named ? decodeProvider(context, named, `${path}.provider`) : context.tracer;
+  if (provider === undefined) return {};
   return present({
     provider,
     randomSamplingPercent: tracing.randomSampling?.value,
     clientSamplingPercent: tracing.clientSampling?.value,
     overallSamplingPercent: tracing.overallSampling?.value,
-    customTags: filled(
-      tracing.customTags.flatMap((tag, index) => decodeTag(context, tag, `${path}.custom_tags[${index}]`)),
-    ),
+    customTags: decodeTags(context, tracing.customTags, `${path}.custom_tags`),
     maxPathTagLength: tracing.maxPathTagLength,
     // Envoy's default is one span a request.
     spawnUpstreamSpan: tracing.spawnUpstreamSpan === true ? undefined : false,
+    verbose: tracing.verbose ? true : undefined,
   });
+}
+
+/** What a tracer's message stands for, in a handler and in the bootstrap. @returns `undefined` after an issue */
+export function decodeProvider(
+  context: DecodeContext,
+  { configType }: Tracing_Http,
+  path: string,
+): TraceProvider | undefined {
+  const at = `${path}.typed_config`;
+  const message = context.open(configType.case === 'typedConfig' ? configType.value : undefined, at);
+  if (message === undefined) return undefined;
+  if (isMessage(message, OpenTelemetryConfigSchema)) return decodeOtlp(context, message, at);
+  if (isMessage(message, ZipkinConfigSchema)) return decodeZipkin(context, message, at);
+  context.refuse(at, `${message.$typeName} is no tracer that this proxy has`);
+  return undefined;
+}
+
+/** Percentages that are left out are 100, whatever the handler says. */
+export function decodeRouteTracing(
+  context: DecodeContext,
+  tracing: RouteTracingMessage | undefined,
+  path: string,
+): RouteTracing | undefined {
+  if (tracing === undefined) return undefined;
+  const percent = (share: FractionalPercent | undefined): number | undefined => share && percentOf(share);
+  return present({
+    randomSamplingPercent: percent(tracing.randomSampling),
+    clientSamplingPercent: percent(tracing.clientSampling),
+    overallSamplingPercent: percent(tracing.overallSampling),
+    customTags: decodeTags(context, tracing.customTags, `${path}.custom_tags`),
+  });
+}
+
+function decodeTags(
+  context: DecodeContext,
+  tags: readonly EnvoyTag[],
+  path: string,
+): readonly CustomTag[] | undefined {
+  return filled(tags.flatMap((tag, index) => decodeTag(context, tag, `${path}[${index}]`)));
 }
 
 export function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag, path: string): CustomTag[] {

@@ -1,4 +1,4 @@
-import type { ForwardAction, HttpHandler, RouteConfig, VirtualHost } from '@tulle/model';
+import type { ForwardAction, HttpHandler, Route, RouteConfig, VirtualHost } from '@tulle/model';
 
 /** What this control plane has no resources for, so that nothing that it sends has it; and why. */
 const NOT_SENT = {
@@ -11,6 +11,12 @@ const NOT_SENT = {
   internalRedirect: 'this control plane lets redirects go to who called',
 } as const;
 
+/** The same of routes. */
+const NOT_SENT_OF_ROUTES = {
+  decorator: 'this control plane names routes so that they tell what they are for',
+  tracing: 'this control plane has the traces of all routes of a handler sampled alike',
+} as const;
+
 type Part = HttpHandler | ForwardAction | RouteConfig | VirtualHost;
 
 /**
@@ -18,7 +24,16 @@ type Part = HttpHandler | ForwardAction | RouteConfig | VirtualHost;
  * @throws Error where a resource would have one: it is not left out in silence
  */
 export function refuseNotSent(part: Part): void {
-  for (const [field, why] of Object.entries(NOT_SENT)) {
+  refuse(part, NOT_SENT);
+}
+
+/** @throws Error likewise */
+export function refuseNotSentOfRoute(route: Route): void {
+  refuse(route, NOT_SENT_OF_ROUTES);
+}
+
+function refuse(part: Part | Route, fields: Readonly<Record<string, string>>): void {
+  for (const [field, why] of Object.entries(fields)) {
     const value = (part as unknown as Readonly<Record<string, unknown>>)[field];
     if (value !== undefined && value !== false) throw new Error(`${field} is not sent: ${why}`);
   }

@@ -30,7 +30,7 @@ import {
   overrideInRetryPolicy,
 } from './route-action.ts';
 import { routesByMethod } from './retry-by-method.ts';
-import { refuseNotSent } from './not-sent.ts';
+import { refuseNotSent, refuseNotSentOfRoute } from './not-sent.ts';
 import { retryBackoffMin, retryReasons } from './retry.ts';
 import { tulleMetadata } from './values.ts';
 
@@ -105,6 +105,7 @@ function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm, retries: bo
 
 function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
   const { action } = route;
+  refuseNotSentOfRoute(route);
   const extra = tulleMetadata({
     invertedQuery: invertedQuery(route.match),
     invertedHeaders: form.release === 'this' ? invertedHeaders(route.match) : undefined,

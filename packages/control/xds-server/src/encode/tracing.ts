@@ -27,10 +27,12 @@ import { duration, type Fields, sortedMap } from './values.ts';
 
 export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnectionManager_TracingSchema> {
   const { randomSamplingPercent, clientSamplingPercent, overallSamplingPercent, maxPathTagLength } = tracing;
+  const { provider } = tracing;
+  if (provider === undefined) return {};
   return {
     provider: {
-      name: tracing.provider.kind === 'zipkin' ? 'envoy.tracers.zipkin' : 'envoy.tracers.opentelemetry',
-      configType: { case: 'typedConfig', value: encodeProvider(tracing.provider) },
+      name: provider.kind === 'zipkin' ? 'envoy.tracers.zipkin' : 'envoy.tracers.opentelemetry',
+      configType: { case: 'typedConfig', value: encodeProvider(provider) },
     },
     ...(randomSamplingPercent !== undefined && { randomSampling: { value: randomSamplingPercent } }),
     ...(clientSamplingPercent !== undefined && { clientSampling: { value: clientSamplingPercent } }),
@@ -38,6 +40,7 @@ export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnec
     ...(maxPathTagLength !== undefined && { maxPathTagLength }),
     customTags: (tracing.customTags ?? []).map(encodeTag),
     spawnUpstreamSpan: tracing.spawnUpstreamSpan ?? true,
+    verbose: tracing.verbose ?? false,
   };
 }
 

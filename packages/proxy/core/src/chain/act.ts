@@ -12,6 +12,7 @@ import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
 import { appendField } from './append-field.ts';
+import { tellOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
 import { recordReply } from './reply.ts';
 import { collectsRequest } from './body-steps.ts';
@@ -102,6 +103,7 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   if (action.rewrite !== undefined || target.host !== '') {
     if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);
   }
+  if (stream.chain.settings.decorates === 'endpoint') tellOperation(stream, stream.headers);
   if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
   if (action.maxStreamDurationMs >= 0) limitDuration(stream, action.maxStreamDurationMs);
   if (action.maxReplayBytes >= 0) stream.maxReplayBytes = action.maxReplayBytes;

@@ -8,6 +8,7 @@ import { BodyPipe, type PipeOutlet } from './body.ts';
 import { appendField } from './append-field.ts';
 import { chosenSteps } from './body-steps.ts';
 import { completeIfOver, completeStream } from './complete.ts';
+import { takeOperation, tellOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
 import { adoptReply, recordFailure } from './reply.ts';
 import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './phases.ts';
@@ -26,6 +27,7 @@ export function deliver(stream: Stream): void {
   stream.ownReason = true;
   if (stream.target !== undefined && stream.target.responseEdits.length > 0)
     editFields(stream, stream.responseFields, stream.target.responseEdits);
+  if (stream.chain.settings.decorates === 'endpoint') takeOperation(stream, stream.responseFields);
   if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
   const action = stream.route?.action;
   if (action?.kind === 'forward' && action.persistence !== null) tellSession(stream, action.persistence);
@@ -42,7 +44,8 @@ function ownFields(stream: Stream, fields: FieldTable): void {
   // Of a failed attempt too: only what was never sent anywhere has no count.
   if (attemptCount > 0 && action?.kind === 'forward' && action.countsToCaller)
     fields.put('x-envoy-attempt-count', String(attemptCount));
-  const { serverHeader, serverHeaderIfAbsent, via, requestId: ids } = chain.settings;
+  const { serverHeader, serverHeaderIfAbsent, via, requestId: ids, decorates } = chain.settings;
+  if (decorates === 'caller') tellOperation(stream, fields);
   if (serverHeader !== undefined && !(serverHeaderIfAbsent && fields.has('server')))
     fields.put('server', serverHeader);
   if (via !== '') appendField(fields, 'via', `${http2 ? '2' : '1.1'} ${via}`);

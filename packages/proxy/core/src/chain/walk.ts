@@ -27,6 +27,7 @@ import {
 import type { HttpSettings } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
 import { act } from './act.ts';
+import { takeOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
 import { awaitRoute } from './await-demand.ts';
 import { addRequestFields, treatUnderscores } from './hygiene.ts';
@@ -91,6 +92,7 @@ export function beginStream(stream: Stream): void {
   stream.grpc = isGrpcCall(stream);
   if (settings.earlyEdits !== null) editFields(stream, stream.headers, settings.earlyEdits);
   const cleaned = addRequestFields(stream, connection);
+  if (settings.decorates === 'caller') takeOperation(stream, stream.headers);
   const done = stream.path === stream.originalPath ? cleaned : cleaned | HYGIENE_PATH_NORMALIZED;
   if (done !== 0) stream.note(SITE_HYGIENE, done, 0);
   (stream.chain.tracer?.tracing ?? stream.engine.tracing)?.begin(stream);

@@ -38,7 +38,7 @@ export async function openTracing(
   path: string,
   base: { readonly engine: Engine; readonly tracers: readonly Tracers[]; readonly issues: Issues },
 ): Promise<ChainTracing | undefined> {
-  if (tracing === undefined) return undefined;
+  if (tracing?.provider === undefined) return undefined;
   const { engine, tracers, issues } = base;
   const { kind } = tracing.provider;
   const maker = tracers.find(({ kinds }) => kinds.includes(kind));
@@ -53,7 +53,9 @@ export async function openTracing(
   const host = new EngineFilterHost(engine, `tracing of ${listener.name}`);
   try {
     const outbound = listener.direction === 'outbound';
-    const { settings, sink } = await maker.open(tracing, host, { outbound });
+    const { settings, sink } = await maker.open({ ...tracing, provider: tracing.provider }, host, {
+      outbound,
+    });
     return new ChainTracing(engine, host, new Tracing(settings, engine.random), sink);
   } catch (error) {
     host.close();
@@ -64,6 +66,7 @@ export async function openTracing(
 
 /** Clusters that spans are sent to, with where they are named. */
 export function tracingClusters({ provider }: HandlerTracing): [name: string, at: string][] {
+  if (provider === undefined) return [];
   if (provider.kind === 'zipkin') return [[provider.cluster, '/provider/cluster']];
   return 'http' in provider.service
     ? [[provider.service.http.cluster, '/provider/service/http/cluster']]

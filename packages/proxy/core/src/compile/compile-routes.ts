@@ -22,6 +22,7 @@ import { compileEdits } from './compile-edits.ts';
 import { compilePersistence } from './compile-persistence.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
 import { compileInternalRedirect } from './compile-internal-redirect.ts';
+import { checkedDecorator, compileRouteTracing } from './compile-route-tracing.ts';
 import { compileHost, compileRedirect, compileRewrite } from './compile-rewrite.ts';
 import type {
   CompiledAction,
@@ -163,6 +164,8 @@ function compileRoute(
     cluster: undefined,
     virtualHost: host.name,
     priority: route.priority ?? 'default',
+    decorator: checkedDecorator(route, path, issues),
+    tracing: compileRouteTracing(route.tracing),
     match: route.match,
     pattern: route.match.path.value,
     ignoreCase: route.match.path.ignoreCase === true,

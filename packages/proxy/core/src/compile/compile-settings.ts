@@ -1,6 +1,6 @@
 import { findInvalidValue } from '@tulle/fields';
 import { CompileContext, compileCidrs, normalizeHost } from '@tulle/match';
-import type { HttpHandler, OnDemandClusters, RouteConfig } from '@tulle/model';
+import type { HttpHandler, Listener, OnDemandClusters, RouteConfig } from '@tulle/model';
 import { serverSessionOptions } from '../http2/session-options.ts';
 import type { EngineLimits } from '../limits.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
@@ -12,7 +12,7 @@ import type { Issues } from './issues.ts';
 /** Fills in the defaults of an HTTP handler, and checks what its schema does not. @param path JSON pointer of its chain */
 export function compileSettings(
   handler: HttpHandler,
-  listenerName: string,
+  { name: listenerName, direction }: Pick<Listener, 'name' | 'direction'>,
   routes: RouteConfig | undefined,
   path: string,
   { limits, issues }: { readonly limits: EngineLimits; readonly issues: Issues },
@@ -65,6 +65,7 @@ export function compileSettings(
     acceptHttp10: handler.http10 !== 'refuse',
     defaultHost: compileDefaultHost(handler.defaultHost, `${path}/handler/defaultHost`, issues),
     localReplies: compileLocalReplies(handler.localReplies, `${path}/handler/localReplies`, issues),
+    decorates: handler.tracing === undefined ? undefined : direction === 'outbound' ? 'endpoint' : 'caller',
     serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
     serverHeaderIfAbsent: typeof handler.serverHeader === 'object' && handler.serverHeader.ifAbsent === true,
   });

@@ -457,7 +457,7 @@ class Compilation {
   ): HttpChain | undefined {
     const issues = this.#issues;
     const settings = {
-      ...compileSettings(handler, listener.name, routes?.config, path, {
+      ...compileSettings(handler, listener, routes?.config, path, {
         limits: this.#base.engine.limits,
         issues,
       }),

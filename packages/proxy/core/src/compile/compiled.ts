@@ -8,8 +8,10 @@ import type {
   CertificatePart,
   DirectResponseAction,
   RedirectAction,
+  RouteDecorator,
   RouteMatch,
   RoutePriority,
+  RouteTracing,
   Http2Keepalive,
 } from '@tulle/model';
 import type { StreamRecord } from '@tulle/telemetry';
@@ -171,6 +173,15 @@ export interface CompiledHashPolicy {
 /** What a route does. */
 export type CompiledAction = CompiledForward | CompiledRedirect | DirectResponseAction;
 
+/** What is other than in its handler for the traces of a route's requests. */
+export interface CompiledRouteTracing {
+  /** Shares as in `TracingSettings`. */
+  readonly sampleRatio: number;
+  readonly clientSampleRatio: number;
+  /** `undefined`: those of the handler alone. */
+  readonly tags: RouteTracing['customTags'] | undefined;
+}
+
 /** A route with everything looked up that can be. */
 export interface CompiledRoute extends RouteInfo {
   readonly kind: 'route';
@@ -185,6 +196,10 @@ export interface CompiledRoute extends RouteInfo {
   readonly requireTls: 'all' | 'external' | undefined;
   /** Who is refused last while the proxy sheds load. */
   readonly priority: RoutePriority;
+  /** What spans of its requests are called; `undefined`: it does not say. */
+  readonly decorator: RouteDecorator | undefined;
+  /** `undefined`: as its handler says. */
+  readonly tracing: CompiledRouteTracing | undefined;
   /** Its path was matched in any case. */
   readonly ignoreCase: boolean;
   /** Element-wise prefix that matched, for prefix rewrites; `undefined` for other kinds of match. */
@@ -285,6 +300,8 @@ export interface HttpSettings {
   readonly serverHeader: string | undefined;
   readonly serverHeaderIfAbsent: boolean;
   readonly localReplies: CompiledLocalReplies | undefined;
+  /** Who is told what routes call their requests; the other one is believed in it. `undefined`: nobody. */
+  readonly decorates: 'endpoint' | 'caller' | undefined;
   /** `undefined`: requests wait for nothing. */
   readonly onDemand:
     | {
@@ -316,6 +333,8 @@ export class HttpChain {
   /** In force before routing, and for requests that no route matches. */
   readonly unrouted: PhaseTable;
   readonly matcher: RouteMatcher<CompiledRoute>;
+  /** Whether it depends on a request's route how likely it is traced. */
+  readonly tracedByRoute: boolean;
   readonly onDemand: HttpSettings['onDemand'];
   /**
    * Where the newest of its name stands; `undefined` before it serves. Not the next one: a stream that stays for days would hold
@@ -348,6 +367,7 @@ export class HttpChain {
     this.beforeRoute = parts.beforeRoute;
     this.unrouted = parts.unrouted;
     this.matcher = parts.matcher;
+    this.tracedByRoute = parts.matcher.payloads.some(({ tracing }) => tracing !== undefined);
     this.onDemand = parts.settings.onDemand;
     this.logs = parts.accessLogs?.logs ?? null;
     this.#accessLogs = parts.accessLogs;

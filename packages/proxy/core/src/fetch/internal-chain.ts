@@ -45,6 +45,7 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       serverHeader: undefined,
       serverHeaderIfAbsent: false,
       localReplies: undefined,
+      decorates: undefined,
       onDemand: undefined,
     },
     filters: new FilterSet(engine, [], [], [], new Set()),

@@ -89,6 +89,7 @@ export class Recorder {
     record.details = stream.details;
     record.routeName = route?.name ?? '';
     record.routePattern = route?.pattern ?? '';
+    record.routeTags = route?.tracing?.tags;
     record.cluster = target?.cluster ?? '';
     record.upstreamAddress = attempt.address;
     record.upstreamLabels = endpoint?.endpoint.labels ?? stream.cluster?.labels ?? NO_LABELS;
@@ -166,6 +167,7 @@ export class Recorder {
     record.spanShared = trace.shared;
     record.traceFlags = trace.flags;
     record.traceState = trace.state;
+    record.operation = trace.operation || (stream.route?.decorator?.operation ?? '');
     if (trace.traceId !== '') {
       record.traceId = trace.traceId;
       record.spanId = trace.spanId;
@@ -235,6 +237,8 @@ class RecordView implements Mutable<StreamRecord> {
   spanShared = false;
   traceFlags = 0;
   traceState = '';
+  operation = '';
+  routeTags: readonly object[] | undefined = undefined;
   #downstream: RecordConnection | undefined = undefined;
   #upstream: RecordConnection | undefined = undefined;
   #hostname: string | undefined = undefined;

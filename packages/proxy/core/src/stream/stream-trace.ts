@@ -12,8 +12,11 @@ export class StreamTrace {
   /** Of `traceparent`, where sampled. */
   flags = 0;
   state = '';
+  /** What the other side calls the request; `''`: it does not say. */
+  operation = '';
 
   reset(): void {
+    this.operation = '';
     if (this.traceId === '') return;
     this.sampled = false;
     this.traceId = '';

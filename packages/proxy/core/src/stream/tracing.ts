@@ -60,7 +60,7 @@ export class Tracing {
       context.traceId = begun.slice(3, 35);
       context.flags = FLAG_RANDOM;
     }
-    if (isAmongSampled(context.traceId, this.#ratio(headers))) return this.#sample(stream, context);
+    if (isAmongSampled(context.traceId, this.#ratio(stream))) return this.#sample(stream, context);
     if (begun === undefined)
       this.#propagation.inject(headers, context.traceId, context.parentId, context.flags);
     else {
@@ -76,8 +76,12 @@ export class Tracing {
     return this.#settings.shortTraceIds === true ? `00-0000000000000000${text.slice(19)}` : text;
   }
 
-  #ratio(headers: Stream['headers']): number {
-    const { clientSampleRatio, sampleRatio } = this.#settings;
+  /** Filters may lead the request to another route yet; as in Envoy, that of its head counts here. */
+  #ratio(stream: Stream): number {
+    const { headers, chain, path } = stream;
+    const byRoute = this.#settings.routesDecide === true && chain.tracedByRoute && path !== '';
+    const route = byRoute ? chain.matcher.match(stream)?.tracing : undefined;
+    const { clientSampleRatio, sampleRatio } = route ?? this.#settings;
     return clientSampleRatio !== undefined && headers.has('x-client-trace-id')
       ? clientSampleRatio
       : sampleRatio;

@@ -1,0 +1,30 @@
+import { findInvalidValue } from '@tulle/fields';
+import type { Route, RouteDecorator, RouteTracing } from '@tulle/model';
+import type { CompiledRouteTracing } from './compiled.ts';
+import type { Issues } from './issues.ts';
+
+/** Percentages that a route leaves out are 100, as in Envoy. */
+export function compileRouteTracing(tracing: RouteTracing | undefined): CompiledRouteTracing | undefined {
+  if (tracing === undefined) return undefined;
+  const { overallSamplingPercent = 100, randomSamplingPercent = 100, clientSamplingPercent = 100 } = tracing;
+  const overall = overallSamplingPercent / 100;
+  return {
+    sampleRatio: (randomSamplingPercent / 100) * overall,
+    clientSampleRatio: (clientSamplingPercent / 100) * overall,
+    tags: tracing.customTags,
+  };
+}
+
+/** The name goes into a field. @param path JSON pointer of the route */
+export function checkedDecorator(
+  { decorator }: Route,
+  path: string,
+  issues: Issues,
+): RouteDecorator | undefined {
+  if (decorator !== undefined && findInvalidValue(decorator.operation) >= 0)
+    issues.add(
+      `${path}/decorator/operation`,
+      `${JSON.stringify(decorator.operation)} has a character that no field value may have (RFC 9110 §5.5)`,
+    );
+  return decorator;
+}
