@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { kernelDestinations } from '@tulle/intercept';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
 import {
+  duplexOf,
   httpUpstream,
   memoryNetwork,
   fakeClock,
@@ -25,6 +26,7 @@ import {
   fieldsOf,
   service,
 } from './corpus.ts';
+import { askThroughTunnel } from './through-tunnel.ts';
 import { WAITING } from './waiting.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tulle-corpus-'));
@@ -131,11 +133,17 @@ function answerAt(
   });
 }
 
-async function ask(proxy: TestProxy, one: Expectation): Promise<TestResponse> {
+type Got = Pick<TestResponse, 'status' | 'body' | 'header'>;
+
+async function ask(proxy: TestProxy, one: Expectation): Promise<Got> {
   const client = proxy.client({
     ...(one.listener !== undefined && { listener: one.listener }),
     ...(one.tls && { tls: { serverName: one.tls.name } }),
   });
+  if (one.tunnel !== undefined) {
+    const { status, body, headers } = await askThroughTunnel(duplexOf(client.connection), one);
+    return { status, body, header: (name) => headers[name]?.toString() };
+  }
   const body = bodyOf(one);
   let answered: TestResponse | undefined;
   const asked = client
@@ -149,10 +157,10 @@ async function ask(proxy: TestProxy, one: Expectation): Promise<TestResponse> {
   // Retries wait, and so does the caller of a service that says nothing.
   for (let step = 0; step < 40 && answered === undefined; step++) await proxy.clock.advance(50);
   await asked;
-  return answered as unknown as TestResponse;
+  return answered as unknown as Got;
 }
 
-function check(one: Expectation, response: TestResponse): void {
+function check(one: Expectation, response: Got): void {
   expect(response.status).toBe(one.tulle?.status ?? one.status);
   if (one.body !== undefined) expect(response.body).toBe(one.body);
   if (one.has !== undefined) expect(response.body).toContain(one.has);

@@ -19,6 +19,8 @@ export interface Expectation {
   readonly repeat?: number;
   /** Claims of a token that is sent. */
   readonly token?: Readonly<Record<string, string>>;
+  /** Asked through a CONNECT; where that is refused, its status is the answer's. */
+  readonly tunnel?: { readonly to: string; readonly http2?: boolean };
   readonly tls?: { readonly name: string; readonly client?: boolean };
   readonly status: number;
   readonly body?: string;

@@ -12,5 +12,6 @@ export {
   service,
   type ServiceAnswer,
 } from './corpus.ts';
+export { type Answered, askThroughTunnel } from './through-tunnel.ts';
 export { writeCertificates } from './certificates.ts';
 export { WAITING } from './waiting.ts';

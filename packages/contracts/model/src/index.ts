@@ -68,6 +68,7 @@ export type {
   HeaderEdits,
   HeaderMatch,
   HeaderValue,
+  ConnectTermination,
   InternalRedirect,
   Mirror,
   PathMatch,

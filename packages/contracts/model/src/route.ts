@@ -1,3 +1,4 @@
+import type { ProxyProtocolVersion } from './cluster.ts';
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
@@ -237,6 +238,13 @@ export interface ForwardAction {
   /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
   readonly allowUpgrades?: readonly string[];
   /**
+   * Whether CONNECT passes (Envoy `RouteAction.upgrade_configs` of the type `CONNECT`). Default: where {@link connect} says what
+   * becomes of it, yes; else as the listener says.
+   */
+  readonly allowConnect?: boolean;
+  /** CONNECT ends here (Envoy `UpgradeConfig.connect_config`). Default: it is passed on as CONNECT. */
+  readonly connect?: ConnectTermination;
+  /**
    * Which of the cluster's limits its requests count towards: `high`, its `highLimits` (Envoy `RouteAction.priority`).
    * Default `default`.
    */
@@ -248,6 +256,23 @@ export interface ForwardAction {
   readonly trustIdempotencyKey?: boolean;
   /** Answers that lead elsewhere are followed here (Envoy `RouteAction.internal_redirect_policy`). Default: the caller gets them. */
   readonly internalRedirect?: InternalRedirect;
+}
+
+/**
+ * What a CONNECT asks for is made here: an endpoint of the route's cluster is connected, whatever authority was asked for, and
+ * answered for with 200; what follows are its bytes and the caller's. No endpoint: 503, as for any request.
+ */
+export interface ConnectTermination {
+  /**
+   * The endpoint is told by the PROXY protocol who called whom, before the first of the caller's bytes; over the cluster's TLS,
+   * where it has some (Envoy `proxy_protocol_config`). Default: it is told nothing.
+   */
+  readonly proxyProtocol?: ProxyProtocolVersion;
+  /**
+   * Whether POST is taken likewise: its content goes out as bytes, and the endpoint's bytes come back as the content of a 200, up
+   * to their end (Envoy `allow_post`). Default false.
+   */
+  readonly post?: boolean;
 }
 
 /**

@@ -1,6 +1,12 @@
 import { createRegistry, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { RETRY_FILTER, type Route, type RouteConfig, type VirtualHost } from '@tulle/model';
+import {
+  RETRY_FILTER,
+  type ForwardAction,
+  type Route,
+  type RouteConfig,
+  type VirtualHost,
+} from '@tulle/model';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
@@ -645,4 +651,41 @@ it('retries at other priorities are those of a route, or of its virtual host whe
   const at = `${ONLY}.route.retry_policy.retry_priority.typed_config`;
   expect(of({ retry_policy: every(0) })).toEqual([`${at}.update_frequency`]);
   expect(of({ retry_policy: policy('host.previous_hosts.v3.PreviousHostsPredicate', {}) })).toEqual([at]);
+});
+
+it('upgrades are allowed by name, and CONNECT says what becomes of it', () => {
+  const of = (...upgrade_configs: Json[]): unknown => {
+    const got = readRoute({ match: { prefix: '/' }, route: { cluster: 'a', upgrade_configs } });
+    if (Array.isArray(got)) return got;
+    const { allowUpgrades, allowConnect, connect } = got.action as ForwardAction;
+    return { allowUpgrades, allowConnect, connect };
+  };
+  const connect = (more: Json = {}): Json => ({ upgrade_type: 'connect', ...more });
+  expect([
+    of(),
+    of(connect()),
+    of(connect({ enabled: false }), { upgrade_type: 'WebSocket' }),
+    of(connect({ connect_config: {} })),
+    of(connect({ connect_config: { allow_post: true, proxy_protocol_config: {} } })),
+    of(connect({ enabled: false, connect_config: { proxy_protocol_config: { version: 'V2' } } })),
+    of({ upgrade_type: 'websocket', enabled: false }),
+  ]).toEqual([
+    {},
+    { allowConnect: true },
+    { allowUpgrades: ['websocket'], allowConnect: false },
+    { connect: {} },
+    { connect: { post: true, proxyProtocol: 1 } },
+    { allowConnect: false, connect: { proxyProtocol: 2 } },
+    { allowUpgrades: [] },
+  ]);
+  const at = `${ONLY}.route.upgrade_configs`;
+  expect([
+    of({ upgrade_type: 'websocket', connect_config: {} }),
+    of(connect(), connect({ connect_config: {} })),
+    of(connect({ connect_config: { proxy_protocol_config: { pass_through_tlvs: {} } } })),
+  ]).toEqual([
+    [`${at}[0].connect_config`],
+    [`${at}[1]`],
+    [`${at}[0].connect_config.proxy_protocol_config.pass_through_tlvs`],
+  ]);
 });

@@ -54,7 +54,7 @@ export interface Downstream {
 export interface UpstreamLine {
   /** Of those that {@link connectionNumber} gives. */
   readonly id: number;
-  readonly protocol: 'HTTP/1.1' | 'HTTP/2';
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2' | 'TCP';
   readonly socket: Socket;
 }
 

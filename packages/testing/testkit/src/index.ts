@@ -12,6 +12,7 @@ export type { Wire } from './memory-socket.ts';
 export { memoryNetwork } from './memory-network.ts';
 export type { Caller, Machine, MachineNetwork, MemoryNetwork, ServiceTls } from './memory-network.ts';
 export { TestConnection } from './test-connection.ts';
+export { duplexOf } from './memory-duplex.ts';
 export { header, headerAll, readMessage } from './message.ts';
 export type { Message } from './message.ts';
 export { formatChunks, formatRequest, HttpClient } from './http-client.ts';

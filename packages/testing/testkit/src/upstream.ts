@@ -92,7 +92,10 @@ export function httpUpstream(
       handed++;
       waiter(request);
     }
-    send(connection, await upstream.answer(request), method);
+    const said = await upstream.answer(request);
+    send(connection, said, method);
+    // As servers do (RFC 9112 §9.6).
+    if (said !== 'silence' && request.header('connection') === 'close') connection.end();
   };
 
   const listening = network.listen(

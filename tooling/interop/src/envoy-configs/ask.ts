@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs';
-import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { bodyOf, type Expectation, fieldsOf } from '@tulle/envoy-proxy/corpus';
+import {
+  type Answered,
+  askThroughTunnel,
+  bodyOf,
+  type Expectation,
+  fieldsOf,
+} from '@tulle/envoy-proxy/corpus';
 
-/** What a proxy answered. */
-export interface Answered {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: IncomingHttpHeaders;
-}
+export type { Answered };
 
 /** Asks once, over a connection of its own. @param directory of certificates */
 export async function ask(port: number, one: Expectation, directory: string): Promise<Answered> {
+  if (one.tunnel !== undefined) return askThroughTunnel(connect(port, '127.0.0.1'), one);
   const body = bodyOf(one);
   const common = {
     host: '127.0.0.1',

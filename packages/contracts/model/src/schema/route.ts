@@ -135,6 +135,8 @@ const action: JsonSchema = {
       mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
       maxReplayBytes: whole(0, 4_294_967_295),
       allowUpgrades: names,
+      allowConnect: flag,
+      connect: fields([], { proxyProtocol: { enum: [1, 2] }, post: flag }),
       circuitPriority: oneOf('default', 'high'),
       trustIdempotencyKey: flag,
       rateLimits: rateLimitActionsSchema,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type {
+  ConnectTermination,
   ForwardAction,
   HashPolicy,
   Mirror,
@@ -205,6 +206,8 @@ const splitting: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),
     maxReplayBytes: uint32,
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
+    allowConnect: fc.boolean(),
+    connect: object<ConnectTermination>({}, { proxyProtocol: fc.constantFrom(1, 2), post: fc.boolean() }),
     rateLimits,
     includeHostRateLimits: fc.boolean(),
   },

@@ -194,7 +194,8 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute': ['name', 'value'],
   'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': ['source_ip'],
   'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': ['name'],
-  'envoy.config.route.v3.RouteAction.UpgradeConfig': ['upgrade_type', 'enabled'],
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': ['upgrade_type', 'enabled', 'connect_config'],
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': ['proxy_protocol_config', 'allow_post'],
   // A prefix of keys of Envoy's runtime names nothing here.
   'envoy.config.route.v3.WeightedCluster': ['clusters', 'total_weight', 'runtime_key_prefix', 'header_name'],
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': [

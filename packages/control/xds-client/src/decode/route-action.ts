@@ -33,6 +33,7 @@ import { subsetsOf } from './labels.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRegexRewrite } from './regex-rewrite.ts';
 import { decodeRetry, decodeRetryPriority, type OwnRetry } from './retry.ts';
+import { decodeUpgrades } from './route-upgrades.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /**
@@ -68,7 +69,7 @@ export function decodeForward(
       mirrors: decodeMirrors(context, action.requestMirrorPolicies, path),
       hashPolicy: decodeHashPolicies(context, action.hashPolicy, path),
       clusterNotFoundStatus: decodeNotFound(context, action, path),
-      allowUpgrades: decodeUpgrades(context, action, path),
+      ...decodeUpgrades(context, action, path),
       rateLimits: decodeRateLimits(context, action.rateLimits, `${path}.rate_limits`),
       includeHostRateLimits: action.includeVhRateLimits === true ? true : undefined,
       internalRedirect: decodeInternalRedirect(
@@ -248,21 +249,6 @@ function decodeTemplate(
     return { kind: 'template', value: message.pathTemplateRewrite };
   context.refuse(`${path}.typed_config`, `${message.$typeName} is no policy that rewrites paths`);
   return undefined;
-}
-
-function decodeUpgrades(
-  context: DecodeContext,
-  { upgradeConfigs }: RouteAction,
-  path: string,
-): readonly string[] | undefined {
-  if (upgradeConfigs.length === 0) return undefined;
-  const allowed: string[] = [];
-  for (const [index, { upgradeType, enabled }] of upgradeConfigs.entries()) {
-    if (upgradeType.toUpperCase() === 'CONNECT')
-      context.refuse(`${path}.upgrade_configs[${index}]`, 'CONNECT can only be allowed by the listener');
-    else if (enabled !== false) allowed.push(upgradeType.toLowerCase());
-  }
-  return allowed;
 }
 
 const STATUSES: ReadonlyMap<number, 301 | 302 | 303 | 307 | 308> = new Map([

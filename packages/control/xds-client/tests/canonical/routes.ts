@@ -54,6 +54,9 @@ export function route(value: Route): Route {
             mirrors: action.mirrors?.map((mirror) => without(mirror, { percent: 100, shadowHost: false })),
             hashPolicy: action.hashPolicy?.map((policy) => without(policy, { terminal: false })),
             rateLimits: rateLimits(action.rateLimits),
+            connect: action.connect && without(action.connect, { post: false }),
+            // Said with what becomes of it.
+            ...(action.connect && action.allowConnect === true && { allowConnect: undefined }),
           } as typeof action,
           {
             hashPolicy: [],

@@ -38,6 +38,7 @@ import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeEditsOf } from './header-edits.ts';
 import { encodeRateLimits } from './rate-limit-actions.ts';
+import { encodeUpgrades } from './route-upgrades.ts';
 import { refuseNotSent } from './not-sent.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
 import { duration, type Fields, metadata } from './values.ts';
@@ -95,7 +96,7 @@ export function encodeForward(
     ...(action.idleTimeoutMs !== undefined && { idleTimeout: duration(action.idleTimeoutMs) }),
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite, match),
-    upgradeConfigs: upgrades(action.allowUpgrades),
+    upgradeConfigs: encodeUpgrades(action),
     requestMirrorPolicies: (action.mirrors ?? []).map(({ cluster, percent, shadowHost = false }) => ({
       cluster,
       ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
@@ -236,13 +237,6 @@ function rewrite(rewritten: Rewrite | undefined, match: PathMatch): Fields<typeo
  */
 function inPlaceOf({ kind, value }: PathMatch, put: string): string {
   return kind === 'prefix' && value === '/' && put !== '' && !put.endsWith('/') ? `${put}/` : put;
-}
-
-/** Envoy's list adds to the listener's; an empty one is said by switching WebSocket off. */
-function upgrades(protocols: readonly string[] | undefined): { upgradeType: string; enabled: boolean }[] {
-  if (protocols === undefined) return [];
-  if (protocols.length === 0) return [{ upgradeType: 'websocket', enabled: false }];
-  return protocols.map((upgradeType) => ({ upgradeType, enabled: true }));
 }
 
 const CODES = {

@@ -21,7 +21,7 @@ import { carryOutReply } from './response.ts';
 /** Does what the matched route says, after all request filters had their say. */
 export function act(stream: Stream): void {
   const { route } = stream;
-  if (stream.isConnect && !stream.chain.settings.allowConnect)
+  if (stream.isConnect && !allowsConnect(stream))
     return rescue(stream, 'TULLE_UPGRADE_REFUSED', 'connect_not_allowed');
   if (route === undefined) return rescue(stream, 'TULLE_ROUTE_NOT_FOUND');
   if (endsHere(stream)) return;
@@ -47,6 +47,11 @@ export function act(stream: Stream): void {
     case 'forward':
       return forward(stream, route, action);
   }
+}
+
+function allowsConnect({ route, chain }: Stream): boolean {
+  const action = route?.action;
+  return action?.kind === 'forward' ? action.allowConnect : chain.settings.allowConnect;
 }
 
 /**
@@ -99,6 +104,11 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     return action.byHeader === undefined
       ? rescue(stream, 'TULLE_BACKEND_INVALID', 'invalid_backend_ref{weights_sum_to_0}')
       : rescue(stream, action.notFound, 'cluster_not_found');
+  if (
+    action.connect !== null &&
+    (stream.isConnect || (action.connect.post === true && stream.method === 'POST'))
+  )
+    stream.toBytes = true;
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
   if (action.rewrite !== undefined || target.host !== '') {
     if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);

@@ -310,6 +310,8 @@ function compileForward(
     persistence: compilePersistence(action.persistence, `${path}/persistence`, issues),
     notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
+    allowConnect: action.allowConnect ?? (action.connect !== undefined || settings.allowConnect),
+    connect: action.connect ?? null,
     trustIdempotencyKey: action.trustIdempotencyKey === true,
     maxReplayBytes: action.maxReplayBytes ?? -1,
     countsToEndpoint: host.attemptCount?.request === true,

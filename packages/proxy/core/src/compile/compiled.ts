@@ -6,6 +6,7 @@ import type { Http2Options } from '@tulle/http2';
 import type { CidrSet, RouteMatcher } from '@tulle/match';
 import type {
   CertificatePart,
+  ConnectTermination,
   DirectResponseAction,
   RedirectAction,
   RouteDecorator,
@@ -82,6 +83,9 @@ export interface CompiledForward {
   /** Where the chosen cluster is not there. */
   readonly notFound: 'TULLE_ROUTE_NOT_FOUND' | 'TULLE_BACKEND_INVALID' | 'TULLE_CLUSTER_NOT_FOUND';
   readonly allowUpgrades: readonly string[];
+  readonly allowConnect: boolean;
+  /** `null`: CONNECT is passed on. */
+  readonly connect: ConnectTermination | null;
   readonly trustIdempotencyKey: boolean;
   /** Replay buffer of a stream; below 0: the listener's. */
   readonly maxReplayBytes: number;

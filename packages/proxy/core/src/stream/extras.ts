@@ -42,6 +42,8 @@ export class Extras {
   requestSteps: readonly DataStep[] | null = null;
   requestStepsOf: PhaseTable | undefined = undefined;
   upgrade: string | undefined = undefined;
+  /** The endpoint gets what the request carries, and no request (model `ConnectTermination`). */
+  toBytes = false;
   deadlineMs: number = 0;
   tried: readonly UpstreamEndpoint[] = NO_ENDPOINTS;
   retryRefused: string = '';
@@ -86,6 +88,7 @@ export class Extras {
     this.requestSteps = null;
     this.requestStepsOf = undefined;
     this.upgrade = undefined;
+    this.toBytes = false;
     this.deadlineMs = 0;
     this.tried = NO_ENDPOINTS;
     this.retryRefused = '';

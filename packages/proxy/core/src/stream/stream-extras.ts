@@ -163,6 +163,15 @@ export abstract class StreamExtras extends StreamFlags {
     if (this.#extras !== undefined || value !== undefined) this.own().upgrade = value;
   }
 
+  /** The endpoint gets what the request carries, and no request (model `ConnectTermination`). */
+  get toBytes(): boolean {
+    return this.#extras === undefined ? false : this.#extras.toBytes;
+  }
+
+  set toBytes(value: boolean) {
+    if (this.#extras !== undefined || value) this.own().toBytes = value;
+  }
+
   /** When the caller of a gRPC call stops waiting, on the clock of `startMs`; 0: it does not say. */
   get deadlineMs(): number {
     return this.#extras === undefined ? 0 : this.#extras.deadlineMs;

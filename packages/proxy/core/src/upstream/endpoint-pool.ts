@@ -8,6 +8,7 @@ import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
 import { addressesOf, connectEndpoint } from './connect-endpoint.ts';
 import { mayAgreeOnHttp2, proxyProtocolOf, tlsOf } from './endpoint-tls.ts';
+import { BytesConnection } from './bytes-client.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
 import { hostPortOf, isAddress } from './host-port.ts';
@@ -48,6 +49,8 @@ interface PoolPart {
   readonly serverName?: string;
   readonly protocol?: NonNullable<PoolOptions['protocol']>;
   readonly caller?: ConnectionInfo | undefined;
+  /** Requests whose content is all that the endpoint gets. */
+  readonly forBytes?: boolean;
   readonly onUnused?: () => void;
 }
 
@@ -75,6 +78,10 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   #http1: EndpointPool | undefined = undefined;
   #http2: EndpointPool | undefined = undefined;
 
+  /** Of this endpoint, for what is no HTTP there. */
+  #bytes: EndpointPool | undefined = undefined;
+  readonly #forBytes: boolean;
+
   /** Server name for TLS that its requests said; `''`: none. */
   readonly #serverName: string;
   /** Whose requests it serves alone; `undefined`: everybody's. */
@@ -92,8 +99,9 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     cluster: ClusterRuntime,
     endpoint: Endpoint,
     address: string,
-    { serverName = '', protocol = cluster.protocol, caller, onUnused }: PoolPart = {},
+    { serverName = '', protocol = cluster.protocol, caller, forBytes = false, onUnused }: PoolPart = {},
   ) {
+    this.#forBytes = forBytes;
     this.#serverName = serverName;
     this.#protocol = protocol;
     this.#caller = caller;
@@ -155,10 +163,13 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     const parts = [...(this.#named ?? []), ...(this.#callers ?? [])];
     if (this.#http1 !== undefined) parts.push(this.#http1);
     if (this.#http2 !== undefined) parts.push(this.#http2);
+    if (this.#bytes !== undefined) parts.push(this.#bytes);
     return parts;
   }
 
   take(stream: Stream): UpstreamStream | undefined {
+    if (stream.toBytes && !this.#forBytes)
+      return (this.#bytes ??= this.#part({ protocol: 'http1', forBytes: true })).take(stream);
     const { serverNames } = this.cluster;
     if (this.#protocol === 'downstream') return this.#inProtocolOf(stream).take(stream);
     if (serverNames !== undefined && this.#serverName === '') {
@@ -202,6 +213,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       serverName: this.#serverName,
       protocol: this.#protocol,
       caller: this.#caller,
+      forBytes: this.#forBytes,
       ...part,
     });
   }
@@ -242,6 +254,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       cluster.connections--;
       return this.#grow();
     }
+    if (this.#forBytes) return this.#carryBytes(socket);
     this.#shares =
       this.#protocol === 'http2'
         ? socket.tls?.alpn === undefined || socket.tls.alpn === 'h2'
@@ -259,6 +272,22 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.#shared.add(connection);
     this.roomMade(connection);
     if (this.#retired || cluster.closed) connection.leave();
+  }
+
+  /** It serves who waited longest, and nobody after. */
+  #carryBytes(socket: Socket): void {
+    const stream = this.#nextWaiter();
+    if (stream !== undefined) return sendAttempt(stream, new BytesConnection(this, socket));
+    socket.destroy();
+    this.bytesGone();
+  }
+
+  /** A connection that carried bytes is gone. */
+  bytesGone(): void {
+    this.connections--;
+    this.cluster.connections--;
+    this.#grow();
+    this.#tellUnused();
   }
 
   // — shared connections —
@@ -385,6 +414,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   }
 
   #alpn(): readonly string[] | undefined {
+    if (this.#forBytes) return undefined;
     const { protocol, alpn } = this.cluster;
     return protocol === 'downstream' ? ALPN[this.#protocol as 'http1' | 'http2'] : alpn;
   }
