@@ -62,6 +62,35 @@ export type BalancePolicy =
     } & HashOptions)
   | ({ readonly policy: 'maglev'; readonly tableSize?: number } & HashOptions);
 
+/**
+ * Requests say themselves which endpoints they go to (Envoy `OverrideHost`): addresses (`10.0.0.5:8080`, `[2001:db8::1]:80`) behind
+ * commas, the first for the first attempt, the next for the next one; up to 16 of them. Those that the cluster does not have are
+ * passed over; others are taken whatever is known of their health, as there. Where none is left, the cluster's policy chooses.
+ *
+ * Who comes to the cluster as a part of an aggregate says nothing by it (as there).
+ *
+ * Who may say the header reaches any endpoint of the cluster; none beyond it.
+ */
+export interface HostOverride {
+  /** Where addresses are looked for; those of the first come first. At least one. */
+  readonly sources: readonly HostSource[];
+  /** Where it is noted, as what a filter found out, to which address an attempt goes. Absent: nowhere. */
+  readonly chosenIn?: MetadataPlace;
+}
+
+/** The first line of a field of the request, or text that a filter found out. */
+export type HostSource =
+  | { readonly kind: 'header'; readonly name: string }
+  | ({ readonly kind: 'metadata' } & MetadataPlace);
+
+/** A place among what filters found out about a request (Envoy's dynamic metadata). */
+export interface MetadataPlace {
+  /** E.g. `envoy.lb`. */
+  readonly namespace: string;
+  /** Keys on the way to the value. At least one. */
+  readonly path: readonly string[];
+}
+
 /** How weights follow reports of load (Envoy `ClientSideWeightedRoundRobin`; defaults as there). */
 export interface ClientSideWeights {
   /** How long an endpoint has to report before its weight counts; until then it has that of the others' median. Default 10,000. */

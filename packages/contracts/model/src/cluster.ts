@@ -1,5 +1,5 @@
 import type { TcpAddress } from './address.ts';
-import type { BalancePolicy, SubsetRules } from './balance-policy.ts';
+import type { BalancePolicy, HostOverride, SubsetRules } from './balance-policy.ts';
 import type { Endpoint, EndpointPolicy } from './endpoint.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Http2Options } from './http2.ts';
@@ -27,6 +27,8 @@ export interface Cluster {
   readonly panicThresholdPercent?: number;
   /** Whether nothing is picked in panic, instead of anything. Default false (Envoy `fail_traffic_on_panic`). */
   readonly failOnPanic?: boolean;
+  /** Absent: no request says where it goes. Not where endpoints are other clusters', or made as they are asked for. */
+  readonly hostOverride?: HostOverride;
   /** Absent: what labels routes ask for makes no difference. */
   readonly subsets?: SubsetRules;
   /** Localities share by `Endpoint.localityWeight` (Envoy `common_lb_config.locality_weighted_lb_config`). Default false. */

@@ -7,6 +7,6 @@ export type { FormatFault, FormatOptions, JsonFormat, Render } from './compile-f
 export { parseFormat } from './format-parser.ts';
 export type { FormatIssue, FormatPart } from './format-parser.ts';
 export { jsonNumber, jsonText, jsonValue } from './json-text.ts';
-export { metadataText } from './metadata-text.ts';
+export { metadataAt, metadataText } from './metadata-text.ts';
 export { OPERATOR_NAMES } from './operators.ts';
 export type { Getter, JsonValue, OperatorContext } from './operators.ts';

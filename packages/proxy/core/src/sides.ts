@@ -1,6 +1,7 @@
 import type { Balancer, EndpointState } from '@tulle/balance';
 import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
+import type { HostOverride } from '@tulle/model';
 import type { EncodeFault, ResponseHead } from '@tulle/http1';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
@@ -114,6 +115,10 @@ export interface UpstreamCluster {
     Balancer<UpstreamPool>,
     'pick' | 'usable' | 'size' | 'hashes' | 'readsLoad' | 'endpoints'
   >;
+  /** Finds its own endpoints by their addresses; an aggregate has none. */
+  readonly own: Pick<Balancer<UpstreamPool>, 'get'>;
+  /** Where requests say themselves which of them they go to; else `undefined`. */
+  readonly hostOverride: HostOverride | undefined;
   /** What refuses a share of its requests; else `undefined`. */
   readonly drops: Drops | undefined;
   /** Where endpoints are made when they are asked for; else `undefined`. */

@@ -240,13 +240,24 @@ async function faultsOf(
   return faults;
 }
 
-/** A caller of a forward proxy names the service by its real port. */
+/** Whoever names a service by its address names the real port. */
 function withPorts(one: Expectation, ports: ReadonlyMap<number, number>): Expectation {
-  const real = (text: string): string => text.replaceAll('localhost:9001', `localhost:${ports.get(9001)}`);
+  const real = (text: string): string =>
+    text.replaceAll(
+      /(?<=localhost:|127\.0\.0\.1:)\d+/g,
+      (port) => `${ports.get(Number(port)) ?? Number(port)}`,
+    );
+  const all = <T extends string | null>(texts: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(
+      Object.entries(texts).map(([key, text]) => [key, typeof text === 'string' ? (real(text) as T) : text]),
+    );
   return {
     ...one,
     ...(one.host !== undefined && { host: real(one.host) }),
     ...(one.has !== undefined && { has: real(one.has) }),
+    ...(one.send !== undefined && { send: all(one.send) }),
+    ...(one.token !== undefined && { token: all(one.token) }),
+    ...(one.headers !== undefined && { headers: all(one.headers) }),
   };
 }
 

@@ -167,6 +167,8 @@ const compared: Readonly<Record<string, JsonSchema>> = {
   localEnforcedPercent: chance,
 };
 
+const metadataPlace: Readonly<Record<string, JsonSchema>> = { namespace: name, path: someNames };
+
 /** JSON Schema of `Cluster`. */
 export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   name,
@@ -185,6 +187,19 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   }),
   panicThresholdPercent: percent,
   failOnPanic: flag,
+  hostOverride: fields(['sources'], {
+    sources: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        anyOf: [
+          fields(['kind', 'name'], { kind: { const: 'header' }, name }),
+          fields(['kind', 'namespace', 'path'], { kind: { const: 'metadata' }, ...metadataPlace }),
+        ],
+      },
+    },
+    chosenIn: fields(['namespace', 'path'], metadataPlace),
+  }),
   subsets: fields(['selectors'], {
     fallback: oneOf('none', 'any', 'default'),
     defaultSubset: labels,

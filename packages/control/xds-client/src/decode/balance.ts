@@ -21,6 +21,7 @@ import {
   LeastRequestSchema,
 } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
+import { OverrideHostSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/override_host/v3/override_host';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
 import { RingHashSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
@@ -30,14 +31,15 @@ import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balanc
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
 import { createDecodeContext, type DecodeContext } from './context.ts';
 import { readObject } from './extras.ts';
+import { decodeHostOverride } from './host-override.ts';
 import { decodeSubsets } from './subsets.ts';
 import { isObject, milliseconds, present, structOf } from './values.ts';
 
 /** What says how endpoints are chosen; `balance` is `undefined` when the proxy is to choose. */
 export type Balancing = {
-  readonly [K in 'balance' | 'panicThresholdPercent' | 'localityWeighted' | 'failOnPanic' | 'subsets']?:
-    | ModelCluster[K]
-    | undefined;
+  readonly [
+    K in 'balance' | 'panicThresholdPercent' | 'localityWeighted' | 'failOnPanic' | 'subsets' | 'hostOverride'
+  ]?: ModelCluster[K] | undefined;
 };
 
 export function decodeBalancing(context: DecodeContext, cluster: Cluster): Balancing {
@@ -226,6 +228,7 @@ function isKnown(message: Message): boolean {
     isMessage(message, PickFirstSchema) ||
     isMessage(message, WrrLocalitySchema) ||
     isMessage(message, SubsetSchema) ||
+    isMessage(message, OverrideHostSchema) ||
     isMessage(message, LeastRequestSchema)
   );
 }
@@ -278,13 +281,22 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
         `${path}.allow_redundant_keys`,
         'must be false: a request asks for the keys of a selector',
       );
-    const { localityWeighted, ...inner } = decodePolicies(
+    const { localityWeighted, hostOverride, ...inner } = decodePolicies(
       context,
       message.subsetLbPolicy,
       `${path}.subset_lb_policy`,
     );
+    // It would have to find the address within the subset.
+    if (hostOverride !== undefined)
+      context.refuse(`${path}.subset_lb_policy`, 'must stand in the fallback_policy of the OverrideHost');
     const subsets = decodeSubsets(context, message, path);
     return { ...inner, ...(localityWeighted === true && { localityWeighted }), ...(subsets && { subsets }) };
+  }
+  if (isMessage(message, OverrideHostSchema)) {
+    const inner = decodePolicies(context, message.fallbackPolicy, `${path}.fallback_policy`);
+    if (inner.hostOverride !== undefined)
+      context.refuse(`${path}.fallback_policy`, 'must not look for addresses again');
+    return { ...inner, hostOverride: decodeHostOverride(context, message, path) };
   }
   return decodeOwn(context, message, path);
 }

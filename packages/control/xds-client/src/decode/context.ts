@@ -86,6 +86,7 @@ import { ClientSideWeightedRoundRobinSchema } from '@tulle/xds-proto/envoy/exten
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
 import { RingHashSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
+import { OverrideHostSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/override_host/v3/override_host';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
@@ -193,6 +194,7 @@ export const decodableTypes: Registry = createRegistry(
   MaglevSchema,
   LeastRequestSchema,
   PickFirstSchema,
+  OverrideHostSchema,
   SubsetSchema,
   WrrLocalitySchema,
   HttpProtocolOptionsSchema,

@@ -134,6 +134,15 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'locality_weighted_lb_config',
   ],
   'envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst': ['shuffle_address_list'],
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost': [
+    'override_host_sources',
+    'selected_host_key',
+    'fallback_policy',
+  ],
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource': [
+    'header',
+    'metadata',
+  ],
   'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': ['endpoint_picking_policy'],
   'envoy.extensions.load_balancing_policies.subset.v3.Subset': [
     ...SUBSETS,

@@ -39,6 +39,7 @@ type ClusterInit = Fields<typeof ClusterSchema>;
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
   localOnly(pool?.network, 'pool.network');
+  localOnly(cluster.hostOverride, 'hostOverride');
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
     maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,

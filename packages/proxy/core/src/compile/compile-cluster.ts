@@ -1,7 +1,7 @@
 import { isPrime } from '@tulle/balance';
 import { findInvalidName, findInvalidValue } from '@tulle/fields';
 import { isValidAuthority, isValidTarget } from '@tulle/http1';
-import type { Cluster, HealthCheck, UpstreamTls } from '@tulle/model';
+import type { Cluster, HealthCheck, HostOverride, UpstreamTls } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
@@ -31,6 +31,8 @@ export function compileCluster(
     issues.add(`${path}/balance/tableSize`, `${balance.tableSize} is no prime; e.g. 65537 is one`);
   if (balance?.policy === 'ring-hash' && (balance.minRingSize ?? 1_024) > (balance.maxRingSize ?? 65_537))
     issues.add(`${path}/balance/minRingSize`, `${balance.minRingSize ?? 1_024} is more than maxRingSize`);
+  if (cluster.hostOverride !== undefined)
+    checkHostOverride(cluster.hostOverride, cluster.discovery.kind, `${path}/hostOverride`, issues);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
   const { discovery } = cluster;
   // Endpoints given in the cluster change in place; everything else makes another cluster.
@@ -49,6 +51,25 @@ export function compileCluster(
     proxyProtocol: match.proxyProtocol,
   }));
   return { config: cluster, key, tls, tlsMatches, proxyProtocol: cluster.proxyProtocol, kept };
+}
+
+/** Kinds of clusters that have no list of endpoints of their own to find an address in. */
+const WITHOUT_LIST: ReadonlySet<string> = new Set(['aggregate', 'forward-proxy', 'original-dst']);
+
+function checkHostOverride(
+  { sources }: HostOverride,
+  kind: Cluster['discovery']['kind'],
+  path: string,
+  issues: Issues,
+): void {
+  if (WITHOUT_LIST.has(kind))
+    issues.add(
+      path,
+      `must be absent where discovery is ${kind}: there is no list of endpoints to find one in`,
+    );
+  for (const [index, source] of sources.entries())
+    if (source.kind === 'header' && findInvalidName(source.name.toLowerCase()) >= 0)
+      issues.add(`${path}/sources/${index}/name`, `${JSON.stringify(source.name)} is no name of a field`);
 }
 
 function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): void {

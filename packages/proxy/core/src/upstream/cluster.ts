@@ -77,6 +77,8 @@ export class ClusterRuntime {
   readonly bufferLimitBytes: number;
   /** Where endpoints are made when they are asked for; else `undefined`. */
   readonly onDemand: OnDemandEndpoints | undefined;
+  /** Where requests say themselves which endpoint they go to; else `undefined`. */
+  readonly hostOverride: Cluster['hostOverride'];
   /** Where requests say the server name for TLS; else `undefined`. */
   readonly serverNames: Cluster['serverNameFrom'];
   /** Of its endpoints together, as set last. */
@@ -107,6 +109,7 @@ export class ClusterRuntime {
     this.tlsMatches = tlsMatches;
     this.proxyProtocol = proxyProtocol;
     this.serverNames = config.serverNameFrom;
+    this.hostOverride = config.hostOverride;
     const { limits, pool } = config;
     this.perDownstream = pool?.perDownstreamConnection === true;
     this.maxConnectionsPerEndpoint = limits?.maxConnectionsPerEndpoint ?? Infinity;
