@@ -85,6 +85,7 @@ describe('the corpus', () => {
  */
 const NOT_IN_MEMORY = new Set([
   'access-log-operators',
+  'listener-logs',
   'upstream-tls',
   'mutual-tls',
   'sni-termination',

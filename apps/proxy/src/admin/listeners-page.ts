@@ -7,6 +7,8 @@ export interface ListenerPart {
   readonly name: string;
   /** `host:port`, `[host]:port` or `unix:path`. */
   readonly address: string;
+  /** Of older engines none. */
+  readonly additionalAddresses?: readonly string[];
   readonly connections: number;
 }
 
@@ -21,20 +23,25 @@ export function splitAddress(
     : { host, port: Number(port) };
 }
 
-/** `name::address`, a line a listener. */
+/** `name::address`, a line for each address of a listener. */
 export function listenersText(page: Readonly<Record<string, unknown>>): string {
   return listOf<ListenerPart>(page, 'listeners')
-    .map(({ name, address }) => `${name}::${address}\n`)
+    .flatMap(({ name, address, additionalAddresses = [] }) =>
+      [address, ...additionalAddresses].map((one) => `${name}::${one}\n`),
+    )
     .join('');
 }
 
 /** `envoy.admin.v3.Listeners`. */
 export function listenersJson(page: Readonly<Record<string, unknown>>): unknown {
   const listeners = create(ListenersSchema, {
-    listenerStatuses: listOf<ListenerPart>(page, 'listeners').map(({ name, address }) => ({
-      name,
-      localAddress: { address: addressFields(address) },
-    })),
+    listenerStatuses: listOf<ListenerPart>(page, 'listeners').map(
+      ({ name, address, additionalAddresses = [] }) => ({
+        name,
+        localAddress: { address: addressFields(address) },
+        additionalLocalAddresses: additionalAddresses.map((one) => ({ address: addressFields(one) })),
+      }),
+    ),
   });
   return toJson(ListenersSchema, listeners, { useProtoFieldName: true });
 }

@@ -130,7 +130,7 @@ export type AccessLogType =
  * - `grpc-status`: one of these, 0 to 16; of a request that is no gRPC call what stands for its HTTP status.
  * - `all`, `any`: of at least two.
  * - `metadata`: what filters found out; one where they said nothing under that name is logged unless `ifAbsent` is false.
- * - `log-type`: an HTTP stream is a `DownstreamEnd`, a TCP connection a `TcpConnectionEnd`.
+ * - `log-type`: an HTTP stream is a `DownstreamEnd`, a TCP connection a `TcpConnectionEnd`, in a listener's own log a `NotSet`.
  */
 export type AccessLogFilter =
   | ({ readonly kind: 'status' } & AccessLogComparison)

@@ -11,6 +11,8 @@ import type { HandlerTracing } from './tracing.ts';
 export interface Listener {
   readonly name: string;
   readonly address: ListenAddress;
+  /** Where connections are accepted too (Envoy `additional_addresses`). Default nowhere. */
+  readonly additionalAddresses?: readonly ListenAddress[];
   /** Which way traffic flows, seen from the workload. Default `unspecified`. */
   readonly direction?: 'inbound' | 'outbound' | 'unspecified';
   /** Of those whose match holds one is used; a chain without match takes what is left. No chain: the connection is closed. */
@@ -39,6 +41,11 @@ export interface Listener {
   readonly continueWithoutFirstBytes?: boolean;
   /** Connection filters, run before a chain is chosen. */
   readonly connectionFilters?: readonly FilterEntry[];
+  /**
+   * Where lines about its connections go, each when it is over: also of those that no chain took (`NR`), and of chains with logs
+   * of their own (Envoy `access_log`). Default none.
+   */
+  readonly accessLogs?: readonly AccessLog[];
   /** Connections at a time; further ones are closed at once and counted. Default 65,536. */
   readonly maxConnections?: number;
   /** Bytes buffered per connection and direction before reading stops. Default 1 MiB (Envoy `per_connection_buffer_limit_bytes`). */

@@ -20,6 +20,8 @@ export interface StreamRecord {
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   /** `http` for one request with its response, `tcp` for one proxied connection. */
   readonly kind: 'http' | 'tcp';
+  /** A line of a listener's own log about a connection, whatever served it. Default false. */
+  readonly ofListener?: boolean;
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'TCP';
 
   /** Method as sent; `''` for TCP and for requests that could not be parsed. */

@@ -63,7 +63,7 @@ const OPERATORS: Operators = {
   EMIT_TIME: time('EMIT_TIME', true, 'utc'),
   EMIT_TIME_LOCAL: time('EMIT_TIME_LOCAL', true, 'local'),
   ...DURATION_OPERATORS,
-  PROTOCOL: plain((r) => (r.kind === 'tcp' ? undefined : r.protocol)),
+  PROTOCOL: plain((r) => (r.protocol === 'TCP' ? undefined : r.protocol)),
   RESPONSE_CODE: plain((r) => r.status),
   RESPONSE_CODE_DETAILS: plain((r) =>
     r.details === '' && byEndpoint(r) ? 'via_upstream' : unblanked(r.details),
@@ -83,7 +83,9 @@ const OPERATORS: Operators = {
   ROUTE_NAME: plain((r) => r.routeName),
   GRPC_STATUS: grpcStatus,
   GRPC_STATUS_NUMBER: plain((r) => (r.grpcStatus < 0 ? undefined : r.grpcStatus)),
-  ACCESS_LOG_TYPE: plain((r) => (r.kind === 'tcp' ? 'TcpConnectionEnd' : 'DownstreamEnd')),
+  ACCESS_LOG_TYPE: plain((r) =>
+    r.ofListener === true ? 'NotSet' : r.kind === 'tcp' ? 'TcpConnectionEnd' : 'DownstreamEnd',
+  ),
   // Another one each time that it is asked for, as Envoy's.
   UNIQUE_ID: plain(() => globalThis.crypto.randomUUID()),
   STREAM_ID: plain((r) => r.requestId),

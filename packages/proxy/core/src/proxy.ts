@@ -1,5 +1,5 @@
 import { isTulleError, TulleError, type Log } from '@tulle/filter';
-import { emptyProxyConfig, formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
+import { emptyProxyConfig, type Address, type ProxyConfig } from '@tulle/model';
 import { noMeter, type TelemetryPlugin } from '@tulle/telemetry';
 import { systemClock, type Clock } from '@tulle/time';
 import { gatherConfig } from './code-config.ts';
@@ -12,7 +12,8 @@ import { Fetcher } from './fetch/fetcher.ts';
 import { Carriers } from './hbone/carriers.ts';
 import { Mirrors } from './mirror/mirrors.ts';
 import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
-import { ListenerRuntime } from './listener/listener.ts';
+import type { ListenerRuntime } from './listener/listener.ts';
+import { NewListeners, sameAddresses } from './listener/new-listeners.ts';
 import { startAdmin, type AdminServer } from './node/admin.ts';
 import { defaultLog } from './node/default-log.ts';
 import { monitorOf } from './node/resource-monitor.ts';
@@ -216,9 +217,7 @@ export class ProxyRuntime implements Proxy {
       engine.metrics.configRefused.add();
       throw error;
     }
-    const fresh: ListenerRuntime[] = [];
-    const heirs = new Map<ListenerRuntime, ListenerRuntime>();
-    let refusedAt = '';
+    const opened = new NewListeners(engine, this.listeners, compiled.listeners);
     const clusters = new Map<string, ClusterRuntime>();
     try {
       for (const made of compiled.clusters.values())
@@ -230,34 +229,25 @@ export class ProxyRuntime implements Proxy {
       // Listeners that are new, or whose address changed, are bound before anything else changes: only this can fail now.
       for (const listener of compiled.listeners.values()) {
         const running = this.listeners.get(listener.name);
-        if (running !== undefined && sameAddress(running.compiled, listener)) continue;
+        if (running !== undefined && sameAddresses(running.compiled, listener)) continue;
         if (this.state === 'draining') continue;
-        const runtime = new ListenerRuntime(engine, listener);
-        const leaving = this.#leavingAt(listener, compiled);
-        if (leaving === undefined) {
-          refusedAt = `/listeners/${config.listeners.indexOf(listener.config)}/address`;
-          await runtime.bind();
-        } else heirs.set(runtime, leaving);
-        fresh.push(runtime);
+        await opened.open(listener, `/listeners/${config.listeners.indexOf(listener.config)}`);
       }
-      if (this.state === 'draining') {
-        for (const runtime of fresh.splice(0)) await runtime.abandon();
-        heirs.clear();
-      }
+      if (this.state === 'draining') await opened.abandon();
       this.#refuseStopped();
     } catch (error) {
-      for (const runtime of fresh) await runtime.abandon();
+      await opened.abandon();
       compiled.discard();
       engine.metrics.configRefused.add();
       if (isTulleError(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
       throw new TulleError('TULLE_CONFIG_INVALID', message, {
         cause: error,
-        issues: [{ path: refusedAt, message }],
+        issues: [{ path: opened.at, message }],
       });
     }
-    for (const [runtime, leaving] of heirs) runtime.inherit(leaving);
-    const changed = this.#swap(config, compiled, fresh, clusters);
+    opened.inherit();
+    const changed = this.#swap(config, compiled, opened.runtimes, clusters);
     compiled.commit();
     const warnings = [...compiled.warnings, ...this.#unopened(compiled)];
     await this.#namesReady(compiled);
@@ -272,19 +262,6 @@ export class ProxyRuntime implements Proxy {
     );
     for (const listener of unopened) listener.retireIfUnused();
     return unopened.map(({ name }) => `listener ${name} is not opened: the proxy drains`);
-  }
-
-  /** The running listener at this address when it leaves (renamed, or moved elsewhere): its socket goes on serving. */
-  #leavingAt(listener: CompiledListener, compiled: Compiled): ListenerRuntime | undefined {
-    const { address } = listener.config;
-    if (!isUnixAddress(address) && address.port === 0) return undefined;
-    const text = formatAddress(address);
-    for (const [name, runtime] of this.listeners) {
-      const next = compiled.listeners.get(name);
-      const stays = next !== undefined && sameAddress(runtime.compiled, next);
-      if (!stays && formatAddress(runtime.compiled.config.address) === text) return runtime;
-    }
-    return undefined;
   }
 
   /** Puts the new state in place; synchronous and without anything that can fail. */
@@ -327,7 +304,7 @@ export class ProxyRuntime implements Proxy {
     for (const [name, runtime] of [...this.listeners]) {
       const next = compiled.listeners.get(name);
       const replacement = fresh.find((other) => other.name === name);
-      if (next !== undefined && replacement === undefined && sameAddress(runtime.compiled, next)) {
+      if (next !== undefined && replacement === undefined && sameAddresses(runtime.compiled, next)) {
         if (!sameChains(runtime.compiled, next)) changed = true;
         runtime.replace(next);
       } else {
@@ -476,10 +453,6 @@ const REMOVED_LISTENER_DRAIN_MS = 5_000;
 
 /** What is still connected to a removed listener then, a long TCP connection for instance, is cut. As Envoy's `drain_time`. */
 const REMOVED_LISTENER_END_MS = 600_000;
-
-function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
-  return JSON.stringify(a.config.address) === JSON.stringify(b.config.address);
-}
 
 function sameChains(a: CompiledListener, b: CompiledListener): boolean {
   return (

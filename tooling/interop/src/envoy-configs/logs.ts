@@ -4,6 +4,8 @@ import { until } from '../until.ts';
 
 /** Files that the configuration `access-log-operators` has its logs in. */
 const [OPERATORS, METADATA] = ['operators.log', 'metadata.log'] as const;
+/** And that of `listener-logs`. */
+const CONNECTIONS = 'listener.log';
 
 /** Lines of both logs, ports as the configuration names them. */
 export interface Logs {
@@ -14,7 +16,14 @@ export interface Logs {
 
 /** Nothing of an earlier run is left. */
 export function forgetLogs(directory: string): void {
-  for (const file of [OPERATORS, METADATA]) rmSync(join(directory, file), { force: true });
+  for (const file of [OPERATORS, METADATA, CONNECTIONS]) rmSync(join(directory, file), { force: true });
+}
+
+/** Lines of a log, ports as the configuration names them. */
+function linesOf(file: string, ports: ReadonlyMap<number, number>): string[] {
+  let text = readFileSync(file, 'utf8');
+  for (const [named, real] of ports) text = text.replaceAll(String(real), String(named));
+  return text.split('\n').filter((line) => line !== '');
 }
 
 /** Waits for the lines. @param lines how many of the requests are logged */
@@ -23,18 +32,30 @@ export async function readLogs(
   ports: ReadonlyMap<number, number>,
   lines: number,
 ): Promise<Logs> {
-  const read = (file: string): string[] => {
-    let text = readFileSync(join(directory, file), 'utf8');
-    for (const [named, real] of ports) text = text.replaceAll(String(real), String(named));
-    return text.split('\n').filter((line) => line !== '');
-  };
   return until('all requests are in the log', async () => {
-    const operators = read(OPERATORS);
+    const operators = linesOf(join(directory, OPERATORS), ports);
     if (operators.length < lines) throw new Error(`there are ${operators.length} lines of ${lines}`);
     return {
       operators: operators.map((line) => JSON.parse(line) as Record<string, unknown>),
-      metadata: read(METADATA),
+      metadata: linesOf(join(directory, METADATA), ports),
     };
+  });
+}
+
+/** Likewise of the connections of listeners, in an order of their own: each is logged when it is over. */
+export async function readConnections(
+  directory: string,
+  ports: ReadonlyMap<number, number>,
+  lines: number,
+): Promise<Logs> {
+  return until('all connections are in the log', async () => {
+    const operators = linesOf(join(directory, CONNECTIONS), ports)
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .toSorted((a, b) =>
+        JSON.stringify(a['FILTER_CHAIN_NAME']) < JSON.stringify(b['FILTER_CHAIN_NAME']) ? -1 : 1,
+      );
+    if (operators.length < lines) throw new Error(`there are ${operators.length} lines of ${lines}`);
+    return { operators, metadata: [] };
   });
 }
 
@@ -44,6 +65,8 @@ const LOOKS: Readonly<Record<string, RegExp>> = {
   UNIQUE_ID: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   STREAM_ID: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   CONNECTION_ID: /^[1-9]\d*$/,
+  // The two add fields of their own to answers.
+  CONNECTION_BYTES_SENT: WHOLE,
   UPSTREAM_CONNECTION_ID: WHOLE,
   UPSTREAM_LOCAL_ADDRESS: /^127\.0\.0\.1:\d+$/,
   UPSTREAM_LOCAL_PORT: /^[1-9]\d*$/,
@@ -70,9 +93,10 @@ export function logDifferences(envoy: Logs, tulle: Logs): string[] {
       const got = other[operator];
       const looks = looksOf(operator);
       const same =
-        looks === undefined || wanted === null || got === null
-          ? JSON.stringify(got) === JSON.stringify(wanted)
-          : typeof got === typeof wanted && [got, wanted].every((value) => looks.test(bare(value)));
+        JSON.stringify(got) === JSON.stringify(wanted) ||
+        (looks !== undefined &&
+          typeof got === typeof wanted &&
+          [got, wanted].every((value) => value !== null && looks.test(bare(value))));
       if (!same)
         faults.push(
           `line ${index}: %${operator}% is ${JSON.stringify(got)}, and of Envoy ${JSON.stringify(wanted)}`,

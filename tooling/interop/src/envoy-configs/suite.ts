@@ -18,7 +18,7 @@ import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
 import { type AdminPages, adminDifferences, readAdmin } from './admin.ts';
 import { ask, differences } from './ask.ts';
-import { forgetLogs, logDifferences, type Logs, readLogs } from './logs.ts';
+import { forgetLogs, logDifferences, type Logs, readConnections, readLogs } from './logs.ts';
 import { type Services, startServices } from './services.ts';
 
 /** What the cases share. */
@@ -61,7 +61,14 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
     { name: 'health checks fail by hand alike', run: compareFailing },
-    { name: 'access logs say the same, operator by operator', run: compareLogs },
+    {
+      name: 'access logs say the same, operator by operator',
+      run: async (corpus) => compareLogs(corpus, 'access-log-operators', readLogs),
+    },
+    {
+      name: 'access logs of listeners say the same of connections',
+      run: async (corpus) => compareLogs(corpus, 'listener-logs', readConnections),
+    },
   ],
 };
 
@@ -201,13 +208,12 @@ async function compareFailing(corpus: Corpus): Promise<string> {
 }
 
 /** Same configuration, same requests: what the logs of both say. */
-async function compareLogs(corpus: Corpus): Promise<string> {
-  const name = 'access-log-operators';
+async function compareLogs(corpus: Corpus, name: string, read: typeof readLogs): Promise<string> {
   const requests = expectations()[name] ?? [];
   const look = async (ports: ReadonlyMap<number, number>): Promise<Logs> => {
     const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);
     if (faults.length > 0) throw new Error(faults.join('\n'));
-    return readLogs(corpus.directory, ports, requests.length);
+    return read(corpus.directory, ports, requests.length);
   };
   forgetLogs(corpus.directory);
   const envoy = await withEnvoy(corpus, name, look);
@@ -215,7 +221,7 @@ async function compareLogs(corpus: Corpus): Promise<string> {
   const tulle = await withTulle(corpus, name, look);
   const faults = logDifferences(envoy, tulle);
   if (faults.length > 0) throw new Error(faults.join('\n'));
-  return `${Object.keys(tulle.operators[0] ?? {}).length} operators of ${tulle.operators.length} requests`;
+  return `${Object.keys(tulle.operators[0] ?? {}).length} operators of ${tulle.operators.length} lines`;
 }
 
 async function faultsOf(

@@ -121,6 +121,7 @@ export const listenerSchema: JsonSchema = {
   ...fields(['name', 'address', 'filterChains'], {
     name,
     address: address(0),
+    additionalAddresses: listOf(address(0)),
     direction: oneOf('inbound', 'outbound', 'unspecified'),
     filterChains: listOf(
       fields(['name', 'handler'], {
@@ -148,6 +149,7 @@ export const listenerSchema: JsonSchema = {
     firstBytesTimeoutMs: milliseconds(),
     continueWithoutFirstBytes: flag,
     connectionFilters: filters,
+    accessLogs: accessLogsSchema,
     maxConnections: whole(1, 10_000_000),
     bufferLimitBytes: whole(1_024, 1_073_741_824),
   }),

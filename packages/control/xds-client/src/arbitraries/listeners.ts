@@ -242,6 +242,8 @@ export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Liste
       firstBytesTimeoutMs: milliseconds,
       continueWithoutFirstBytes: fc.boolean(),
       connectionFilters,
+      additionalAddresses: fc.array(address, { minLength: 1, maxLength: 2 }),
+      accessLogs: accessLogs('tcp'),
       maxConnections: uint32,
       bufferLimitBytes: uint32,
     },

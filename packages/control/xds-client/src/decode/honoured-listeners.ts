@@ -3,6 +3,8 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   'envoy.config.listener.v3.Listener': [
     'name',
     'address',
+    'additional_addresses',
+    'access_log',
     'filter_chains',
     'default_filter_chain',
     'listener_filters',
@@ -24,6 +26,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     // No health check of another proxy lets a listener drain here, which is all that the two types differ in.
     'drain_type',
   ],
+  'envoy.config.listener.v3.AdditionalAddress': ['address'],
   'envoy.config.listener.v3.ListenerFilter': ['name', 'typed_config'],
   'envoy.config.listener.v3.FilterChain': [
     'name',

@@ -67,6 +67,11 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
   const decoded: ModelListener = present({
     name: listener.name,
     address: decodeAddress(context, listener.address, 'address'),
+    additionalAddresses: filled(
+      listener.additionalAddresses.map(({ address }, index) =>
+        decodeAddress(context, address, `additional_addresses[${index}].address`),
+      ),
+    ),
     direction: decodeDirection(listener.trafficDirection),
     filterChains: chains.filter((chain) => chain !== undefined),
     // Envoy takes the most specific of several; a default one is what no other takes in any order.
@@ -76,6 +81,7 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
     firstBytesTimeoutMs: milliseconds(listener.listenerFiltersTimeout),
     continueWithoutFirstBytes: listener.continueOnListenerFiltersTimeout ? true : undefined,
     connectionFilters: filled(filters.entries),
+    accessLogs: decodeAccessLogs(context, listener.accessLog, 'access_log', 'tcp'),
     maxConnections: extras.number('maxConnections'),
     // Its parts are checked by the model's schema, as everything is, before anything is applied.
     hbone: extras.object('hbone') as ModelListener['hbone'],

@@ -60,6 +60,10 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
   return create(ListenerSchema, {
     name: listener.name,
     address: encodeAddress(listener.address),
+    additionalAddresses: (listener.additionalAddresses ?? []).map((address) => ({
+      address: encodeAddress(address),
+    })),
+    accessLog: encodeAccessLogs(listener.accessLogs ?? [], 'tcp'),
     trafficDirection: DIRECTIONS[listener.direction ?? 'unspecified'],
     listenerFilters: [
       ...originalDestination(listener),

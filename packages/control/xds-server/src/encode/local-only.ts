@@ -4,5 +4,7 @@
  */
 export function localOnly(value: unknown, field: string): void {
   if (value !== undefined)
-    throw new Error(`${field} stands in a proxy's own configuration and is not sent: ${JSON.stringify(value)}`);
+    throw new Error(
+      `${field} stands in a proxy's own configuration and is not sent: ${JSON.stringify(value)}`,
+    );
 }

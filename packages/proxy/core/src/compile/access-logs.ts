@@ -6,11 +6,12 @@ import {
   CompileContext,
   type RegexEngine,
 } from '@tulle/match';
-import type { AccessLog, AccessLogComparison, AccessLogFilter, ValueMatch } from '@tulle/model';
+import type { AccessLog, AccessLogComparison, AccessLogFilter, Listener, ValueMatch } from '@tulle/model';
 import type { AccessLoggers, Sink, StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
 import { grpcStatusOfHttp } from '../grpc/grpc-status.ts';
 import type { ChainLogs, CompiledLog, LogTest } from '../stream/logs.ts';
+import { canonical } from './canonical.ts';
 import { EngineFilterHost } from './filter-host.ts';
 import { withDeadline } from './filter-set.ts';
 import type { Issues } from './issues.ts';
@@ -96,6 +97,25 @@ export async function openAccessLogs(
   return new AccessLogs(engine, host, opened);
 }
 
+/** The access logs of a listener itself. */
+export interface ListenerLogs {
+  readonly opened: AccessLogs | undefined;
+  /** Canonical text of what they were made of: those that say the same stay open. */
+  readonly key: string;
+}
+
+/** Opens those of a listener. @param path its JSON pointer @param before the listener of that name at work */
+export async function openListenerLogs(
+  { accessLogs = [] }: Listener,
+  path: string,
+  before: { readonly logs: ListenerLogs } | undefined,
+  base: Parameters<typeof openAccessLogs>[2],
+): Promise<ListenerLogs> {
+  const key = canonical(accessLogs);
+  if (before?.logs.key === key) return before.logs;
+  return { opened: await openAccessLogs(accessLogs, `${path}/accessLogs`, base), key };
+}
+
 function compileTest(
   filter: AccessLogFilter,
   path: string,
@@ -156,7 +176,8 @@ function compileTest(
       const { exclude = false, types } = filter;
       const http = types.includes('DownstreamEnd') !== exclude;
       const tcp = types.includes('TcpConnectionEnd') !== exclude;
-      return ({ kind }) => (kind === 'http' ? http : tcp);
+      const ofListener = types.includes('NotSet') !== exclude;
+      return (record) => (record.ofListener === true ? ofListener : record.kind === 'http' ? http : tcp);
     }
   }
 }

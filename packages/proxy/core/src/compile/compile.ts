@@ -1,18 +1,16 @@
 import { loadRegexEngine, type RegexEngine } from '@tulle/match';
-import {
-  type DownstreamTls,
-  formatAddress,
-  isUnixAddress,
-  type Address,
-  type FilterChain,
-  type FilterEntry,
-  type HttpHandler,
-  type Listener,
-  type ProxyConfig,
-  type TcpHandler,
+import type {
+  DownstreamTls,
+  FilterChain,
+  FilterEntry,
+  HttpHandler,
+  Listener,
+  ProxyConfig,
+  TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { accessLogClusters, openListenerLogs } from './access-logs.ts';
 import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import {
@@ -21,6 +19,7 @@ import {
   type ChainTelemetry,
   type TelemetryParts,
 } from './chain-telemetry.ts';
+import { AddressCheck } from './check-addresses.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
@@ -136,13 +135,13 @@ class Compilation {
     const clusters = new Map<string, CompiledCluster>();
     for (const index of sound.clusters) this.#cluster(index, clusters);
     const listeners = new Map<string, CompiledListener>();
-    const addresses = new Map<string, string>();
+    const addresses = new AddressCheck(this.#issues);
     for (const [index, listener] of config.listeners.entries())
       if (!sound.listeners.has(index)) this.#noteReferencesOf(listener, `/listeners/${index}`);
     for (const index of sound.listeners) {
       const listener = config.listeners[index] as Listener;
       const path = `/listeners/${index}`;
-      this.#address(listener.address, `${path}/address`, addresses, listener.name);
+      addresses.take(listener, path);
       const compiled = await this.#listener(listener, path);
       if (compiled !== undefined) listeners.set(listener.name, compiled);
     }
@@ -177,14 +176,6 @@ class Compilation {
         this.#issues.add(`${path}/${index}/name`, `${JSON.stringify(name)} stands twice; names are unique`);
       names.add(name);
     }
-  }
-
-  #address(address: Address, path: string, seen: Map<string, string>, owner: string): void {
-    const text = formatAddress(address);
-    const other = seen.get(text);
-    if (other !== undefined && (isUnixAddress(address) || address.port !== 0))
-      this.#issues.add(path, `listener ${other} has the address ${text} already`);
-    seen.set(text, owner);
   }
 
   // — clusters —
@@ -255,12 +246,20 @@ class Compilation {
       before?.filtersKey === filtersKey
         ? before.filters
         : await this.#filterSet([], entries, path, before?.filters);
+    for (const [name, at] of accessLogClusters(listener.accessLogs))
+      this.#ref(name, `${path}/accessLogs${at}`);
+    const logs = await openListenerLogs(listener, path, before, {
+      ...this.#base,
+      regex: this.#regex,
+      issues: this.#issues,
+    });
+    this.#undo.push(() => logs.opened?.closeIfUnused());
     const hbone = compileHbone(listener, path, before?.hbone, this.#issues, (tls, at) =>
       this.#serverTls(tls, at),
     );
     return filters === undefined
       ? undefined
-      : new CompiledListener(listener, chains, filters, filtersKey, hbone);
+      : new CompiledListener(listener, chains, filters, filtersKey, hbone, logs);
   }
 
   async #filterSet(

@@ -1,5 +1,6 @@
 import type { Listener } from '@tulle/model';
 import { HttpChain } from './compiled.ts';
+import type { ListenerLogs } from './access-logs.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { CompiledHbone } from './compiled-hbone.ts';
 import type { TcpChain } from './compiled-tcp.ts';
@@ -98,6 +99,8 @@ export class CompiledListener {
   /** Connection filters of the listener. */
   readonly filters: FilterSet;
   readonly filtersKey: string;
+  /** Lines about its connections, whatever chain took them. */
+  readonly logs: ListenerLogs;
   /** How tunnels are taken; `undefined`: connections carry none. */
   readonly hbone: CompiledHbone | undefined;
   /** The chain depends on the first bytes. */
@@ -112,8 +115,10 @@ export class CompiledListener {
     filters: FilterSet,
     filtersKey: string,
     hbone: CompiledHbone | undefined,
+    logs: ListenerLogs,
   ) {
     this.hbone = hbone;
+    this.logs = logs;
     this.name = config.name;
     this.config = config;
     this.chains = chains;
@@ -133,6 +138,7 @@ export class CompiledListener {
   retain(): void {
     for (const chain of this.chains) chain.retain();
     this.filters.retain();
+    this.logs.opened?.retain();
     this.hbone?.tls.retain();
   }
 
@@ -145,6 +151,7 @@ export class CompiledListener {
   release(): void {
     for (const chain of this.chains) chain.release();
     this.filters.release();
+    this.logs.opened?.release();
     this.hbone?.tls.release();
   }
 }

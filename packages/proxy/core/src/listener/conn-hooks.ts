@@ -7,9 +7,6 @@ import type { RelayTap } from './relay.ts';
 
 type HeadHook = 'connect' | 'handshake';
 
-/** What a connection has that no filter looks at. */
-export const NO_HOOKS: readonly ConnectionHooks[] = Object.freeze([]);
-
 /** The connection filters of one connection: runs their hooks in order, and remembers why one of them closed it. */
 export class ConnectionHooks implements RelayTap {
   readonly #engine: Engine;

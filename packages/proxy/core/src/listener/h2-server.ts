@@ -1,3 +1,4 @@
+import type { StreamRecord } from '@tulle/telemetry';
 import type { FieldTable } from '@tulle/fields';
 import type { RequestHead } from '@tulle/http1';
 import {
@@ -19,6 +20,7 @@ import { CallerWaits, type WaitingConnection } from './caller-waits.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import { takeServerStream, type Http2ServerStream, type ServerStreamHost } from './h2-stream.ts';
 import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
+import type { Mutable } from '../stream/recorder.ts';
 
 /** One HTTP/2 connection of a caller: many streams at a time, each an {@link Http2ServerStream}. */
 export class Http2ServerConnection
@@ -216,6 +218,10 @@ export class Http2ServerConnection
   get plain(): 'requests' | 'bytes' | undefined {
     if (this.socket.tls !== undefined) return undefined;
     return this.#tunnels > 0 ? 'bytes' : 'requests';
+  }
+
+  describe(record: Mutable<StreamRecord>): void {
+    record.protocol = 'HTTP/2';
   }
 
   closeIfIdle(): void {

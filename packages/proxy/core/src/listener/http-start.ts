@@ -1,3 +1,4 @@
+import type { StreamRecord } from '@tulle/telemetry';
 import type { WheelTimer } from '@tulle/time';
 import type { HttpChain } from '../compile/compiled.ts';
 import type { TcpChain } from '../compile/compiled-tcp.ts';
@@ -6,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks } from './conn-hooks.ts';
+import type { ConnectionEnd } from './connection-log.ts';
 import { ServerConnection } from './h1-server.ts';
 import { Http2ServerConnection } from './h2-server.ts';
 import { BYTES, HTTP1, HTTP2, PREFACE_MORE, readPreface, readStart } from './preface.ts';
@@ -13,6 +15,7 @@ import { ProtocolRace, type RaceOwner } from './protocol-race.ts';
 import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
 import type { SpareDial } from './spare-dial.ts';
 import { TcpConnection, type Detected } from './tcp-connection.ts';
+import type { Mutable } from '../stream/recorder.ts';
 
 /** What a connection needs of its listener until it is known what it speaks. */
 export interface StartingListener extends ServingListener {
@@ -23,7 +26,7 @@ export interface StartingListener extends ServingListener {
   /** The connection to an endpoint of what takes bytes there that is left over. */
   spareOf(chain: CompiledChain): SpareDial;
   /** Another serves the connection. @param hooks to be closed with it, in this order; default: those of `from` */
-  handedOver(from: ListenerConnection, to: ListenerConnection, hooks?: readonly ConnectionHooks[]): void;
+  handedOver(from: ListenerConnection, to: ListenerConnection, told?: readonly ConnectionEnd[]): void;
 }
 
 /**
@@ -286,6 +289,11 @@ export class HttpStart implements SocketEvents, ListenerConnection, RaceOwner {
 
   onClose(_fault: SocketFault | undefined): void {
     this.#inTurn(() => this.#drop());
+  }
+
+  /** Nobody knows yet what it speaks. */
+  describe(record: Mutable<StreamRecord>): void {
+    record.protocol = 'TCP';
   }
 
   closeIfIdle(): void {

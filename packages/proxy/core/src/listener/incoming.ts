@@ -9,7 +9,9 @@ import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { isAddress } from '../upstream/host-port.ts';
 import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes, type FirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
-import { ConnectionHooks, NO_HOOKS } from './conn-hooks.ts';
+import { ConnectionHooks } from './conn-hooks.ts';
+import { ConnectionLog, type ConnectionEnd } from './connection-log.ts';
+import { CountedSocket } from './counted-socket.ts';
 import { HttpStart, type StartingListener } from './http-start.ts';
 import {
   PROXY_INVALID,
@@ -43,6 +45,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   /** Those of a chain of HTTP; a connection of TCP keeps its own. */
   #chainHooks: ConnectionHooks | undefined;
   #chain: CompiledChain | undefined;
+  /** Of the listener's own access logs, where it has some. */
+  #log: ConnectionLog | undefined;
   #cancelTimer: (() => void) | undefined;
   /** Server name that the hello asks for, as far as somebody looked. */
   #seenName: string | undefined;
@@ -78,7 +82,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   begin(): void {
-    const { config } = this.#listener.compiled;
+    const { config, logs } = this.#listener.compiled;
+    if (logs.opened !== undefined) this.#log = new ConnectionLog(this.#engine, logs.opened, this.#facts());
     if (this.#tunnel !== undefined) return this.#cameThrough(this.#tunnel);
     if (config.originalDestination === true)
       this.#ask(this.#engine.transport.originalDestination?.(this.#socket));
@@ -135,6 +140,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #filter(): void {
     const { compiled } = this.#listener;
+    if (this.#log !== undefined) this.#log.facts = this.#facts();
     if (compiled.filters.connFilters.length === 0) return this.#choose();
     this.#listenerHooks = new ConnectionHooks(this.#engine, compiled.filters, this.#facts());
     this.#afterHook(this.#listenerHooks.run('connect'), () => this.#choose());
@@ -162,6 +168,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #refuse(hooks: ConnectionHooks | undefined): void {
     const { log } = this.#engine;
+    if (this.#log !== undefined && hooks !== undefined) this.#log.refused(hooks.code, hooks.details);
     log.info(
       `connection from ${this.#socket.remoteAddress} refused by a filter: ${hooks?.code ?? ''} ${hooks?.details ?? ''}`,
       { listener: this.#listener.name },
@@ -229,9 +236,11 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (chain === undefined) {
       this.#listener.metrics.noChain.add();
       this.#socket.tunnel?.refuse(404);
+      this.#log?.unmatched(this.#facts());
       return this.#drop();
     }
     this.#chain = chain;
+    if (this.#log !== undefined) this.#log.chain = chain.name;
     if (chain.tls === undefined) return this.#secured();
     this.#armTimer(chain.handshakeTimeoutMs);
     const secured = this.#engine.transport.secure(this.#socket, chain.tls.tls, this.#first);
@@ -246,6 +255,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (this.#socket.tls !== undefined) this.#listener.metrics.tlsConnections.add();
     else if (this.#listener.compiled.mayUseTls) this.#listener.plaintext(this.#socket.remoteAddress);
     this.#listenerHooks?.update(facts);
+    if (this.#log !== undefined) this.#log.facts = facts;
     if (this.#listenerHooks === undefined) return this.#handOver(facts);
     this.#afterHook(this.#listenerHooks.run('handshake'), () => this.#handOver(facts));
   }
@@ -277,6 +287,10 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #http(handler: HttpChain, facts: ConnectionFacts): void {
     this.#socket.tunnel?.accept();
+    if (this.#log !== undefined) {
+      this.#log.protocol = 'HTTP/1.1';
+      this.#socket = this.#log.socket = new CountedSocket(this.#socket, this.#first?.length ?? 0);
+    }
     const start = new HttpStart(
       this.#engine,
       this.#listener,
@@ -309,9 +323,11 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #done(connection: ListenerConnection): void {
     this.#over = true;
     this.#cancelTimer?.();
-    const [own, before] = [this.#chainHooks, this.#listenerHooks];
-    const hooks = own === undefined ? NO_HOOKS : [own];
-    this.#listener.handedOver(this, connection, before === undefined ? hooks : [...hooks, before]);
+    const told: ConnectionEnd[] = [];
+    if (this.#chainHooks !== undefined) told.push(this.#chainHooks);
+    if (this.#listenerHooks !== undefined) told.push(this.#listenerHooks);
+    if (this.#log !== undefined) told.push(this.#log);
+    this.#listener.handedOver(this, connection, told);
   }
 
   #drop(): void {
@@ -321,6 +337,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#socket.destroy();
     this.#chainHooks?.close();
     this.#listenerHooks?.close();
+    this.#log?.close(this);
     this.#listener.connectionOver(this);
   }
 
@@ -357,7 +374,9 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#inTurn(() => {
       if (this.#over) return;
       if (fault !== undefined && (fault.kind === 'tls' || fault.kind === 'identity')) {
-        noteRefusal(this.#listener, this.#engine, this.#facts(), fault);
+        const facts = this.#facts();
+        noteRefusal(this.#listener, this.#engine, facts, fault);
+        this.#log?.refused('TULLE_PEER_REFUSED', fault.reason);
       }
       this.#drop();
     });

@@ -1,4 +1,4 @@
-import { formatAddress, type Address } from '@tulle/model';
+import { formatAddress, type Address, type ListenAddress } from '@tulle/model';
 import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
@@ -6,7 +6,7 @@ import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
 import { HboneHandshake, type HandshakeListener } from '../hbone/handshake.ts';
 import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
 import { ConnectionFacts } from './connection-facts.ts';
-import { NO_HOOKS, type ConnectionHooks } from './conn-hooks.ts';
+import { NOBODY_TOLD, type ConnectionEnd } from './connection-log.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
 import { noteRefusal } from './refused-peer.ts';
 import { PlaintextClients } from './plaintext-clients.ts';
@@ -16,10 +16,17 @@ import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serv
 /** A listening socket, and who serves what it accepts: another listener may take it over, so that it never closes. */
 class Door implements ListenOwner {
   owner: ListenerRuntime;
+  /** As configured. */
+  readonly at: ListenAddress;
   listening: Listening | undefined;
 
-  constructor(owner: ListenerRuntime) {
+  constructor(owner: ListenerRuntime, at: ListenAddress) {
     this.owner = owner;
+    this.at = at;
+  }
+
+  get address(): Address {
+    return this.listening?.address ?? this.at;
   }
 
   get mayUseTls(): boolean {
@@ -42,16 +49,18 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   readonly plaintextClients: PlaintextClients = new PlaintextClients();
   compiled: CompiledListener;
   readonly #engine: Engine;
-  readonly #connections: Map<ListenerConnection, readonly ConnectionHooks[]> = new Map<
+  /** With who is told when they are over. */
+  readonly #connections: Map<ListenerConnection, readonly ConnectionEnd[]> = new Map<
     ListenerConnection,
-    readonly ConnectionHooks[]
+    readonly ConnectionEnd[]
   >();
   readonly #slots: Map<string, ChainSlot> = new Map<string, ChainSlot>();
   readonly #spares: Map<CompiledChain, SpareDial> = new Map<CompiledChain, SpareDial>();
   readonly #stops: (() => void)[] = [];
   /** Connections that came between binding and the moment the configuration took effect. */
   #early: Socket[] | undefined = [];
-  #door: Door | undefined;
+  /** One for each of its addresses. */
+  #doors: Door[] = [];
   /** Told when the last connection is gone. */
   readonly #onEmpty: (() => void)[] = [];
   #drainStartMs = -1;
@@ -81,7 +90,17 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   }
 
   get address(): Address {
-    return this.#door?.listening?.address ?? this.compiled.config.address;
+    return this.#doorAt(this.compiled.config.address)?.address ?? this.compiled.config.address;
+  }
+
+  /** Where it listens beside that. */
+  get additionalAddresses(): readonly Address[] {
+    const { additionalAddresses = [] } = this.compiled.config;
+    return additionalAddresses.map((at) => this.#doorAt(at)?.address ?? at);
+  }
+
+  #doorAt(address: ListenAddress): Door | undefined {
+    return this.#doors.find(({ at }) => formatAddress(at) === formatAddress(address));
   }
 
   get connections(): number {
@@ -92,18 +111,29 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     return this.#drainStartMs >= 0;
   }
 
-  /** Binds the socket. Connections wait until {@link activate}. @throws when the address cannot be had */
-  async bind(): Promise<void> {
-    const door = new Door(this);
-    door.listening = await this.#engine.transport.listen(this.compiled.config.address, door);
-    this.#door = door;
+  /** Binds a socket. Connections wait until {@link activate}. @throws when the address cannot be had */
+  async bind(address: ListenAddress): Promise<void> {
+    const door = new Door(this, address);
+    door.listening = await this.#engine.transport.listen(address, door);
+    this.#doors.push(door);
   }
 
-  /** Serves what comes in at the socket of a listener that leaves. */
-  inherit(from: ListenerRuntime): void {
-    this.#door = from.#door;
-    from.#door = undefined;
-    if (this.#door !== undefined) this.#door.owner = this;
+  /** Whether it has the socket of an address. */
+  listensAt(address: ListenAddress): boolean {
+    return this.#doorAt(address) !== undefined;
+  }
+
+  /** Serves what comes in at a socket of a listener that leaves. */
+  inherit(from: ListenerRuntime, address: ListenAddress): void {
+    const door = from.#doorAt(address);
+    if (door === undefined) return;
+    from.#doors = from.#doors.filter((other) => other !== door);
+    this.#doors.push(door);
+    door.owner = this;
+  }
+
+  async #closeDoors(): Promise<void> {
+    await Promise.all(this.#doors.map(async (door) => door.close()));
   }
 
   /** The configuration is in force: chains are put in place, who waited is served. */
@@ -209,7 +239,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   }
 
   secured(from: ListenerConnection, to: ListenerConnection): void {
-    this.handedOver(from, to, NO_HOOKS);
+    this.handedOver(from, to, NOBODY_TOLD);
   }
 
   refused(socket: Socket, fault: SocketFault): void {
@@ -236,11 +266,11 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
       const { hbone } = this.compiled;
       overload.connections++;
       if (hbone !== undefined && tunnel === undefined) {
-        this.#connections.set(new HboneHandshake(this.#engine, this, hbone, socket), NO_HOOKS);
+        this.#connections.set(new HboneHandshake(this.#engine, this, hbone, socket), NOBODY_TOLD);
         return;
       }
       const incoming = new IncomingConnection(this.#engine, this, socket, tunnel);
-      this.#connections.set(incoming, NO_HOOKS);
+      this.#connections.set(incoming, NOBODY_TOLD);
       socket.resume();
       incoming.begin();
     } catch (defect) {
@@ -251,16 +281,16 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     }
   }
 
-  handedOver(from: ListenerConnection, to: ListenerConnection, hooks?: readonly ConnectionHooks[]): void {
-    const kept = hooks ?? this.#connections.get(from) ?? NO_HOOKS;
+  handedOver(from: ListenerConnection, to: ListenerConnection, told?: readonly ConnectionEnd[]): void {
+    const kept = told ?? this.#connections.get(from) ?? NOBODY_TOLD;
     this.#connections.delete(from);
     this.#connections.set(to, kept);
   }
 
   connectionOver(connection: ListenerConnection): void {
-    const hooks = this.#connections.get(connection);
+    const told = this.#connections.get(connection);
     if (this.#connections.delete(connection)) this.#engine.overload.connections--;
-    for (const one of hooks ?? []) one.close();
+    for (const one of told ?? []) one.close(connection);
     if (this.#connections.size > 0) return;
     for (const tell of this.#onEmpty.splice(0)) tell();
   }
@@ -290,7 +320,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
       this.#drainWindowMs = windowMs;
       this.#closeSpares();
     }
-    await this.#door?.close();
+    await this.#closeDoors();
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.#engine.clock.setTimer(windowMs, () => {
@@ -329,7 +359,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   async abandon(): Promise<void> {
     for (const socket of this.#early ?? []) socket.destroy();
     this.#early = [];
-    await this.#door?.close();
+    await this.#closeDoors();
   }
 
   /** Closes everything now. */
@@ -339,7 +369,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     this.drainEnded = true;
     if (this.#drainStartMs < 0) this.#drainStartMs = this.#engine.clock.nowMs();
     this.#closeSpares();
-    const closed = this.#door?.close();
+    const closed = this.#closeDoors();
     for (const socket of this.#early ?? []) socket.destroy();
     this.#inTurn(() => {
       for (const connection of [...this.#connections.keys()]) connection.destroy();
@@ -362,12 +392,14 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   describe(): {
     readonly name: string;
     readonly address: string;
+    readonly additionalAddresses: readonly string[];
     readonly connections: number;
     readonly draining: boolean;
   } {
     return {
       name: this.name,
       address: formatAddress(this.address),
+      additionalAddresses: this.additionalAddresses.map(formatAddress),
       connections: this.connections,
       draining: this.draining,
     };

@@ -1,5 +1,6 @@
-import type { Counter, Meter } from '@tulle/telemetry';
+import type { Counter, Meter, StreamRecord } from '@tulle/telemetry';
 import type { HttpChain } from '../compile/compiled.ts';
+import type { Mutable } from '../stream/recorder.ts';
 
 /** Where the connections of a chain find it; a new configuration puts another there. */
 export interface ChainSlot {
@@ -26,6 +27,8 @@ export interface ListenerConnection {
   closeIfIdle(): void;
   /** Closes now. */
   destroy(): void;
+  /** Adds to the record of its connection what it alone knows; by whom there is nothing to add leaves it out. */
+  describe?(record: Mutable<StreamRecord>): void;
 }
 
 /** Counters of one listener. */

@@ -3,9 +3,10 @@ import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
 import type { TcpChain } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents } from '../ports.ts';
-import type { RecordConnection } from '@tulle/telemetry';
+import type { RecordConnection, StreamRecord } from '@tulle/telemetry';
 import { connectionNumber } from '../stream/connection-number.ts';
 import { recordConnection } from '../stream/record-connection.ts';
+import type { Mutable } from '../stream/recorder.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
 import { EndpointDial, type DialOwner } from './dial.ts';
@@ -152,41 +153,43 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
   }
 
   #record(): void {
-    const { clock, recorder } = this.#engine;
+    this.#engine.recorder.recordOther((record) => this.describe(record), this.#chain.accessLogs?.logs);
+  }
+
+  describe(record: Mutable<StreamRecord>): void {
+    const { clock } = this.#engine;
     const facts = this.#facts;
     const { cluster, endpoint, identity } = this.#dial;
     const row = errorRow(this.#code);
     const durationMs = clock.nowMs() - this.#startMs;
-    recorder.recordOther((record) => {
-      record.kind = 'tcp';
-      record.protocol = 'TCP';
-      record.startEpochMs = clock.epochMs() - durationMs;
-      record.durationMs = durationMs;
-      record.listener = facts.listener;
-      record.direction = facts.direction;
-      record.code = this.#code;
-      record.details = this.#details || (row?.details ?? this.#detected);
-      record.flags = row === undefined || row.flag === '-' ? [] : [row.flag satisfies ResponseFlag];
-      record.routeName = this.#chain.name;
-      record.cluster = cluster?.name ?? '';
-      record.upstreamAddress = endpoint?.address ?? '';
-      record.upstreamLabels = endpoint?.endpoint.labels ?? cluster?.labels ?? {};
-      record.upstreamIdentity = identity;
-      record.peerIdentity = facts.peerIdentity;
-      record.remoteAddress = facts.remoteAddress;
-      record.remotePort = facts.remotePort;
-      record.localAddress = facts.localAddress;
-      record.localPort = facts.localPort;
-      record.tls = facts.tls;
-      record.serverName = facts.serverName;
-      record.downstream = recordConnection(facts.id, 'TCP', facts, facts.tlsPeer);
-      record.upstream = this.#line;
-      record.upstreamHostname = endpoint?.endpoint.hostname;
-      record.filterChain = this.#chain.name;
-      record.bytesReceived = this.#relay?.caller.bytes ?? 0;
-      record.bytesSent = this.#relay?.endpoint.bytes ?? 0;
-      record.configGeneration = this.#chain.generation;
-    }, this.#chain.accessLogs?.logs);
+    record.kind = 'tcp';
+    record.protocol = 'TCP';
+    record.startEpochMs = clock.epochMs() - durationMs;
+    record.durationMs = durationMs;
+    record.listener = facts.listener;
+    record.direction = facts.direction;
+    record.code = this.#code;
+    record.details = this.#details || (row?.details ?? this.#detected);
+    record.flags = row === undefined || row.flag === '-' ? [] : [row.flag satisfies ResponseFlag];
+    record.routeName = this.#chain.name;
+    record.cluster = cluster?.name ?? '';
+    record.upstreamAddress = endpoint?.address ?? '';
+    record.upstreamLabels = endpoint?.endpoint.labels ?? cluster?.labels ?? {};
+    record.upstreamIdentity = identity;
+    record.peerIdentity = facts.peerIdentity;
+    record.remoteAddress = facts.remoteAddress;
+    record.remotePort = facts.remotePort;
+    record.localAddress = facts.localAddress;
+    record.localPort = facts.localPort;
+    record.tls = facts.tls;
+    record.serverName = facts.serverName;
+    record.downstream = recordConnection(facts.id, 'TCP', facts, facts.tlsPeer);
+    record.upstream = this.#line;
+    record.upstreamHostname = endpoint?.endpoint.hostname;
+    record.filterChain = this.#chain.name;
+    record.bytesReceived = this.#relay?.caller.bytes ?? 0;
+    record.bytesSent = this.#relay?.endpoint.bytes ?? 0;
+    record.configGeneration = this.#chain.generation;
   }
 
   // — the caller's socket until the relay takes it —

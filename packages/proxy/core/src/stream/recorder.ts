@@ -122,6 +122,13 @@ export class Recorder {
     if (logs !== undefined) this.#log(logs, record, undefined);
   }
 
+  /** A line of these logs, about something that telemetry is not told of by itself. */
+  logOther(fill: (record: Mutable<StreamRecord>) => void, logs: readonly CompiledLog[]): void {
+    const record = new RecordView(NO_NOTES);
+    fill(record);
+    this.#log(logs, record, undefined);
+  }
+
   hand(record: StreamRecord): void {
     for (let i = 0; i < this.#sinks.length; i++) this.#give(this.#sinks[i] as Sink, record);
   }
@@ -200,6 +207,7 @@ class RecordView implements Mutable<StreamRecord> {
   listener = '';
   direction: StreamRecord['direction'] = 'unspecified';
   kind: StreamRecord['kind'] = 'http';
+  ofListener = false;
   protocol: StreamRecord['protocol'] = 'HTTP/1.1';
   method = '';
   path = '';

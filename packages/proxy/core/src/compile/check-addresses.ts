@@ -1,0 +1,27 @@
+import { type Address, formatAddress, isUnixAddress, type Listener } from '@tulle/model';
+import type { Issues } from './issues.ts';
+
+/** Each address has one listener. */
+export class AddressCheck {
+  readonly #owners: Map<string, string> = new Map<string, string>();
+  readonly #issues: Issues;
+
+  constructor(issues: Issues) {
+    this.#issues = issues;
+  }
+
+  /** @param path JSON pointer of the listener */
+  take({ name, address, additionalAddresses = [] }: Listener, path: string): void {
+    this.#one(address, `${path}/address`, name);
+    for (const [index, one] of additionalAddresses.entries())
+      this.#one(one, `${path}/additionalAddresses/${index}`, name);
+  }
+
+  #one(address: Address, path: string, owner: string): void {
+    const text = formatAddress(address);
+    const other = this.#owners.get(text);
+    if (other !== undefined && (isUnixAddress(address) || address.port !== 0))
+      this.#issues.add(path, `listener ${other} has the address ${text} already`);
+    this.#owners.set(text, owner);
+  }
+}
