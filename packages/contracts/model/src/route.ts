@@ -72,6 +72,7 @@ export interface Route {
   readonly match: RouteMatch;
   readonly action: ForwardAction | RedirectAction | DirectResponseAction;
   readonly requestHeaders?: RouteHeaderEdits;
+  /** Of what the route answers, and of what the proxy answers in its backend's place: errors, and what filters reply. */
   readonly responseHeaders?: RouteHeaderEdits;
   readonly filterConfigs?: FilterConfigs;
   /** Who is refused last while a proxy sheds load. Default `default`. */

@@ -2,8 +2,9 @@ import type { RouteConfig, RouteHeaderEdits, VirtualHost, WeightedCluster } from
 import { cluster, httpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { Caller, TestProxyOptions, TestRequest, TestResponse, UpstreamRequest } from '../src/index.ts';
-import { started } from './support.ts';
+import { filter, started } from './support.ts';
 
+type HttpListenerFilters = NonNullable<Parameters<typeof httpListener>[0]['filters']>;
 type Answer = NonNullable<TestProxyOptions['upstreams']>[string];
 
 interface Seen {
@@ -20,6 +21,7 @@ async function edited(
     readonly onResponse?: RouteHeaderEdits;
     readonly backend?: Partial<WeightedCluster>;
     readonly answer?: Answer;
+    readonly filters?: HttpListenerFilters;
     readonly from?: Caller;
   },
   request: TestRequest = {},
@@ -28,6 +30,7 @@ async function edited(
     listeners: [
       httpListener({
         port: 8080,
+        ...(places.filters && { filters: places.filters }),
         routes: {
           ...places.config,
           virtualHosts: [
@@ -95,6 +98,40 @@ describe('edits of the places around a backend', () => {
       onResponse: add('route'),
     });
     expect(response.headerAll('x-who')).toEqual(['config', 'host', 'route']);
+  });
+
+  it('edit what is answered in the place of a backend, which has its own fields on top', async () => {
+    const places = {
+      host: { responseHeaders: add('host') },
+      onResponse: {
+        set: [{ name: 'content-type', value: 'image/png' }],
+        add: [
+          { name: 'x-who', value: 'route' },
+          { name: 'x-status', value: '%RESPONSE_CODE%', format: true },
+          { name: 'set-cookie', value: 'a=1' },
+        ],
+        remove: ['x-why'],
+      },
+      backend: { responseHeaders: add('backend') },
+    };
+    const all = ['x-who', 'x-status', 'x-why', 'content-type', 'set-cookie', 'location'];
+    const told = ({ response }: Seen) => all.map((name) => response.headerAll(name).join());
+    const text = 'text/plain; charset=utf-8';
+    const broken = await edited({ ...places, answer: () => 'reset' });
+    expect(told(broken)).toEqual(['host,route,backend', '503', '', text, 'a=1', '']);
+    const deny = filter('deny', {
+      requestHeaders: (stream) =>
+        stream.reply(403, 'TULLE_DENIED', 'no', [
+          ...['x-why', 'because', 'x-who', 'deny', 'x-who', 'again'],
+          ...['set-cookie', 'b=2'],
+        ]),
+    })({});
+    const denied = await edited({ ...places, filters: [deny] });
+    expect(told(denied)).toEqual(['deny,again', '403', 'because', text, 'a=1,b=2', '']);
+    expect(denied.request).toBeUndefined();
+    // The answer of another place: neither backend nor route have a part in it.
+    const elsewhere = await edited({ ...places, host: { ...places.host, requireTls: 'all' } });
+    expect(told(elsewhere)).toEqual(['', '', '', '', '', 'https://test.example/']);
   });
 });
 

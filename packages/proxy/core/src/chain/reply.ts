@@ -3,18 +3,19 @@ import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { markUnsent } from '../attempts/unsent-marker.ts';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { shapeGrpcReply } from '../grpc/grpc-reply.ts';
+import { editFields } from './edits.ts';
 import { shapeReply } from './local-replies.ts';
 import { SITE_REPLY } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 import { copyBytes, NO_BYTES } from '../bytes.ts';
 
 /**
- * Local replies: what Tulle answers itself. `recordReply` only writes down what will be answered; the walk carries it
+ * Local replies: what Tulle answers itself. They are only written down here; the walk carries them
  * out when the hook has returned.
  */
 
-/** `stream.reply()` of a filter. */
-export function recordReply(
+/** `stream.reply()` of a filter, in the place of what the route would answer: with the fields that the route adds. */
+export function recordRefusal(
   stream: Stream,
   status: number,
   code: string,
@@ -22,6 +23,34 @@ export function recordReply(
   headers: readonly string[] | undefined,
   details: string | undefined,
 ): typeof STOP {
+  checkReply(stream, status, code, headers);
+  recordLocal(stream, status, code, details);
+  beginFields(stream);
+  writeReply(stream, status, code, body, headers);
+  return STOP;
+}
+
+/** An answer of the route itself, or of the protocol. */
+export function recordReply(
+  stream: Stream,
+  status: number,
+  code: string,
+  body: string,
+  headers: readonly string[] | undefined,
+  details: string | undefined,
+): void {
+  checkReply(stream, status, code, headers);
+  recordLocal(stream, status, code, details);
+  stream.localFields.reset();
+  writeReply(stream, status, code, body, headers);
+}
+
+function checkReply(
+  stream: Stream,
+  status: number,
+  code: string,
+  headers: readonly string[] | undefined,
+): void {
   if (stream.responseStarted) {
     throw new TulleError(
       'TULLE_INTERNAL',
@@ -34,31 +63,53 @@ export function recordReply(
       `stream.reply(${String(status)}, …): give a status from 200 to 599.`,
     );
   }
-  const fields = stream.localFields;
-  fields.reset();
-  let hasType = false;
-  if (headers !== undefined) {
-    if (headers.length % 2 !== 0)
-      throw new TulleError(
-        'TULLE_HEADER_INVALID',
-        'stream.reply(): headers are [name, value, …]; there is a name without a value.',
-      );
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = (headers[i] as string).toLowerCase();
-      if (name === 'content-type') hasType = true;
-      fields.append(name, headers[i + 1] as string);
-    }
-  }
-  recordLocal(stream, status, code, details);
-  const text = body ?? (status < 300 || status === 304 ? '' : `${code} (request ${stream.requestId})\n`);
-  stream.replyBody = text === '' ? NO_BYTES : copyBytes(text);
-  if (!hasType && typeof text === 'string' && text !== '')
-    fields.add('content-type', 'text/plain; charset=utf-8');
-  return STOP;
+  if (headers !== undefined && headers.length % 2 !== 0)
+    throw new TulleError(
+      'TULLE_HEADER_INVALID',
+      'stream.reply(): headers are [name, value, …]; there is a name without a value.',
+    );
 }
 
-/** A failure that the error table describes. @param ownStatus where a rule has another status than the row */
+/** The answer's own fields and text. What a route says of its backend's content is not said of another text. */
+function writeReply(
+  stream: Stream,
+  status: number,
+  code: string,
+  body: string | Uint8Array | undefined,
+  headers: readonly string[] = [],
+): void {
+  const fields = stream.localFields;
+  fields.drop('content-type');
+  // Where both say a field, the answer's word holds; cookies are apart from each other.
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase();
+    if (name !== 'set-cookie') fields.drop(name);
+  }
+  for (let i = 0; i < headers.length; i += 2)
+    fields.append((headers[i] as string).toLowerCase(), headers[i + 1] as string);
+  const text = body ?? (status < 300 || status === 304 ? '' : `${code} (request ${stream.requestId})\n`);
+  stream.replyBody = text === '' ? NO_BYTES : copyBytes(text);
+  if (typeof text === 'string' && text !== '' && !fields.has('content-type'))
+    fields.add('content-type', 'text/plain; charset=utf-8');
+}
+
+/**
+ * A failure that the error table describes, with the fields that the route adds.
+ * @param ownStatus where a rule has another status than the row
+ */
 export function recordFailure(
+  stream: Stream,
+  code: ErrorCode,
+  details: string | undefined,
+  ownStatus?: number,
+): void {
+  recordBareFailure(stream, code, details, ownStatus);
+  beginFields(stream);
+  stream.localFields.put('content-type', 'text/plain; charset=utf-8');
+}
+
+/** The same with nothing of the route, whose fields may be what failed. */
+export function recordBareFailure(
   stream: Stream,
   code: ErrorCode,
   details: string | undefined,
@@ -66,9 +117,9 @@ export function recordFailure(
 ): void {
   const row = errorRow(code);
   const status = ownStatus ?? (row === undefined || row.http === 0 ? 500 : row.http);
-  stream.localFields.reset();
   recordLocal(stream, status, code, details);
   stream.replyBody = copyBytes(`${code} (request ${stream.requestId})\n`);
+  stream.localFields.reset();
   stream.localFields.add('content-type', 'text/plain; charset=utf-8');
 }
 
@@ -83,6 +134,16 @@ function recordLocal(stream: Stream, status: number, code: string, details: stri
   stream.status = status;
   stream.ownReason = false;
   stream.replyPending = true;
+}
+
+/**
+ * An answer in the place of a route's backend begins with what the route, or the backend that was chosen, adds to answers, and has
+ * its own fields on top, as in Envoy.
+ */
+function beginFields(stream: Stream): void {
+  const { localFields, route, target } = stream;
+  localFields.reset();
+  if (route?.action.kind === 'forward') editFields(stream, localFields, (target ?? route).responseEdits);
 }
 
 /** Makes the recorded reply the stream's response. */

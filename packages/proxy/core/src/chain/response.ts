@@ -10,7 +10,7 @@ import { chosenSteps } from './body-steps.ts';
 import { completeIfOver, completeStream } from './complete.ts';
 import { takeOperation, tellOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
-import { adoptReply, recordFailure } from './reply.ts';
+import { adoptReply, recordBareFailure, recordFailure } from './reply.ts';
 import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './phases.ts';
 import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
 import type { Bytes } from '../bytes.ts';
@@ -197,7 +197,7 @@ function writeHead(stream: Stream): boolean {
     stream.answersAt(stream.engine.turn.nowMs);
     return true;
   }
-  recordFailure(stream, 'TULLE_INTERNAL', 'response_head_not_encodable');
+  recordBareFailure(stream, 'TULLE_INTERNAL', 'response_head_not_encodable');
   carryOutReply(stream);
   return false;
 }

@@ -14,7 +14,7 @@ import {
 import { BODY_NONE } from '@tulle/http1';
 import { rematch } from '../chain/route.ts';
 import { passing, streaming } from '../chain/body-steps.ts';
-import { recordFailure, recordReply } from '../chain/reply.ts';
+import { recordFailure, recordRefusal } from '../chain/reply.ts';
 import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
 import { AT_ATTEMPTS, AT_REQUEST, AT_RESPONSE, protocolOf, type LentStream, type Stream } from './stream.ts';
 
@@ -103,7 +103,7 @@ export class StreamView implements LentStream {
     headers?: readonly string[],
     details?: string,
   ): typeof STOP {
-    return recordReply(this.#stream ?? over(), status, code, body, headers, details);
+    return recordRefusal(this.#stream ?? over(), status, code, body, headers, details);
   }
 
   rematch(): void {
