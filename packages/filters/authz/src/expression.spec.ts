@@ -42,6 +42,15 @@ async function holds(
   return response?.status === 200;
 }
 
+const LINES: Partial<ChainRun> = {
+  request: {
+    headers: [
+      ['x', '-3'],
+      ['x', 'v1'],
+    ],
+  },
+};
+
 describe('an expression', () => {
   it.each<[string, AuthzExpression, Partial<ChainRun>, boolean]>([
     ['anybody', { any: true }, {}, true],
@@ -65,14 +74,34 @@ describe('an expression', () => {
       { request: { method: 'PUT' } },
       true,
     ],
+    ['one of several lines', { header: { name: 'x', match: { kind: 'regex', value: 'v.*' } } }, LINES, true],
+    ['no line', { header: { name: 'x', match: { kind: 'exact', value: 'w' } } }, LINES, false],
     [
-      'lines of a field, joined',
-      { header: { name: 'x', match: { kind: 'exact', value: 'a,b' } } },
+      'no lines put together',
+      { header: { name: 'x', match: { kind: 'exact', value: '-3,v1' } } },
+      LINES,
+      false,
+    ],
+    [
+      'one of several lines, inverted',
+      { header: { name: 'x', match: { kind: 'exact', value: 'v1' }, invert: true } },
+      LINES,
+      false,
+    ],
+    [
+      'no line, inverted',
+      { header: { name: 'x', match: { kind: 'exact', value: 'w' }, invert: true } },
+      LINES,
+      true,
+    ],
+    [
+      'crumbs of a cookie, as one',
+      { header: { name: 'cookie', match: { kind: 'exact', value: 'a=1; b=2' } } },
       {
         request: {
           headers: [
-            ['x', 'a'],
-            ['x', 'b'],
+            ['cookie', 'a=1'],
+            ['cookie', 'b=2'],
           ],
         },
       },

@@ -86,31 +86,45 @@ export function compileExpression(
   return (_connection, stream) => test(stream?.get(DYNAMIC_METADATA));
 }
 
-/** A field that is absent matches nothing, inverted or not; `present` alone asks for it. */
+/**
+ * A field that is absent matches nothing, inverted or not; `present` alone asks for it. Of several lines one is enough, as in Envoy
+ * (`rbac_match_headers_individually`): who adds a line to one that is denied is denied still. Inverted, no
+ * line may hold.
+ */
 function compileHeader(condition: ValueMatch, context: CompileContext, path: string): ExpressionTest {
   const name = condition.name.toLowerCase();
   const inverted = condition.invert === true;
-  if (condition.match.kind === 'present')
-    return (_connection, stream) =>
-      stream !== undefined && (fieldOf(stream.request, name) !== undefined) !== inverted;
-  const test = compileStringMatch(condition.match, context, `${path}/match`);
+  const test =
+    condition.match.kind === 'present'
+      ? undefined
+      : compileStringMatch(condition.match, context, `${path}/match`);
   return (_connection, stream) => {
-    const value = stream === undefined ? undefined : fieldOf(stream.request, name);
-    return value !== undefined && test(value) !== inverted;
+    if (stream === undefined) return false;
+    const isThere = someLine(stream.request, name, undefined);
+    if (test === undefined) return isThere !== inverted;
+    return isThere && someLine(stream.request, name, test) !== inverted;
   };
 }
 
-function fieldOf(request: RequestHead, name: string): string | undefined {
-  return pseudoHeader(request, name) ?? joined(request.headers, name);
+/** @param test absent: any line */
+function someLine(
+  request: RequestHead,
+  name: string,
+  test: ((line: string) => boolean) | undefined,
+): boolean {
+  const own = pseudoHeader(request, name) ?? (name === 'cookie' ? crumbs(request.headers) : undefined);
+  if (own !== undefined) return test === undefined || test(own);
+  const { headers } = request;
+  for (let index = 0; index < headers.length; index += 1)
+    if (headers.name(index) === name && (test === undefined || test(headers.value(index)))) return true;
+  return false;
 }
 
-/** The lines of a field as one text; crumbs of a cookie as HTTP/1 has them (RFC 9113 §8.2.3). */
-function joined(headers: Headers, name: string): string | undefined {
+/** The crumbs of a cookie as HTTP/1 has them (RFC 9113 §8.2.3). */
+function crumbs(headers: Headers): string | undefined {
   let value: string | undefined;
-  for (let index = 0; index < headers.length; index += 1) {
-    if (headers.name(index) !== name) continue;
-    const line = headers.value(index);
-    value = value === undefined ? line : `${value}${name === 'cookie' ? '; ' : ','}${line}`;
-  }
+  for (let index = 0; index < headers.length; index += 1)
+    if (headers.name(index) === 'cookie')
+      value = value === undefined ? headers.value(index) : `${value}; ${headers.value(index)}`;
   return value;
 }

@@ -4,7 +4,7 @@ import type { JsonSchema } from './json-schema.ts';
 
 /**
  * A condition in the words of Envoy's RBAC (`envoy.config.rbac.v3.Permission`, `Principal`), judged as Envoy judges it: one
- * reading of the path, the lines of a field joined by commas, a field that is absent matching nothing. For policies that
+ * reading of the path, each line of a field by itself, a field that is absent matching nothing. For policies that
  * come from elsewhere; those written for Tulle say `from`, `to` and `when`, which look closer.
  *
  * - `any`: holds. `allOf`, `anyOf`, `not`: of others.
