@@ -713,7 +713,6 @@ describe('cors', () => {
         allowMethods: ['GET', 'PUT'],
         maxAgeSeconds: 1_728_000,
         allowPrivateNetwork: true,
-        forwardUnlisted: true,
         inherits: true,
       },
     });
@@ -723,7 +722,9 @@ describe('cors', () => {
         forwardNotMatchingPreflights: false,
         allowPrivateNetworkAccess: false,
       }),
-    ).toEqual({ c: { allowOrigins: ['*'], allowPrivateNetwork: false, inherits: true } });
+    ).toEqual({
+      c: { allowOrigins: ['*'], allowPrivateNetwork: false, forwardUnlisted: false, inherits: true },
+    });
   });
 });
 

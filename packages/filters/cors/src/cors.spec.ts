@@ -405,6 +405,23 @@ describe('a policy of a route', () => {
     const { response } = await ask(base, preflight(OTHER), {
       filterConfigs: { cors: { allowOrigins: [], inherits: true } },
     });
-    expect(response?.status).toBe(204); // answered: forwardUnlisted is its own
+    expect(response?.status).toBe(200); // by the service, as the other one leaves it to it
+  });
+
+  it.each<[string, boolean | undefined, boolean | undefined, boolean]>([
+    ['nobody says', undefined, undefined, true],
+    ['it says itself', false, true, true],
+    ['it says itself', true, false, false],
+    ['the one around it says', false, undefined, false],
+    ['the one around it says', true, undefined, true],
+  ])('leaves who is not listed to the service as %s (%s, %s)', async (_who, around, own, passes) => {
+    const said = (forwardUnlisted: boolean | undefined) =>
+      forwardUnlisted === undefined ? {} : { forwardUnlisted };
+    const { upstreamRequests } = await ask(
+      { allowOrigins: [], ...said(around) },
+      preflight('https://evil.example'),
+      { filterConfigs: { cors: { allowOrigins: [OTHER], ...said(own), inherits: true } } },
+    );
+    expect(upstreamRequests).toHaveLength(passes ? 1 : 0);
   });
 });

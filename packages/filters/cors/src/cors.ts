@@ -78,7 +78,7 @@ export const cors: HttpFilter<CorsFilterConfig, CorsOverride, CorsState> = defin
     compile(merged);
     return merged;
   },
-  applies: ({ allowOrigins, allowOriginMatches = [] }) => allowOrigins.length + allowOriginMatches.length > 0,
+  applies: isPolicy,
   phase: 'cors',
   // A page learns of an error only when the answer is marked, also of 404.
   unrouted: true,
@@ -95,14 +95,20 @@ export const cors: HttpFilter<CorsFilterConfig, CorsOverride, CorsState> = defin
 
 /** What a policy says, and what another one says where it says nothing; whom it is for, it says itself. */
 function filledFrom(
-  { percent: _percent, forwardUnlisted: _forward, ...base }: CorsFilterConfig,
+  { percent: _percent, ...base }: CorsFilterConfig,
   own: CorsFilterConfig,
 ): CorsFilterConfig {
-  const { allowOrigins, allowOriginMatches = [] } = own;
+  // Where nobody says it, Envoy leaves whoever is not listed to the service.
+  const forwardUnlisted = own.forwardUnlisted ?? base.forwardUnlisted ?? !isPolicy(base);
   const { allowOrigins: _none, allowOriginMatches: _neither, ...rest } = own;
-  return allowOrigins.length + allowOriginMatches.length > 0
-    ? { ...base, allowOriginMatches, ...own }
-    : { ...base, ...rest };
+  return isPolicy(own)
+    ? { ...base, allowOriginMatches: [], ...own, forwardUnlisted }
+    : { ...base, ...rest, forwardUnlisted };
+}
+
+/** Whether it is for anybody. */
+function isPolicy({ allowOrigins, allowOriginMatches = [] }: CorsFilterConfig): boolean {
+  return allowOrigins.length + allowOriginMatches.length > 0;
 }
 
 async function createCors(

@@ -42,8 +42,8 @@ export interface CorsFilterConfig {
 export interface CorsOverride extends CorsFilterConfig {
   /**
    * What it does not say is as the policy around it says, field by field, as in Envoy (`CorsFilter`, of the policies of route,
-   * virtual host and configuration the first that says it); no origins at all are none said. `percent` and `forwardUnlisted`
-   * are its own. Default false: it stands in place of the others, whole.
+   * virtual host and configuration the first that says it); no origins at all are none said. `percent` is its own, and
+   * `forwardUnlisted` true where nobody says it. Default false: it stands in place of the others, whole.
    */
   readonly inherits?: boolean;
 }
@@ -106,10 +106,11 @@ export const corsFilterSchema: JsonSchema = {
       default: false,
       description: 'Let pages of listed origins reach a private network.',
     },
+    // No default, so that what nobody says can be told from what is said (`inherits`).
     forwardUnlisted: {
       type: 'boolean',
-      default: false,
-      description: 'Pass preflights of origins that are not listed on, and leave their answers as they are.',
+      description:
+        'Pass preflights of origins that are not listed on, and leave their answers as they are. Without it they are answered here.',
     },
     percent: {
       type: 'number',

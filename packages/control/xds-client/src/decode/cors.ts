@@ -24,8 +24,7 @@ export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: str
     allowCredentials: policy.allowCredentials,
     maxAgeSeconds: decodeMaxAge(context, policy.maxAge, `${path}.max_age`),
     allowPrivateNetwork: policy.allowPrivateNetworkAccess,
-    // Which is what it does where nothing is said.
-    forwardUnlisted: policy.forwardNotMatchingPreflights === false ? undefined : true,
+    forwardUnlisted: policy.forwardNotMatchingPreflights,
     percent: policy.filterEnabled && percentOf(policy.filterEnabled.defaultValue),
     inherits: true,
   });

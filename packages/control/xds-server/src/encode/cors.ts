@@ -39,7 +39,9 @@ export function encodeCors(given: unknown, own: boolean): CorsPolicy | undefined
       allowPrivateNetworkAccess: config.allowPrivateNetwork,
     }),
     // Of origins that are listed Tulle answers every preflight itself.
-    forwardNotMatchingPreflights: config.forwardUnlisted === true,
+    ...((config.forwardUnlisted !== undefined || !inherits) && {
+      forwardNotMatchingPreflights: config.forwardUnlisted === true,
+    }),
   });
 }
 
