@@ -113,14 +113,14 @@ export function httpClient(
     try {
       return read(await host.fetch(request));
     } catch (error) {
-      // The connection had rested too long, most likely. A check changes nothing, so it may be asked again (D5).
+      // The connection had rested too long, most likely. A check changes nothing, so it may be asked again (D5), whatever its method.
       const leftMs = endMs - host.nowMs();
-      if (!isTulleError(error) || error.code !== 'TULLE_UPSTREAM_RESET' || leftMs <= 0)
-        return failureOf(error, 'internal');
+      const again = isTulleError(error) && error.code === 'TULLE_UPSTREAM_RESET' && leftMs > 0;
+      if (!again || REPEATED.has(request.method ?? 'GET')) return failureOf(error, 'internal');
       try {
         return read(await host.fetch({ ...request, timeoutMs: leftMs }));
-      } catch (again) {
-        return failureOf(again, 'internal');
+      } catch (second) {
+        return failureOf(second, 'internal');
       }
     }
   }
@@ -168,6 +168,8 @@ function knownOf(headers: Headers, wanted: NameTest): MetadataValues | undefined
   return values.size === 0 ? undefined : Object.fromEntries(values);
 }
 
+/** What the proxy asks once more by itself where a connection had rested too long (RFC 9110 §9.2.2). */
+const REPEATED: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 const HAVE_BODIES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 const NO_BODY: Uint8Array = new Uint8Array(0);
 

@@ -284,6 +284,10 @@ describe('a service that gives no answer', () => {
     });
     expect([statuses, checks.length]).toEqual([[200, 200], 3]);
     expect((await ask(() => 'reset', { request: { method: 'POST' } })).checks.length).toBe(2);
+    // What the proxy repeats by itself is not repeated here once more.
+    const resets = [{ status: 200 }];
+    const kept = await ask(() => resets.shift() ?? 'reset', { request: [{}, {}] });
+    expect([kept.statuses, kept.checks.length]).toEqual([[200, 403], 3]);
   });
 
   it('is told of once when it begins and once when it ends', async () => {
