@@ -14,8 +14,8 @@ export function asked(exchange: Exchange | undefined, name: string): string {
 }
 
 /** Field of the answer that a client got. */
-export function told({ reply }: Observation, name: string): string | undefined {
-  return reply.headers?.find(([one]) => one === name)?.[1];
+export function told(observation: Observation | undefined, name: string): string | undefined {
+  return observation?.reply.headers?.find(([one]) => one === name)?.[1];
 }
 
 /** What the first route, which has `/own`, says of a filter; other paths have nothing of their own. */

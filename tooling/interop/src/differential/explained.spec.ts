@@ -1,86 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Configuration, Exchange } from './configuration.ts';
-import { differencesOf } from './compare.ts';
 import type { Observation } from './observe.ts';
 import type { Seen } from './origins.ts';
+import { judge, observed, OWN, passed, refused, seen } from './explained/support.ts';
 import { EXPLANATIONS } from './explained.ts';
 import { block, END_HEADERS, END_STREAM, frame, TYPE } from './frames.ts';
-import { judged } from './run.ts';
-
-const seen = (more: Partial<Seen> = {}): Seen => ({
-  origin: 'a',
-  version: '1.1',
-  method: 'GET',
-  path: '/',
-  host: 'one.test',
-  headers: [],
-  body: '',
-  trailers: [],
-  ...more,
-});
-const observed = (
-  status: number,
-  requests: readonly Seen[] = [],
-  headers: Record<string, string> = {},
-  body = '',
-): Observation => ({
-  tookMs: 1,
-  seen: requests,
-  reply: {
-    outcome: 'answered',
-    status,
-    headers: Object.entries({ server: 'envoy', date: 'Thu, 26 Nov 2026 10:00:17 GMT', ...headers }),
-    body,
-    fate: 'open',
-  },
-});
-const ports = { listener: 1, origins: new Map<string, number>() };
-
-/** Aspects in which two observations differ without an explanation, and what explains the others. */
-function judge(
-  envoy: Observation,
-  tulle: Observation,
-  exchange: Exchange,
-  configuration: Omit<Configuration, 'exchanges'> = {},
-): { left: string[]; by: string[] } {
-  const observations = { envoy, tulle };
-  const differences = differencesOf(observations, exchange, { envoy: ports, tulle: ports });
-  expect(differences).not.toEqual([]);
-  const named = { id: 'spec/1/0', ...configuration, exchanges: [exchange] };
-  const { left, used } = judged({ configuration: named, exchange, observations, differences });
-  return { left: left.map(({ aspect }) => aspect), by: [...used] };
-}
-
-/** As a proxy passes it on, and as the origin answers. */
-const passed = (
-  exchange: Exchange,
-  more: Partial<Seen> = {},
-  headers: Record<string, string> = {},
-): Observation => {
-  const { method = 'GET', path = '/', headers: given = [], body = '' } = exchange;
-  const one = seen({
-    method,
-    path,
-    body,
-    headers: [
-      ...given,
-      ['x-request-id', '00000000-0000-4000-8000-000000000001'],
-      ['x-forwarded-proto', 'http'],
-    ],
-    ...more,
-  });
-  return observed(
-    200,
-    [one],
-    { 'x-origin': one.origin, ...headers },
-    method === 'HEAD' ? '' : `${one.origin}\n`,
-  );
-};
-
-/** As Tulle's proxy refuses it. */
-const OWN = 'TULLE_PATH_AMBIGUOUS (request 00000000-0000-4000-8000-000000000001)\n';
-const refused = (status: number, headers: Record<string, string> = {}): Observation =>
-  observed(status, [], { 'content-type': 'text/plain; charset=utf-8', ...headers }, OWN);
 
 /** What goes wrong at Tulle's side, beside what is explained. */
 const PLANTS: Readonly<Record<string, (right: Observation) => Observation>> = {
@@ -228,6 +152,97 @@ describe('what is meant to differ', () => {
     expect(EXPLANATIONS.length).toBeLessThanOrEqual(25);
     expect(new Set(EXPLANATIONS.map(({ id }) => id)).size).toBe(EXPLANATIONS.length);
     for (const { citation } of EXPLANATIONS) expect(citation).toMatch(/RFC|Envoy|standard|docs\/|packages\//);
+  });
+
+  it('own-replies: no Location of its own target, and of no other', () => {
+    const routes = {
+      virtual_hosts: [{ routes: [{ match: { prefix: '/' }, direct_response: { status: 301 } }] }],
+    };
+    const to = (location: string): string[] =>
+      judge(observed(301, [], { location }), observed(301), { path: '/a' }, { routes }).left;
+    expect(to('http://one.test/a')).toEqual([]);
+    expect(to('http://one.test/elsewhere')).not.toEqual([]);
+  });
+
+  it('connection-after-refusal: of a request that no origin answered', () => {
+    const closed = (right: Observation): Observation => ({
+      ...right,
+      reply: { ...right.reply, fate: 'closed' },
+    });
+    const post: Exchange = { method: 'POST', body: 'x' };
+    expect(judge(closed(refused(403)), refused(403), post).left).toEqual([]);
+    expect(judge(closed(passed(post)), passed(post), post).left).toEqual(['reply.fate']);
+  });
+
+  it('authorization-as-said: what a caller says, and not what authorization says', () => {
+    const filter = {
+      httpFilters: [{ name: 'envoy.filters.http.ext_authz', typed_config: { allowed_upstream_headers: {} } }],
+    };
+    const asked = (value: string): string[] =>
+      judge(
+        passed({}, { headers: [['x-one', value]] }),
+        passed({}, { headers: [] }),
+        { headers: [['x-one', 'mine']] },
+        filter,
+      ).left;
+    expect(asked('mine')).toEqual([]);
+    expect(asked('by-authz')).toEqual(['seen[0].header.x-one']);
+  });
+
+  it('valid-targets: the slash that is missing, and the host that was asked for', () => {
+    const routes = { regex_rewrite: { substitution: '' } };
+    const asked = (envoy: Partial<Seen>, tulle: Partial<Seen>): string[] =>
+      judge(passed({}, envoy), passed({}, tulle), { path: '/api?a=b' }, { routes }).left;
+    expect(asked({ path: '?a=b' }, { path: '/?a=b' })).toEqual([]);
+    expect(asked({ path: '/v1?a=b' }, { path: '/?a=b' })).toEqual(['seen[0].path']);
+    expect(asked({ path: '?a=b' }, { path: '/' })).toEqual(['seen[0].path']);
+    expect(asked({ host: '/x' }, {})).toEqual([]);
+    expect(asked({ host: '/x' }, { host: 'other.test' })).toEqual(['seen[0].host']);
+  });
+
+  it('lines-of-lists: lines stay apart, and are not put together', () => {
+    const sent = (...values: string[]): Observation =>
+      passed({}, { headers: values.map((value) => ['x-list', value] as const) });
+    const answered = (...values: string[]): Observation => {
+      const { reply, ...right } = passed({});
+      return {
+        ...right,
+        reply: {
+          ...reply,
+          headers: [...(reply.headers ?? []), ...values.map((value) => ['set-cookie', value] as const)],
+        },
+      };
+    };
+    expect(judge(sent('a,b'), sent('a', 'b'), {}).left).toEqual([]);
+    expect(judge(sent('a,b'), sent('a, b'), {}).left).toEqual([]);
+    expect(judge(sent('a', 'b'), sent('a, b'), {}).left).toEqual(['seen[0].header.x-list']);
+    expect(judge(answered('a=1, b'), answered('a=1', 'b'), {}).left).toEqual(['reply.header.set-cookie']);
+  });
+
+  it('forwarded-for-of-envoy: of copies and questions, and no address but the client’s', () => {
+    const routes = { request_mirror_policies: [] };
+    const asked = (envoy: string, ...tulle: string[]): string[] =>
+      judge(
+        passed({}, { headers: [['x-forwarded-for', envoy]] }),
+        passed({}, { headers: tulle.map((value) => ['x-forwarded-for', value] as const) }),
+        {},
+        { routes },
+      ).left;
+    expect(asked('10.0.0.1', '127.0.0.1')).toEqual([]);
+    expect(asked('10.0.0.1', '192.0.2.7')).toEqual(['seen[0].header.x-forwarded-for']);
+  });
+
+  it('goes-on: what somebody said', () => {
+    const trailing = (...trailers: (readonly [string, string])[]): Observation => passed({}, { trailers });
+    const exchange: Exchange = { trailers: [['X-Trailer', 't']] };
+    expect(judge(trailing(), trailing(['x-trailer', 't']), exchange).left).toEqual([]);
+    expect(judge(trailing(), trailing(['x-trailer', 'u']), exchange).left).not.toEqual([]);
+    expect(judge(trailing(), trailing(['x-more', 't']), exchange).left).not.toEqual([]);
+    const expecting = passed({}, { headers: [['expect', '100-continue']] });
+    expect(
+      judge(passed({}, { headers: [] }), expecting, { headers: [['expect', '100-continue']] }).left,
+    ).toEqual([]);
+    expect(judge(passed({}, { headers: [] }), expecting, {}).left).toEqual(['seen[0].header.expect']);
   });
 
   it('repeats-by-method: once more after an end alone', () => {

@@ -1,9 +1,12 @@
 import type { Difference } from './compare.ts';
+import type { Exchange } from './configuration.ts';
 import { explainsAlpn } from './explained/alpn.ts';
 import { explainsBackendEdits } from './explained/backend-edits.ts';
 import { explainsCors } from './explained/cors.ts';
 import { explainsAbort } from './explained/faults.ts';
+import { explainsAuthz } from './explained/ext-authz.ts';
 import { explainsHopByHop } from './explained/hop-by-hop.ts';
+import { explainsLocation, isForwarded } from './explained/locations.ts';
 import { explainsHttp1, explainsHttp2 } from './explained/malformed.ts';
 import type { Pair } from './explained/pair.ts';
 import { explainsAmbiguous, explainsAsterisk, explainsSpelling } from './explained/paths.ts';
@@ -34,14 +37,6 @@ function isOwn({ exchange, observations }: Pair): boolean {
   );
 }
 
-/** Whether a field of an answer is one that some route adds, with its value. */
-function isOfRoute(aspect: string, value: string, { configuration }: Pair): boolean {
-  const name = /^reply\.header\.(.+)$/.exec(aspect)?.[1];
-  return JSON.stringify(configuration.routes ?? '').includes(
-    `{"header":${JSON.stringify({ key: name, value })}`,
-  );
-}
-
 /** What Tulle says of what it does not take. */
 const REFUSED: readonly RegExp[] = [
   /is no path; it begins with \/ and has no query/,
@@ -50,6 +45,31 @@ const REFUSED: readonly RegExp[] = [
   /the variable \w+ is not a whole segment/,
   /the pattern of \w+ is made of segments that are literal/,
 ];
+
+/** Whether two targets are one in the spelling that both proxies read: escapes, and slashes that stand together. */
+const isSameTarget = (one: string, other: string): boolean =>
+  canonical(one).replaceAll(/\/+/g, '/') === canonical(other).replaceAll(/\/+/g, '/');
+
+/** Whether a field is a trailer that somebody said: the client where an origin saw it, an origin where the client did. */
+function isTrailer(aspect: string, value: string, exchange: Exchange | undefined): boolean {
+  const [, side, name] = /^(reply|seen\[\d+\])\.trailer\.(.+)$/.exec(aspect) ?? [];
+  if (name === undefined) return false;
+  const said =
+    side === 'reply'
+      ? Object.values(exchange?.answers ?? {}).flatMap((all) => all.flatMap(({ trailers = [] }) => trailers))
+      : (exchange?.trailers ?? []);
+  return (
+    said.some(([one, other]) => one.toLowerCase() === name && other === value) ||
+    exchange?.bytes?.toLowerCase().includes(`\n${name}: ${value.toLowerCase()}\r`) === true ||
+    isLiteral(exchange, name, value)
+  );
+}
+
+/** Whether frames have a field, which a client that speaks them by itself writes as literals (RFC 7541 §6.2.2). */
+function isLiteral(exchange: Exchange | undefined, name: string, value: string): boolean {
+  const literal = [name, value].map((text) => String.fromCharCode(text.length) + text).join('');
+  return exchange?.protocol === 'frames' && exchange.bytes?.includes(literal) === true;
+}
 
 /** Members of a list that is spread over lines. */
 function members(text: string): string {
@@ -65,7 +85,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'own-replies',
     citation:
       'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; §15.3.2: without Location, what was created is at the target URI; RFC 6585 §4: Retry-After; docs/reference/errors.md',
-    why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none, names the target URI in the Location of a direct response of 201 or 301, and adds to refusals what a route adds to answers.',
+    why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none, and names the target URI in the Location of a direct response of 201 or 301.',
     explains: ({ aspect, envoy, tulle }, pair) =>
       (aspect === 'reply.header.content-type' &&
         envoy === 'text/plain' &&
@@ -74,8 +94,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
       (aspect === 'reply.header.location' &&
         tulle === '(none)' &&
         [201, 301].includes(pair.observations?.envoy.reply.status ?? 0) &&
+        isSameTarget(envoy.replace(/^https?:\/\/[^/]+/, ''), pair.exchange?.path ?? '/') &&
         JSON.stringify(pair.configuration.routes ?? '').includes('"direct_response"')) ||
-      (isOwn(pair) && isOfRoute(aspect, envoy, pair) && tulle === '(none)') ||
       (isOwn(pair) &&
         ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
           (aspect === 'reply.header.x-request-id' && envoy === '(none)' && tulle === '(uuid)') ||
@@ -103,7 +123,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation: 'RFC 9112 §9.3, §9.6: after its response a server may keep a connection that it can read on',
     why: 'Where a request is answered before it is read, or refused for its target, Tulle reads what remains of it and keeps the connection; Envoy closes it.',
     explains: ({ aspect, envoy, tulle }, { exchange, observations }) =>
-      (exchange?.body !== undefined ||
+      ((exchange?.body !== undefined && told(observations?.envoy, 'x-origin') === undefined) ||
         exchange?.protocol === 'raw' ||
         observations?.envoy.reply.status === 400 ||
         observations?.tulle.reply.status === 400) &&
@@ -113,11 +133,19 @@ export const EXPLANATIONS: readonly Explanation[] = [
         (aspect === 'reply.header.connection' && envoy === 'close' && tulle === '(none)')),
   },
   {
-    id: 'length-of-nothing',
+    id: 'lengths-as-known',
     citation:
-      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding; RFC 9110 §8.6: Content-Length: 0 says that there is none',
-    why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said, and says it of its own answers without content over HTTP/2 too.',
-    explains: ({ aspect, envoy, tulle }, { exchange, observations }) =>
+      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding; RFC 9110 §8.6: Content-Length: 0 says that there is none, and who knows the length should say it',
+    why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said, says the length of a body that a filter has collected, and says it of its own answers without content over HTTP/2 too.',
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) =>
+      (exchange?.protocol === 'http2' &&
+        JSON.stringify(configuration.httpFilters ?? '').includes('"with_request_body"') &&
+        ((/^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
+          envoy === '(none)' &&
+          tulle === String(exchange.body?.length)) ||
+          (/^seen\[\d+\]\.header\.transfer-encoding$/.test(aspect) &&
+            envoy === 'chunked' &&
+            tulle === '(none)'))) ||
       (aspect === 'reply.header.content-length' &&
         exchange?.protocol === 'http2' &&
         envoy === '(none)' &&
@@ -183,13 +211,11 @@ export const EXPLANATIONS: readonly Explanation[] = [
     explains: explainsAlpn,
   },
   {
-    id: 'authz-names',
-    citation: 'packages/filters/ext-authz/README.md: identity stays the proxy’s',
-    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not.',
-    explains: ({ aspect, tulle }, { configuration }) =>
-      tulle === '(none)' &&
-      /^seen\[\d+\]\.header\.x-(one|user|two)$/.test(aspect) &&
-      /"allowed_upstream_headers[a-z_]*"/.test(JSON.stringify(configuration.httpFilters ?? '')),
+    id: 'authorization-as-said',
+    citation:
+      'packages/filters/ext-authz/README.md: identity stays the proxy’s; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked',
+    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning.',
+    explains: explainsAuthz,
   },
   {
     id: 'aborts-by-status',
@@ -203,23 +229,26 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host; §4.2.3: a host has no case, normally lower case',
     why: 'What is forwarded is a valid target in one spelling: the host in lower case, and whatever a rewrite makes: path in its one spelling, host as it came where what comes out is none.',
-    explains: ({ aspect, envoy, tulle }, { configuration, observations }) =>
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) =>
       (/^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase() === tulle) ||
       (/^seen\[\d+\]\.path$/.test(aspect) &&
         (canonical(envoy) === tulle ||
           (/^\/(\?|$)/.test(tulle) &&
+            (`/${envoy}` === tulle || (tulle === '/' && envoy === canonical(exchange?.path ?? '/'))) &&
             JSON.stringify(configuration.routes ?? '').includes('"substitution":""')))) ||
-      (aspect === 'reply.header.location' &&
-        envoy.replace(/(?<=^https?:\/\/[^/]+)\/[^?]*/, canonical) === tulle) ||
-      (/^seen\[\d+\]\.(host|header\.x-forwarded-host)$/.test(aspect) &&
-        observations?.envoy.seen[0]?.host.startsWith('/') === true),
+      (observations?.envoy.seen[0]?.host.startsWith('/') === true &&
+        ((/^seen\[\d+\]\.host$/.test(aspect) && tulle === (exchange?.host ?? 'one.test').toLowerCase()) ||
+          (/^seen\[\d+\]\.header\.x-forwarded-host$/.test(aspect) && tulle === '(none)'))),
   },
   {
     id: 'lines-of-lists',
     citation:
       'RFC 9110 §5.3, §5.6.1: lines of one name and members of one list say the same; whitespace around commas means nothing',
     why: 'Lines stay apart, as a field may not be a list at all; members that Tulle adds to a list stand behind a comma and a space.',
-    explains: ({ aspect, envoy, tulle }) => /\.header\./.test(aspect) && members(envoy) === members(tulle),
+    explains: ({ aspect, envoy, tulle }) =>
+      /\.header\.(?!set-cookie$)/.test(aspect) &&
+      members(envoy) === members(tulle) &&
+      tulle.split('\n').length >= envoy.split('\n').length,
   },
   {
     id: 'forwarded-for-of-envoy',
@@ -233,36 +262,31 @@ export const EXPLANATIONS: readonly Explanation[] = [
       (/request_mirror_policies|ext_authz/.test(
         JSON.stringify([configuration.routes, configuration.httpFilters]),
       ) &&
-        ((aspect.endsWith('.header.x-envoy-internal') && envoy === 'true') ||
-          (aspect.endsWith('.header.x-forwarded-for') && !envoy.includes(',')))),
+        ((/^seen\[\d+\]\.header\.x-envoy-internal$/.test(aspect) && envoy === 'true' && tulle === '(none)') ||
+          (/^seen\[\d+\]\.header\.x-forwarded-for$/.test(aspect) &&
+            !envoy.includes(',') &&
+            (tulle === '(none)' || tulle.endsWith('127.0.0.1'))))),
   },
   {
     id: 'repeats-by-method',
     citation:
       'RFC 9110 §9.2.2: a proxy must not repeat by itself what is not idempotent; RFC 9112 §9.3.1: what is, where a connection ended',
-    why: 'POST and PATCH are repeated only where nothing of them was sent, whatever a retry policy says; what is idempotent is sent once more where a connection that was used before ends without an answer.',
+    why: 'POST and PATCH are repeated only where nothing of them was sent, whatever a retry policy says, and what was not sent is one thing, whether a connection was refused or a stream; what is idempotent is sent once more where a connection that was used before ends without an answer.',
     explains: explainsRepeats,
   },
   {
     id: 'scheme-and-port',
     citation:
-      'RFC 3986 §6.2.3: the port of a scheme may be left out; RFC 9110 §4.2.2: where HTTPS is; Envoy, HTTP header manipulation › x-forwarded-proto',
-    why: 'A Location has no port where it is the one of its scheme; a redirect that require_tls makes has none, as a port at which HTTP is spoken is none of HTTPS. Over HTTP/2 too the scheme is the one that x-forwarded-proto says.',
-    explains: ({ aspect, envoy, tulle }, { configuration, exchange }) => {
-      const routes = JSON.stringify(configuration.routes ?? '');
-      const isForwarded =
-        exchange?.protocol === 'http2' &&
-        asked(exchange, 'x-forwarded-proto') === 'https' &&
-        members(envoy) === members(tulle).replace('https', 'http');
-      if (aspect !== 'reply.header.location')
-        return isForwarded && /\.header\./.test(aspect) && routes.includes('%REQ(:scheme)%');
-      if (isForwarded && tulle.startsWith('https://')) return true;
-      const plain = envoy
-        .replace(/^(https?:\/\/[^/:]+):\d+(?=:\d+)/, '$1')
-        .replace(/^(http:\/\/[^/:]+):80\b|^(https:\/\/[^/:]+):443\b/, '$1$2');
+      'RFC 3986 §6.2.2, §6.2.3: one spelling of a path, and the port of a scheme may be left out; RFC 9110 §4.2.2: where HTTPS is; Envoy, HTTP header manipulation › x-forwarded-proto',
+    why: 'A Location has its path in one spelling, and one port, or none where it is the one of its scheme; a redirect that require_tls makes has none, as a port at which HTTP is spoken is none of HTTPS. Over HTTP/2 too the scheme is the one that x-forwarded-proto says.',
+    explains: (difference, pair) => {
+      const { aspect, envoy, tulle } = difference;
+      if (aspect === 'reply.header.location') return explainsLocation(difference, pair);
       return (
-        plain === tulle ||
-        (routes.includes('"require_tls"') && envoy.replace(/^(https:\/\/[^/:]+):\d+/, '$1') === tulle)
+        /\.header\./.test(aspect) &&
+        isForwarded(pair) &&
+        members(envoy) === members(tulle).replace('https', 'http') &&
+        JSON.stringify(pair.configuration.routes ?? '').includes('%REQ(:scheme)%')
       );
     },
   },
@@ -286,10 +310,14 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'RFC 9110 §6.5, §10.1.1; docs/guides/envoy-config.md; Envoy Http1ProtocolOptions.enable_trailers, proxy_100_continue',
     why: 'Trailers of HTTP/1.1, and what a request expects, go on without being asked for.',
-    explains: ({ aspect, envoy, tulle }) =>
+    explains: ({ aspect, envoy, tulle }, { exchange }) =>
       envoy === '(none)' &&
-      (/\.trailer\./.test(aspect) ||
-        (/^seen\[\d+\]\.header\.expect$/.test(aspect) && tulle === '100-continue')),
+      (isTrailer(aspect, tulle, exchange) ||
+        (/^seen\[\d+\]\.header\.expect$/.test(aspect) &&
+          tulle === '100-continue' &&
+          (asked(exchange, 'expect') !== '' ||
+            /\nexpect:/i.test(exchange?.bytes ?? '') ||
+            isLiteral(exchange, 'expect', '100-continue')))),
   },
   {
     id: 'strict-http1',
@@ -304,12 +332,6 @@ export const EXPLANATIONS: readonly Explanation[] = [
       'RFC 9113 §8.1.1, §5.4.2: a malformed request is an error of its stream; §5.1.1, §8.2.1, §8.3.1; RFC 6585 §5: 431',
     why: 'A malformed request ends its stream before an origin sees any of it, and one with an underscore in a name gets the 400 that it gets over HTTP/1.1; Envoy ends the connection, or the stream, or passes on what the judge calls malformed.',
     explains: explainsHttp2,
-  },
-  {
-    id: 'names-of-routes',
-    citation: 'docs/guides/envoy-config.md',
-    why: 'A route without a name is called by its place, in %ROUTE_NAME% too.',
-    explains: ({ aspect, tulle }) => /\.header\./.test(aspect) && /(^|\n)all\/0(\n|$)/.test(tulle),
   },
   {
     id: 'backend-edits-last',

@@ -1,4 +1,5 @@
 import type { Difference } from '../compare.ts';
+import type { Json } from '../configuration.ts';
 import { reachedOnlyAt } from '../expected.ts';
 import type { Pair } from './pair.ts';
 
@@ -16,10 +17,12 @@ export function explainsAlpn(
   const { aspect, envoy, tulle } = difference;
   // Who says no name where one is required.
   if (
-    exchange?.tls?.maxVersion === 'TLSv1.2' &&
+    exchange?.tls !== undefined &&
     exchange.tls.serverName === undefined &&
-    JSON.stringify(configuration.filterChains ?? '').includes('"require_sni":true') &&
-    observations?.tulle.reply.outcome === 'no connection'
+    configuration.filterChains?.some(isForNamed) === true &&
+    observations !== undefined &&
+    observations.tulle.seen.length === 0 &&
+    ['no connection', 'ended'].includes(observations.tulle.reply.outcome)
   )
     return isHandshake(aspect) || reachedOnlyAt('envoy', difference);
   const named = exchange?.tls?.alpn ?? [];
@@ -36,6 +39,12 @@ export function explainsAlpn(
     before !== undefined &&
     named.some((one) => SPOKEN.includes(one) && tulle === before + one)
   );
+}
+
+/** Whether a chain that is for whoever says no name requires one. */
+function isForNamed(chain: Json): boolean {
+  const text = JSON.stringify(chain);
+  return text.includes('"require_sni":true') && !text.includes('"server_names"');
 }
 
 /** Protocols that a chain's TLS names, or those that are named then. */

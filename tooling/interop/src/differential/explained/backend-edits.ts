@@ -30,12 +30,26 @@ export function explainsBackendEdits({ aspect }: Difference, { configuration }: 
   const isTwice = (one: string, of: Side): boolean =>
     [backends, around].every((places) => places.some((place) => edited(place, of).has(one)));
   if (isTwice(name, side)) return true;
-  // Or of one that is made of such a field of the request.
-  const sources = [...backends, ...around].flatMap((place) =>
-    list(place[`${side}_headers_to_add`])
-      .map(({ header }) => header as { readonly key: string; readonly value: string })
-      .filter(({ key }) => key.toLowerCase() === name)
-      .flatMap(({ value }) => [...value.matchAll(/[(?]([a-z-]+)/g)].map(([, source]) => source ?? '')),
-  );
-  return sources.some((source) => isTwice(source, 'request'));
+  // Or of one that is made of a field that the others edit, or of one that both do.
+  const isMadeOf = (places: readonly Json[], others: readonly Json[]): boolean =>
+    places.some((place) =>
+      sourcesOf(place, side, name).some(
+        ([source, of]) => others.some((other) => edited(other, of).has(source)) || isTwice(source, of),
+      ),
+    );
+  return isMadeOf(backends, around) || isMadeOf(around, backends);
+}
+
+/** Fields of which a place makes one. */
+function sourcesOf(place: Json, side: Side, name: string): (readonly [source: string, of: Side])[] {
+  return list(place[`${side}_headers_to_add`])
+    .map(({ header }) => header as { readonly key: string; readonly value: string })
+    .filter(({ key }) => key.toLowerCase() === name)
+    .flatMap(({ value }) =>
+      [...value.matchAll(/%(REQ|RESP)\(([a-z-]+)(?:\?([a-z-]+))?\)/g)].flatMap(([, of, ...names]) =>
+        names
+          .filter((one) => one !== undefined)
+          .map((one) => [one, of === 'REQ' ? ('request' as const) : ('response' as const)] as const),
+      ),
+    );
 }

@@ -21,7 +21,7 @@ export function explainsCors(difference: Difference, pair: Pair): boolean {
   const origin = asked(exchange, 'origin');
   if (isNone(origin) && explainsNone(difference, pair)) return true;
   const isPreflight =
-    exchange.method === 'OPTIONS' && asked(exchange, 'access-control-request-method') !== '';
+    exchange.method === 'OPTIONS' && origin !== '' && asked(exchange, 'access-control-request-method') !== '';
   const field = /^reply\.header\.(access-control-.+|vary)$/.exec(aspect)?.[1];
   // What Tulle answers to a preflight is without content.
   if (field === undefined)

@@ -26,7 +26,9 @@ export function explainsAbort(
       case 'reply.status':
         return envoy === '200';
       case 'reply.header.content-type':
-        return envoy === 'application/grpc' && tulle === 'text/plain; charset=utf-8';
+        return (
+          envoy === 'application/grpc' && tulle === (status < 300 ? '(none)' : 'text/plain; charset=utf-8')
+        );
       case 'reply.header.grpc-status':
         return tulle === '(none)' && envoy === grpc;
       case 'reply.header.grpc-message':

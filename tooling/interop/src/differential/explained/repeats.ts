@@ -1,7 +1,7 @@
 import { type Difference, ordered } from '../compare.ts';
-import type { Exchange } from '../configuration.ts';
+import type { Exchange, Named } from '../configuration.ts';
 import { answerTo, isEnd } from '../expected.ts';
-import type { Observation } from '../observe.ts';
+import type { Observation, Observations } from '../observe.ts';
 import type { Seen } from '../origins.ts';
 import type { Pair } from './pair.ts';
 import { OWN_TEXT } from './whole.ts';
@@ -13,6 +13,7 @@ export function explainsRepeats(
 ): boolean {
   if (observations === undefined || exchange === undefined) return false;
   const { aspect, envoy, tulle } = difference;
+  if (explainsUnsent(difference, configuration, observations)) return true;
   const seen = ordered(observations.tulle.seen);
   const [sent, other] = [seen.length, observations.envoy.seen.length];
   const last = seen.at(-1);
@@ -35,6 +36,25 @@ export function explainsRepeats(
   if (at >= 0) return at >= Math.min(sent, other) && (sent > other ? envoy : tulle) === '(none)';
   if (aspect === 'reply.header.x-envoy-attempt-count') return tulle === String(sent);
   return explainsAnswer(difference, exchange, last.origin, sent - 1 - first, observations.tulle);
+}
+
+/** What was provably not sent is one thing to Tulle: a connection that is refused, and a request that is. */
+function explainsUnsent(
+  { aspect, envoy, tulle }: Difference,
+  { routes }: Named,
+  observations: Observations,
+): boolean {
+  if (aspect !== 'reply.header.x-envoy-attempt-count' || envoy !== '1') return false;
+  const [, words = '', times = '1'] =
+    /"retry_on":"([^"]*)"(?:,"num_retries":(\d+))?/.exec(JSON.stringify(routes ?? '')) ?? [];
+  const on = words.split(',');
+  return (
+    on.includes('refused-stream') &&
+    !on.includes('connect-failure') &&
+    observations.envoy.seen.length + observations.tulle.seen.length === 0 &&
+    observations.tulle.reply.status === 503 &&
+    tulle === String(1 + Number(times))
+  );
 }
 
 const isOwnText = ({ method }: Exchange, body = ''): boolean =>

@@ -41,7 +41,7 @@ export function explainsToken(
   const claim = /^seen\[\d+\]\.header\.(x-[a-z]+)$/.exec(aspect)?.[1];
   if (claim !== undefined && filter.includes(`"header_name":"${claim}"`) && isList(envoy, tulle)) return true;
   if (explainsAudience(difference, filter, exchange, observations)) return true;
-  if (isForOthers(filter, exchange, observations))
+  if (isForOthers(filter, exchange, observations) || isNoCredential(exchange, observations))
     return aspect === 'reply.header.www-authenticate' || reachedOnlyAt('envoy', difference);
   // Where any token may fail Tulle looks for all of them, Envoy for those that are named beside.
   if (filter.includes('"allow_missing_or_failed"') && claimsOf(exchange).iss === 'https://two.test/')
@@ -96,6 +96,21 @@ function isForOthers(filter: string, exchange: Exchange, { envoy, tulle }: Obser
     audiences.includes('admins') &&
     !(JSON.parse(given) as readonly unknown[]).some((one) => audiences.includes(one))
   );
+}
+
+/**
+ * Two fields of credentials are none (RFC 9110 §5.3, §11.6.2), and a signature by ES256 has 64 octets (RFC 7518 §3.4); Envoy looks for
+ * its token in all fields together, and leaves out what is too much of a signature.
+ */
+function isNoCredential(exchange: Exchange, { envoy, tulle }: Observations): boolean {
+  if (envoy.reply.status !== 200 || tulle.reply.status !== 401 || tulle.seen.length > 0) return false;
+  const credentials = exchange.headers?.filter(([name]) => name === 'authorization') ?? [];
+  const [, header = '', signature = ''] =
+    /(eyJ[\w-]+)\.[\w-]+\.([\w-]+)/.exec(JSON.stringify(exchange)) ?? [];
+  const isOverlong =
+    Buffer.from(header, 'base64url').toString().includes('"alg":"ES256"') &&
+    Buffer.from(signature, 'base64url').length > 64;
+  return credentials.length > 1 || isOverlong;
 }
 
 /** Whether one is a list of texts as base64url of JSON, and the other one its lines. */

@@ -1,0 +1,184 @@
+import { describe, expect, it } from 'vitest';
+import type { Exchange, Json } from '../configuration.ts';
+import { block, END_HEADERS, END_STREAM, frame, TYPE } from '../frames.ts';
+import type { Observation } from '../observe.ts';
+import { judge, observed, passed, refused } from './support.ts';
+
+/** What single entries explain, and what of the same form they do not. */
+describe('an entry of the list', () => {
+  const http2: Exchange = { protocol: 'http2' };
+
+  it('scheme-and-port: the same place in another spelling', () => {
+    const asked = (envoy: string, tulle: string, routes: Json = {}, exchange: Exchange = {}): string[] =>
+      judge(observed(301, [], { location: envoy }), observed(301, [], { location: tulle }), exchange, {
+        routes,
+      }).left;
+    const not = ['reply.header.location'];
+    expect(asked('https://a.test:81:80/new//A', 'https://a.test:80/new/A')).toEqual([]);
+    expect(asked('https://a.test:81:80/new//A', 'https://a.test:81/new/A')).toEqual(not);
+    expect(asked('https://a.test:81:80/new//A', 'https://a.test:80/A')).toEqual(not);
+    expect(asked('http://a.test:80/', 'http://a.test/')).toEqual([]);
+    expect(asked('http://a.test:443/', 'http://a.test/')).toEqual(not);
+    const forwarded: Exchange = { ...http2, headers: [['x-forwarded-proto', 'https']] };
+    expect(asked('http://a.test:443/to', 'https://a.test/to', {}, forwarded)).toEqual([]);
+    expect(asked('http://a.test:443/to', 'https://a.test/to', {}, http2)).toEqual(not);
+    expect(asked('http://a.test/to', 'https://b.test/to', {}, forwarded)).toEqual(not);
+    expect(asked('https://a.test:81/', 'https://a.test/')).toEqual(not);
+    expect(asked('https://a.test:81/', 'https://a.test/', { require_tls: 'ALL' })).toEqual([]);
+  });
+
+  it('words-of-tokens: of two credentials, and of a signature that is too long', () => {
+    const configuration = { httpFilters: [{ typed_config: { jwt_authn: 1 } }] };
+    const asked = (exchange: Exchange): string[] =>
+      judge(
+        passed(exchange),
+        refused(401, { 'www-authenticate': 'Bearer realm="one.test"' }),
+        exchange,
+        configuration,
+      ).left;
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = (octets: number, alg = 'ES256'): string =>
+      `Bearer ${part({ alg })}.${part({ sub: 'a' })}.${Buffer.alloc(octets, 1).toString('base64url')}`;
+    const of = (...values: string[]): Exchange => ({
+      headers: values.map((value) => ['authorization', value] as const),
+    });
+    expect(asked(of(token(65)))).toEqual([]);
+    expect(asked(of(token(64)))).not.toEqual([]);
+    expect(asked(of(token(256, 'RS256')))).not.toEqual([]);
+    expect(asked(of('Basic x', token(64)))).toEqual([]);
+    expect(judge(refused(401), passed({}), of(token(65)), configuration).left).not.toEqual([]);
+  });
+
+  it('authorization-as-said: a body that is longer than it may be shown', () => {
+    const asked = (exchange: Exchange, tulle: Observation, shown: Json): string[] =>
+      judge(passed(exchange), tulle, exchange, {
+        httpFilters: [{ name: 'envoy.filters.http.ext_authz', typed_config: { with_request_body: shown } }],
+      }).left;
+    const post = (body: string): Exchange => ({ ...http2, method: 'POST', body });
+    const shown = { max_request_bytes: 10, allow_partial_message: false };
+    expect(asked(post('longer than ten'), refused(413), shown)).toEqual([]);
+    expect(asked(post('longer than ten'), refused(403), shown)).not.toEqual([]);
+    expect(asked(post('short'), refused(413), shown)).not.toEqual([]);
+    expect(asked({ ...post('longer than ten'), protocol: 'http1' }, refused(413), shown)).not.toEqual([]);
+    expect(
+      asked(post('longer than ten'), refused(413), { ...shown, allow_partial_message: true }),
+    ).not.toEqual([]);
+  });
+
+  it('lengths-as-known: of a body that was collected', () => {
+    const filters = { httpFilters: [{ typed_config: { with_request_body: {} } }] };
+    const sent = (value?: string): Observation =>
+      passed(
+        { method: 'POST', body: 'short' },
+        value === undefined ? { headers: [] } : { headers: [['content-length', value]] },
+      );
+    const asked = (
+      tulle: Observation,
+      exchange: Exchange = http2,
+      configuration: object = filters,
+    ): string[] => judge(sent(), tulle, { ...exchange, method: 'POST', body: 'short' }, configuration).left;
+    expect(asked(sent('5'))).toEqual([]);
+    expect(asked(sent('6'))).toEqual(['seen[0].header.content-length']);
+    expect(asked(sent('5'), {})).toEqual(['seen[0].header.content-length']);
+    expect(asked(sent('5'), http2, {})).toEqual(['seen[0].header.content-length']);
+  });
+
+  it('names-in-handshakes: a name that is required, of the chain that is for those without', () => {
+    const asked = (
+      chain: Json,
+      exchange: Exchange,
+      ...outcome: Observation['reply']['outcome'][]
+    ): string[] =>
+      judge(passed({}), { tookMs: 1, seen: [], reply: { outcome: outcome[0] ?? 'ended' } }, exchange, {
+        filterChains: [chain],
+      }).left;
+    const chain = { transport_socket: { require_sni: true } };
+    expect(asked(chain, { tls: {} })).toEqual([]);
+    expect(asked(chain, { tls: { serverName: 'one.test' } })).not.toEqual([]);
+    expect(asked({}, { tls: {} })).not.toEqual([]);
+    expect(asked({ ...chain, filter_chain_match: { server_names: ['a'] } }, { tls: {} })).not.toEqual([]);
+  });
+
+  it('backend-edits-last: of what is made of a field that others edit', () => {
+    const add = (key: string, value: string): Json => ({ header: { key, value } });
+    const asked = (backend: Json, route: Json, aspect: 'x-made' | 'x-other' = 'x-made'): string[] =>
+      judge(
+        passed({}, {}, { [aspect]: 'v' }),
+        passed({}),
+        {},
+        {
+          routes: {
+            most_specific_header_mutations_wins: true,
+            virtual_hosts: [
+              { routes: [{ ...route, route: { weighted_clusters: { clusters: [backend] } } }] },
+            ],
+          },
+        },
+      ).left;
+    const made = { response_headers_to_add: [add('x-made', '%RESP(x-answer)%')] };
+    expect(asked(made, { response_headers_to_remove: ['x-answer'] })).toEqual([]);
+    expect(asked(made, { request_headers_to_remove: ['x-answer'] })).not.toEqual([]);
+    expect(asked(made, { response_headers_to_remove: ['x-answer'] }, 'x-other')).not.toEqual([]);
+    expect(asked({}, { ...made, response_headers_to_remove: ['x-answer'] })).not.toEqual([]);
+  });
+
+  it('goes-on: what frames say', () => {
+    const head = block([
+      [':method', 'POST'],
+      [':path', '/'],
+      ['expect', '100-continue'],
+    ]);
+    const bytes = [
+      frame(TYPE.headers, END_HEADERS, 1, head),
+      frame(TYPE.headers, END_HEADERS | END_STREAM, 1, block([['x-end', 'a']])),
+    ].join('');
+    const asked = (more: Parameters<typeof passed>[1]): string[] =>
+      judge(passed({}, { headers: [] }), passed({}, { headers: [], ...more }), { protocol: 'frames', bytes })
+        .left;
+    expect(asked({ trailers: [['x-end', 'a']] })).toEqual([]);
+    expect(asked({ trailers: [['x-end', 'b']] })).toEqual(['seen[0].trailer.x-end']);
+    expect(asked({ headers: [['expect', '100-continue']] })).toEqual([]);
+  });
+
+  it('repeats-by-method: what was not sent, by either word', () => {
+    const asked = (retry: Json, tulle: string): string[] =>
+      judge(
+        observed(503, [], { 'x-envoy-attempt-count': '1' }),
+        observed(503, [], { 'x-envoy-attempt-count': tulle }),
+        {},
+        { routes: { retry_policy: retry } },
+      ).left;
+    const not = ['reply.header.x-envoy-attempt-count'];
+    expect(asked({ retry_on: 'refused-stream', num_retries: 2 }, '3')).toEqual([]);
+    expect(asked({ retry_on: 'refused-stream' }, '2')).toEqual([]);
+    expect(asked({ retry_on: 'refused-stream' }, '3')).toEqual(not);
+    expect(asked({ retry_on: 'refused-stream,connect-failure' }, '2')).toEqual(not);
+    expect(asked({ retry_on: 'retriable-4xx' }, '2')).toEqual(not);
+  });
+
+  it('cors-answers: nothing is asked without an origin', () => {
+    const asked = (vary: string): string[] =>
+      judge(
+        passed({}),
+        passed({}, {}, { vary }),
+        { method: 'OPTIONS', headers: [['access-control-request-method', 'GET']] },
+        { httpFilters: [{ name: 'envoy.filters.http.cors' }] },
+      ).left;
+    expect(asked('Origin')).toEqual([]);
+    expect(asked('Accept')).toEqual(['reply.header.vary']);
+  });
+
+  it('valid-targets: what a rewrite leaves nothing of', () => {
+    const asked = (envoy: string): string[] =>
+      judge(
+        passed({}, { path: envoy }),
+        passed({}, { path: '/' }),
+        { path: '//api' },
+        {
+          routes: { regex_rewrite: { substitution: '' } },
+        },
+      ).left;
+    expect(asked('/api')).toEqual([]);
+    expect(asked('/v1')).toEqual(['seen[0].path']);
+  });
+});

@@ -1,0 +1,27 @@
+import type { Difference } from '../compare.ts';
+import { asked } from '../expected.ts';
+import type { Pair } from './pair.ts';
+import { canonical } from './whole.ts';
+
+const WELL_KNOWN: Readonly<Record<string, string>> = { http: ':80', https: ':443' };
+
+/** Whether over HTTP/2 a request says that it came by https, which Envoy hears over HTTP/1 alone. */
+export function isForwarded({ exchange }: Pair): boolean {
+  return exchange?.protocol === 'http2' && asked(exchange, 'x-forwarded-proto') === 'https';
+}
+
+/** Of a Location: scheme, port and path in the one way in which Tulle says them. */
+export function explainsLocation({ envoy, tulle }: Difference, pair: Pair): boolean {
+  const [, said = '', authority = '', target] = /^(https?):\/\/([^/?]*)(.*)$/.exec(envoy) ?? [];
+  if (target === undefined) return false;
+  const [, host = authority, port = ''] = /^([^:]*)(?::\d+)?(:\d+)$/.exec(authority) ?? [];
+  const routes = JSON.stringify(pair.configuration.routes ?? '');
+  const schemes = said === 'http' && isForwarded(pair) ? [said, 'https'] : [said];
+  return schemes.some((scheme) => {
+    const ports = [port === WELL_KNOWN[scheme] ? '' : port];
+    if (scheme === 'https' && routes.includes('"require_tls"')) ports.push('');
+    return ports.some(
+      (one) => tulle === `${scheme}://${host}${one}${target === '' ? '' : canonical(target)}`,
+    );
+  });
+}
