@@ -38,15 +38,30 @@ it('what is wrong is told with its place and reason, a line each', () => {
     ],
     filterPolicies: [{ name: 'default/teapot', accepted: false, conditions: [], lacking: ['web-1'] }],
     services: [
-      { name: 'default/orders', leftOut: [{ workload: 'default/evil.1', reason: 'nobody granted it' }] },
+      {
+        name: 'default/orders',
+        leftOut: [{ workload: 'default/evil.1', reason: 'nobody granted it' }],
+        conditions: [
+          { type: 'EndpointsTaken', status: 'False', reason: 'x', message: 'said by leftOut' },
+          {
+            type: 'WaypointReady',
+            status: 'False',
+            reason: 'WaypointNotFound',
+            message: 'nobody can call it: there is no Gateway default/gate',
+          },
+        ],
+      },
     ],
     unsaved: 'ENOSPC',
   };
-  const [fault, nack, filter, thief, unsaved, ...others] = findings(status);
+  const [fault, nack, filter, thief, waypoint, unsaved, ...others] = findings(status);
   expect(fault).toMatch(/^mesh\/a\.yaml:3:7 .*selectr/);
   expect(nack).toBe('web-1.default refuses a route: no regex here');
   expect(filter).toMatch(/^FilterPolicy default\/teapot .* web-1$/);
   expect(thief).toBe('Service default/orders does not take the Workload default/evil.1: nobody granted it');
+  expect(waypoint).toBe(
+    'Service default/orders asks for a waypoint: nobody can call it: there is no Gateway default/gate',
+  );
   expect(unsaved).toMatch(/ENOSPC/);
   expect(others).toEqual([]);
 });

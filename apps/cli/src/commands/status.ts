@@ -66,9 +66,10 @@ export interface MeshStatus {
     readonly conditions: readonly Condition[];
     readonly lacking: readonly string[];
   }[];
-  /** Services with Workloads that their selector picks and that they do not take. */
+  /** Services with Workloads that their selector picks and that they do not take, or with a waypoint that is not there. */
   readonly services: readonly {
     readonly name: string;
+    readonly conditions: readonly Condition[];
     readonly leftOut: readonly { readonly workload: string; readonly reason: string }[];
   }[];
   /** Why the newest state is not on disk. */
@@ -93,11 +94,14 @@ export function findings(status: MeshStatus): string[] {
         ? []
         : [`FilterPolicy ${name} is not accepted: its filter is lacking in ${lacking.join(', ')}`],
     ),
-    ...status.services.flatMap(({ name, leftOut }) =>
-      leftOut.map(
+    ...status.services.flatMap(({ name, leftOut, conditions }) => [
+      ...leftOut.map(
         ({ workload, reason }) => `Service ${name} does not take the Workload ${workload}: ${reason}`,
       ),
-    ),
+      ...conditions
+        .filter(({ type, status }) => type === 'WaypointReady' && status === 'False')
+        .map(({ message }) => `Service ${name} asks for a waypoint: ${message}`),
+    ]),
     ...(status.unsaved === undefined ? [] : [`the control plane cannot save its state: ${status.unsaved}`]),
   ];
 }

@@ -3,7 +3,6 @@ import {
   formatDiagnostic,
   refOf,
   resourceKey,
-  serviceSelects,
   type Diagnostic,
   type Resource,
   type ResourceSource,
@@ -32,7 +31,8 @@ import { ownedBy, tooMany } from './refusals.ts';
 import { KeptState } from './saved-state.ts';
 import { memoryState, type SavedOwner, type SavedState } from './state-file.ts';
 import { ResourceStatuses } from './status/resource-status.ts';
-import { gatewayKey } from './parents.ts';
+import { isInboundTouched, ownGateway } from './touched-proxies.ts';
+import { isLastInstance } from './waypoint-workload.ts';
 import { nothingTouched, World, type Touched } from './world.ts';
 
 /** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
@@ -57,7 +57,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const statuses = new ResourceStatuses({ world, sessions, nowMs: () => clock.epochMs() });
   /** The process of a Gateway came, went or confirmed something. */
   const noteGateway = ({ gateway, namespace, serviceAccount }: ProxyNode): void => {
-    if (gateway !== undefined) statuses.note([gatewayKey({ namespace, name: serviceAccount })]);
+    if (gateway !== undefined) statuses.note([ownGateway({ namespace, serviceAccount })]);
   };
   const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
   /** What each owner wants, so that it gets what another one gives up. */
@@ -115,6 +115,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const flush = (): void => {
     cancelFlush?.();
     cancelFlush = undefined;
+    // A Gateway that became a waypoint, or is none any more, is found by its processes' Workloads, or not.
+    for (const { node } of sessions.values())
+      if (node.gateway !== undefined && touched.services.has(ownGateway(node))) joined.settle(node);
     const now = touched;
     const ids = waiting;
     touched = nothingTouched();
@@ -122,7 +125,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const id = ids.at(-1);
     if (id === undefined) return;
     for (const session of sessions.values()) {
-      const inbound = isInboundTouched(session.node, now);
+      const inbound = isInboundTouched(world, session.node, now);
       if (inbound) session.compiler.forgetInbound();
       if (inbound || [...now.services].some((service) => session.services.has(service)))
         recompute(session, id, ids);
@@ -204,7 +207,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       kept.soon();
     },
     anyConnected: () => sessions.size > 0,
-    isLast: (workload) => isLastEndpoint(world, workload, mesh),
+    isLast: (workload) => isLastEndpoint(world, workload, mesh) || isLastInstance(world, workload),
   });
 
   for (const resource of saved.resources) world.put(resource, REST, touched);
@@ -216,7 +219,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     touched.inbound.add('*');
     changed(
       `whether ${namespace}/${serviceAccount} speaks for a Gateway is another`,
-      [gatewayKey({ namespace, name: serviceAccount })],
+      [ownGateway({ namespace, serviceAccount })],
       false,
     );
     kept.soon();
@@ -399,7 +402,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       proxies: [...[...sessions.values()].map(proxyStatus), ...disconnected.list()],
       sources: sources.map(({ source, faults }) => ({ id: source.id, faults })),
       filterPolicies: filterPolicyStatus(world, sessions, mesh),
-      services: serviceStatus(world),
+      services: serviceStatus(world, sessions),
       lostWorkloads: joined.lost,
       ...(kept.fault === undefined ? {} : { unsaved: kept.fault }),
     }),
@@ -460,13 +463,6 @@ function heldUpdate({ owner, resources }: SavedOwner): SourceUpdate {
     owner,
     resources: resources.map((resource) => ({ resource, file: owner, locate: () => undefined })),
   };
-}
-
-function isInboundTouched({ namespace, labels }: ProxyNode, { inbound, selecting }: Touched): boolean {
-  if (inbound.has('*') || inbound.has(namespace)) return true;
-  for (const service of selecting)
-    if (service.metadata.namespace === namespace && serviceSelects(service, labels)) return true;
-  return false;
 }
 
 function isEndpoints(resource: Resource): boolean {

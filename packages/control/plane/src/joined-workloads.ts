@@ -3,6 +3,7 @@ import { refOf, resourceKey, type Resource, type Workload } from '@tulle/resourc
 import type { Clock } from '@tulle/time';
 import { workloadOfNode, type ProxyNode } from './node.ts';
 import { joinedOwner } from './owners.ts';
+import { workloadOfWaypoint } from './waypoint-workload.ts';
 import type { Touched, World } from './world.ts';
 
 /** What a joined Workload changes, and what it asks before it is forgotten. */
@@ -52,7 +53,7 @@ export class JoinedWorkloads {
    * @throws TulleError `TULLE_PEER_REFUSED` when its Workload belongs to another identity or to a file or REST
    */
   settle(node: ProxyNode): void {
-    const workload = workloadOfNode(node, 'healthy');
+    const workload = this.#workloadOf(node, 'healthy');
     if (workload === undefined) return this.left(node);
     const key = this.#put(node, workload, 'joined', false);
     this.#lost.get(key)?.cancel();
@@ -70,7 +71,7 @@ export class JoinedWorkloads {
 
   /** The proxy vanished without a word: unhealthy at once, removed after the grace time. */
   vanished(node: ProxyNode): void {
-    const workload = workloadOfNode(node, 'unhealthy');
+    const workload = this.#workloadOf(node, 'unhealthy');
     if (workload === undefined || this.#options.world.held(keyOf(node))?.owner !== ownerOf(workload)) return;
     const key = this.#put(node, workload, 'is lost', true);
     this.#lose(key, this.#options.clock.epochMs());
@@ -79,6 +80,12 @@ export class JoinedWorkloads {
 
   close(): void {
     for (const { cancel } of this.#lost.values()) cancel();
+  }
+
+  #workloadOf(node: ProxyNode, health: 'healthy' | 'unhealthy'): Workload | undefined {
+    return node.gateway === undefined
+      ? workloadOfNode(node, health)
+      : workloadOfWaypoint(this.#options.world, node, health);
   }
 
   #put(node: ProxyNode, workload: Workload, what: string, urgent: boolean): string {

@@ -1,13 +1,15 @@
-import type { Diagnostic } from '@tulle/resources';
+import type { Diagnostic, Service } from '@tulle/resources';
 import type { ResourceKind } from '@tulle/xds-server';
 import { filterPolicyStatus, type FilterPolicyStatus } from './filter-policy-status.ts';
 import type { MeshSettings } from './compile/clusters.ts';
 import type { Condition } from './condition.ts';
 import type { LeftOut } from './endpoint-right.ts';
 import type { KindStatus, ProxySession } from './proxy-session.ts';
+import { processesOf } from './status/gateway-conditions.ts';
+import { waypointOfService } from './status/waypoint-conditions.ts';
 import type { World } from './world.ts';
 
-/** What a Service's selector picks and the Service does not take (docs/decisions/007). */
+/** What a Service's selector picks and the Service does not take (docs/decisions/007), and what else holds of it. */
 export interface ServiceStatus {
   /** `namespace/name`. */
   readonly name: string;
@@ -45,7 +47,7 @@ export interface MeshStatus {
   readonly resources: number;
   readonly sources: readonly { readonly id: string; readonly faults: readonly Diagnostic[] }[];
   readonly filterPolicies: readonly FilterPolicyStatus[];
-  /** Services with Workloads that their selector picks and that they do not take. */
+  /** Services with Workloads that their selector picks and that they do not take, or with a waypoint that is not there. */
   readonly services: readonly ServiceStatus[];
   /** Workloads whose sidecar vanished without a word. */
   readonly lostWorkloads: readonly string[];
@@ -70,11 +72,27 @@ export function proxyStatus(session: ProxySession): ProxyStatus {
   };
 }
 
-/** Services that leave somebody out, by name. */
-export function serviceStatus(world: World): ServiceStatus[] {
-  return [...world.leftOut()]
-    .map(([name, leftOut]) => ({ name, leftOut, conditions: [endpointsTaken(leftOut)] }))
+/** Services that leave somebody out, or whose waypoint is not there, by name. */
+export function serviceStatus(world: World, sessions: ReadonlyMap<string, ProxySession>): ServiceStatus[] {
+  const leftOut = world.leftOut();
+  return [...world.services()]
+    .map((service) => ({ service, name: `${service.metadata.namespace}/${service.metadata.name}` }))
+    .flatMap(({ service, name }) => {
+      const left = leftOut.get(name) ?? [];
+      const waypoint = waypointCondition(world, sessions, service);
+      return left.length === 0 && waypoint.every(({ status }) => status === 'True')
+        ? []
+        : [{ name, leftOut: left, conditions: [endpointsTaken(left), ...waypoint] }];
+    })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function waypointCondition(
+  world: World,
+  sessions: ReadonlyMap<string, ProxySession>,
+  service: Service,
+): Condition[] {
+  return waypointOfService(world, service, (gateway) => processesOf(gateway, sessions.values()));
 }
 
 /** Workloads that Services leave out, by pair. */
@@ -96,7 +114,10 @@ export function conditionsOf(
     return filterPolicyStatus(world, sessions, mesh, [resource]).flatMap(({ conditions }) => conditions);
   if (resource?.kind !== 'Service') return [];
   const { namespace, name } = resource.metadata;
-  return [endpointsTaken(world.leftOut().get(`${namespace}/${name}`) ?? [])];
+  return [
+    endpointsTaken(world.leftOut().get(`${namespace}/${name}`) ?? []),
+    ...waypointCondition(world, sessions, resource),
+  ];
 }
 
 function endpointsTaken(leftOut: readonly LeftOut[]): Condition {

@@ -27,6 +27,7 @@ import { Forwarders } from './forwarders.ts';
 import { gatewayKey, gatewayOf, listenerSetKey, parentKeys, parentsOf } from './parents.ts';
 import { addTo, removeFrom } from './sets.ts';
 import { ServiceSelectors } from './service-selectors.ts';
+import { servedBy, waypointKey, WaypointIndex } from './waypoint-index.ts';
 
 /** A resource with its owner and version. */
 export interface Held {
@@ -54,6 +55,11 @@ export function nothingTouched(): Touched {
 /** What became of a resource. */
 export type Changed = (kind: Kind, event: 'add' | 'update' | 'delete') => void;
 
+/** A Workload, as Services find it. */
+interface Named {
+  readonly metadata: Pick<Workload['metadata'], 'namespace' | 'name' | 'labels'>;
+}
+
 /** All resources, indexed for the compiler. Knows nothing of proxies. */
 export class World {
   readonly #held = new Map<string, Held>();
@@ -73,6 +79,7 @@ export class World {
   readonly #stamps = new Map<string, number>();
   readonly #selectors = new ServiceSelectors();
   readonly forwarders: Forwarders = new Forwarders();
+  readonly waypoints: WaypointIndex = new WaypointIndex();
   readonly #claims: Claims;
   readonly #rootNamespace: string;
   readonly #changed: Changed;
@@ -232,7 +239,7 @@ export class World {
   }
 
   /** Services of which a Workload is an endpoint, by label or by a slice. */
-  servicesWith({ metadata: { namespace, name, labels } }: Workload): Service[] {
+  servicesWith({ metadata: { namespace, name, labels } }: Named): Service[] {
     const bySlice = [...(this.#slicesTo.get(`${namespace}/${name}`) ?? [])].flatMap(
       (slice) =>
         this.get('Service', slice.metadata.namespace, slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? '') ??
@@ -275,6 +282,7 @@ export class World {
     this.#kinds.set(at, list);
     list.set(resource.metadata.name, resource);
     if (resource.kind === 'Service') this.#selectors.add(resource);
+    this.waypoints.add(resource);
     if (resource.kind === 'Gateway') this.#gateways.set(gatewayKey(resource.metadata), resource);
     if (resource.kind === 'ListenerSet') addTo(this.#listenerSetsOf, gatewayOf(resource), resource);
     this.#forgetMerged(resource);
@@ -292,6 +300,7 @@ export class World {
     const at = `${resource.kind}/${resource.metadata.namespace}`;
     this.#kinds.get(at)?.delete(resource.metadata.name);
     if (resource.kind === 'Service') this.#selectors.remove(resource);
+    this.waypoints.remove(resource);
     if (resource.kind === 'Gateway') this.#gateways.delete(gatewayKey(resource.metadata));
     if (resource.kind === 'ListenerSet') removeFrom(this.#listenerSetsOf, gatewayOf(resource), resource);
     this.#forgetMerged(resource);
@@ -324,21 +333,31 @@ export class World {
     const { namespace, name, labels } = resource.metadata;
     const policyScope = (): void => void inbound.add(namespace === this.#rootNamespace ? '*' : namespace);
     switch (resource.kind) {
-      case 'Service':
+      case 'Service': {
         services.add(`${namespace}/${name}`); // whom routes lead there depends on it by name, also before it is there
         services.add(EVERY_SERVICE);
         selecting.add(resource);
+        const waypoint = waypointKey(resource);
+        if (waypoint !== undefined) {
+          services.add(waypoint);
+          inbound.add(namespace); // by slices it may lead to whom it does not select
+        }
         return;
+      }
       case 'Workload':
         services.add(EVERY_WORKLOAD);
         if (this.#gateways.has(`Gateway/${provenAccount(resource)}`)) inbound.add('*'); // its word counts no more, or again
         for (const service of this.servicesSelecting(namespace, labels))
           services.add(`${namespace}/${service.metadata.name}`);
         for (const slice of this.#slicesTo.get(`${namespace}/${name}`) ?? []) services.add(serviceOf(slice));
+        this.#touchWaypoint(servedBy(resource), services);
         return;
-      case 'EndpointSlice':
+      case 'EndpointSlice': {
         services.add(serviceOf(resource));
+        const service = this.get('Service', namespace, resource.metadata.labels?.[SERVICE_NAME_LABEL] ?? '');
+        if (service !== undefined && waypointKey(service) !== undefined) inbound.add(namespace);
         return;
+      }
       case 'HTTPRoute':
       case 'GRPCRoute':
       case 'TLSRoute':
@@ -350,7 +369,7 @@ export class World {
         services.add(gatewayOf(resource));
         return;
       case 'Gateway':
-        services.add(gatewayKey(resource.metadata));
+        this.#touchWaypoint(gatewayKey(resource.metadata), services);
         inbound.add('*'); // everybody believes what it says of callers
         return;
       case 'BackendTLSPolicy':
@@ -393,6 +412,14 @@ export class World {
         }
         if (resource.kind === 'FilterPolicy' && resource.spec.direction !== 'outbound') policyScope();
     }
+  }
+
+  /** A Gateway, and the Services that ask for it as their waypoint. @param gateway {@link gatewayKey} */
+  #touchWaypoint(gateway: string | undefined, services: Set<string>): void {
+    if (gateway === undefined) return;
+    services.add(gateway);
+    for (const { metadata } of this.waypoints.usersOf(gateway))
+      services.add(`${metadata.namespace}/${metadata.name}`);
   }
 
   /** What a route is attached to, and the Gateways of ListenerSets among it. */

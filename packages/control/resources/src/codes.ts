@@ -62,6 +62,8 @@ export type DiagnosticCode =
   | 'TULLE0314'
   | 'TULLE0315'
   | 'TULLE0316'
+  | 'TULLE0317'
+  | 'TULLE0318'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -186,7 +188,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0308: finding(
     'warning',
     'Gateway of another class',
-    'Tulle serves Gateways of class `tulle` and leaves others to their controllers.',
+    'Tulle serves Gateways of the classes `tulle` and `tulle-waypoint` and leaves others to their controllers.',
   ),
   TULLE0309: finding(
     'error',
@@ -227,6 +229,16 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'ListenerSet not taken',
     'The Gateway takes no ListenerSets of this namespace: by default it takes none. Its `allowedListeners` says which it does.',
+  ),
+  TULLE0317: finding(
+    'error',
+    'Waypoint not found',
+    'The Service asks for a waypoint (label `tulle.dev/use-waypoint`) that its namespace does not have: a Gateway of class `tulle-waypoint`. Nobody can call the Service until it is there.',
+  ),
+  TULLE0318: finding(
+    'error',
+    'For a waypoint instead of its Services',
+    'The route or policy names a waypoint. A waypoint has the routes and policies of the Services that ask for it, so this one does nothing.',
   ),
   TULLE0401: finding(
     'warning',

@@ -63,6 +63,7 @@ export {
   GATEWAY_GROUP,
   MIN_TLS_VERSION_OPTION,
   NAMESPACE_NAME_LABEL,
+  WAYPOINT_CLASS,
 } from './kinds/gateway.ts';
 export type {
   AllowedNamespaces,
@@ -101,6 +102,7 @@ export {
 } from './gateway/merged.ts';
 export type { ListenerOwner, MergedGateway } from './gateway/merged.ts';
 export type { ListenerSet } from './kinds/listener-set.ts';
+export { GATEWAY_NAME_LABEL, isWaypoint, USE_WAYPOINT_LABEL, waypointOf } from './gateway/waypoint.ts';
 export { connectionShares, displacedByConnection } from './gateway/connections.ts';
 export type { ConnectionShare } from './gateway/connections.ts';
 export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';

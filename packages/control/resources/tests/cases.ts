@@ -8,6 +8,7 @@ import { HTTP_ROUTES } from './cases/http-routes.ts';
 import { LISTENER_SETS } from './cases/listener-sets.ts';
 import { SERVICES } from './cases/services.ts';
 import { TRAFFIC_POLICIES } from './cases/traffic-policies.ts';
+import { WAYPOINTS } from './cases/waypoints.ts';
 import type { Case } from './cases/case.ts';
 
 /** Texts with faults, or without, and what must be said of them; a file for each thing that they are about. */
@@ -22,4 +23,5 @@ export const CASES: readonly Case[] = [
   ...TRAFFIC_POLICIES,
   ...FILTER_POLICIES,
   ...AUTHORIZATION,
+  ...WAYPOINTS,
 ];

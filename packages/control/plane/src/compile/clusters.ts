@@ -71,7 +71,7 @@ export function clusterOf(world: World, { service, port, subset }: Backend, mesh
  * What callers speak. Sidecars take HTTP/2 over mutual TLS whatever their application speaks (`auto`, by ALPN); who has none
  * is called as its port says.
  */
-function protocolTo(port: ServicePort, { connectionPool }: Traffic, mesh: MeshSettings): CallProtocol {
+export function protocolTo(port: ServicePort, { connectionPool }: Traffic, mesh: MeshSettings): CallProtocol {
   const protocol = portProtocol(port);
   if (protocol !== 'http1') return protocol;
   const between = connectionPool?.meshProtocol ?? (mesh.protocol === 'auto' ? 'Auto' : 'HTTP1');
@@ -113,16 +113,23 @@ export function endpointsOf(
         add(sliceEndpoint(workload, endpoint, slicePort?.port, service, port, mesh), workload);
     }
   }
-  const endpoints = [...found.values()];
-  const someServe = endpoints.some(({ health = 'healthy' }) => health === 'healthy');
   return {
     name: outboundName(service, port.port, mesh, subset?.name),
-    endpoints: someServe ? endpoints : endpoints.map((one) => (lost.has(one) ? believed(one) : one)),
+    endpoints: neverEmptied([...found.values()], lost),
   };
 }
 
+/** @param lost those of which nothing is known but that their proxies' streams were lost: used where nobody else serves */
+export function neverEmptied(
+  endpoints: readonly Endpoint[],
+  lost: ReadonlySet<Endpoint>,
+): readonly Endpoint[] {
+  const someServe = endpoints.some(({ health = 'healthy' }) => health === 'healthy');
+  return someServe ? endpoints : endpoints.map((one) => (lost.has(one) ? believed(one) : one));
+}
+
 /** Whether its sidecar's stream was lost: of a Workload that joined, nobody else calls it unhealthy. */
-function isLost(world: World, workload: Workload): boolean {
+export function isLost(world: World, workload: Workload): boolean {
   return (
     workload.spec.health === 'unhealthy' && isJoined(world.held(resourceKey(refOf(workload)))?.owner ?? '')
   );
@@ -133,7 +140,11 @@ function believed(endpoint: Endpoint): Endpoint {
 }
 
 /** The Workload that an endpoint of a slice stands for. */
-function workloadOf(world: World, { targetRef: ref }: SliceEndpoint, service: Service): Workload | undefined {
+export function workloadOf(
+  world: World,
+  { targetRef: ref }: SliceEndpoint,
+  service: Service,
+): Workload | undefined {
   if (ref?.kind !== 'Workload' || ref.name === undefined) return undefined;
   return world.get('Workload', ref.namespace ?? service.metadata.namespace, ref.name);
 }
@@ -149,6 +160,14 @@ export function isLastEndpoint(world: World, workload: Workload, mesh: MeshSetti
         endpoints.every(({ labels }) => labels?.['workload'] === name && labels['namespace'] === namespace)
       );
     }),
+  );
+}
+
+/** Whom the proxy of a Workload proves to be. */
+export function identityOf({ metadata, spec }: Workload, mesh: MeshSettings): string {
+  return (
+    spec.identity ??
+    `spiffe://${mesh.trustDomain}/ns/${metadata.namespace}/sa/${spec.serviceAccount ?? 'default'}`
   );
 }
 
@@ -172,13 +191,7 @@ export function workloadEndpoint(
     ...(mode === 'hbone' && tunnelPort !== HBONE_PORT
       ? { tunnel: { address: { host: spec.address, port: tunnelPort } } }
       : {}),
-    ...(mode === 'none'
-      ? {}
-      : {
-          identity:
-            spec.identity ??
-            `spiffe://${mesh.trustDomain}/ns/${metadata.namespace}/sa/${spec.serviceAccount ?? 'default'}`,
-        }),
+    ...(mode === 'none' ? {} : { identity: identityOf(workload, mesh) }),
     ...(spec.health === undefined || spec.health === 'healthy' ? {} : { health: spec.health }),
     ...(spec.weight === undefined ? {} : { weight: spec.weight }),
     ...(spec.locality === undefined ? {} : { locality: spec.locality }),

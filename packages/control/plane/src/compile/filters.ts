@@ -24,6 +24,9 @@ export interface ChainFilters {
   readonly localReplies: LocalReplies | undefined;
 }
 
+/** Of a chain of which no policy says anything. */
+export const NO_FILTERS: ChainFilters = { connection: [], http: [], lacking: [], localReplies: undefined };
+
 /** Policies for the inbound side of a proxy, in chain order (decision D7). */
 export function inboundFilters(
   world: World,
@@ -31,6 +34,16 @@ export function inboundFilters(
   services: readonly Service[],
   mesh: MeshSettings,
 ): ChainFilters {
+  return chainOf(inboundPolicies(world, node, services, mesh), node, mesh);
+}
+
+/** The same, of any workload, not in order. */
+export function inboundPolicies(
+  world: World,
+  node: Pick<ProxyNode, 'namespace' | 'labels'>,
+  services: readonly Service[],
+  mesh: MeshSettings,
+): FilterPolicy[] {
   const names = new Set(services.map((s) => s.metadata.name));
   const found: FilterPolicy[] = [];
   for (const policy of policiesOf(world, node.namespace, mesh)) {
@@ -44,7 +57,7 @@ export function inboundFilters(
         found.push(policy);
     } else if (spec.selector === undefined || selects(spec.selector, node.labels)) found.push(policy);
   }
-  return chainOf(found, node, mesh);
+  return found;
 }
 
 /** Policies for callers of a Service, or of routes of it. */
@@ -55,8 +68,17 @@ export function outboundFilters(
   routes: readonly RequestRoute[],
   mesh: MeshSettings,
 ): ChainFilters {
+  return chainOf(outboundPolicies(world, service, routes), node, mesh);
+}
+
+/** The same, not in order. */
+export function outboundPolicies(
+  world: World,
+  service: Service,
+  routes: readonly RequestRoute[],
+): FilterPolicy[] {
   const { namespace, name } = service.metadata;
-  const found = [...world.in('FilterPolicy', namespace)].filter(({ spec }) =>
+  return [...world.in('FilterPolicy', namespace)].filter(({ spec }) =>
     (spec.targetRefs ?? []).some((t) =>
       t.kind === 'Service'
         ? spec.direction === 'outbound' && t.name === name
@@ -65,7 +87,6 @@ export function outboundFilters(
           ),
     ),
   );
-  return chainOf(found, node, mesh);
 }
 
 /** A rule's overrides: filters that target other routes only are removed here. */

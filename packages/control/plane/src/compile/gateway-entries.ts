@@ -4,6 +4,7 @@ import {
   backendTarget,
   gatewayParents,
   isExternal,
+  waypointOf,
   type RequestRoute,
   type DisplacedRoutes,
   type GatewayListener,
@@ -77,6 +78,11 @@ function leaving(world: World, of: RequestRoute, rule: RouteRule, route: Route):
     return service !== undefined && isExternal(service);
   });
   if (!leaves) return route;
+  return withoutCallers(route);
+}
+
+/** Without what a gateway adds about callers. */
+export function withoutCallers(route: Route): Route {
   const { remove = [], ...edits } = route.requestHeaders ?? {};
   return { ...route, requestHeaders: { ...edits, remove: [...remove, ...CALLER_FIELDS] } };
 }
@@ -94,7 +100,9 @@ function ofOnlyBackend(world: World, route: RequestRoute, rule: RouteRule): Traf
   if (only === undefined || others.length > 0) return {};
   const namespace = only.namespace ?? route.metadata.namespace;
   const { service } = backendTarget(only);
-  const port = world.get('Service', namespace, service)?.spec.ports.find((p) => p.port === only.port);
+  const called = world.get('Service', namespace, service);
+  if (called !== undefined && waypointOf(called) !== undefined) return {}; // that is its waypoint's to do
+  const port = called?.spec.ports.find((p) => p.port === only.port);
   return trafficFor(world, namespace, 'Service', service, port?.name);
 }
 

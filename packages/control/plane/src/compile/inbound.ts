@@ -12,6 +12,7 @@ import {
   FILTER_PHASES,
   isDeclaredPort,
   isServedGateway,
+  isWaypoint,
   portProtocol,
   selects,
   targetPort,
@@ -22,9 +23,10 @@ import type { NodePort, ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import { BLACKHOLE, INBOUND_PASSTHROUGH } from './elsewhere.ts';
-import { inboundFilters } from './filters.ts';
+import { inboundFilters, NO_FILTERS } from './filters.ts';
 import { asksOfRequests, connectionAuthz } from './layer4-policy.ts';
 import { mtlsOfPort, plainChains } from './mtls.ts';
+import { onlyFrom, waypointsBefore } from './waypoint-guard.ts';
 
 /** What a proxy needs to take calls for its application. */
 export function compileInbound(
@@ -121,11 +123,14 @@ function inboundListener(
   cluster: string,
   http: boolean,
   declared: boolean,
-  policies: readonly AuthzPolicy[],
+  ofPolicies: readonly AuthzPolicy[],
   services: readonly Service[],
   mesh: MeshSettings,
 ): Listener {
-  const chain = inboundFilters(world, node, services, mesh);
+  const waypoints = waypointsBefore(world, node, port.port, mesh);
+  const policies = waypoints === undefined ? ofPolicies : onlyFrom(waypoints);
+  // A waypoint has run the filters, too.
+  const chain = waypoints === undefined ? inboundFilters(world, node, services, mesh) : NO_FILTERS;
   const name = `inbound_${node.address}_${port.inboundPort}`;
   const tls = {
     certificate: { kind: 'workload' },
@@ -231,12 +236,12 @@ function authzEntry(policies: readonly AuthzPolicy[], mesh: MeshSettings): Filte
  * Gateways say from where what came in at the edge came. Believed is whom a proxy of role gateway has proven to be and no
  * sidecar is: an application whose account has the name of a Gateway speaks for itself only.
  */
-function trustedForwarders(
+export function trustedForwarders(
   world: World,
   mesh: MeshSettings,
 ): { readonly trustedForwarders?: readonly string[] } {
   const ids = [...world.gateways()]
-    .filter(isServedGateway)
+    .filter((gateway) => isServedGateway(gateway) || isWaypoint(gateway))
     .filter(({ metadata: { namespace, name } }) => world.forwarders.believes(`${namespace}/${name}`))
     .map(({ metadata: { namespace, name } }) => `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${name}`)
     .toSorted();

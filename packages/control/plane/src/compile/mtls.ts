@@ -5,6 +5,9 @@ import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import { BLACKHOLE } from './elsewhere.ts';
 
+/** Whoever comes is refused. */
+export const REFUSE: TcpHandler = { kind: 'tcp', clusters: [{ name: BLACKHOLE.name }] };
+
 type Selected = Pick<ProxyNode, 'namespace' | 'labels'>;
 
 /** What is asked of the callers of a port of a workload (decision D20). */
@@ -35,7 +38,6 @@ export function plainChains(
     ...policies.flatMap(({ spec }) => Object.keys(spec.portLevelMtls ?? {}).map(Number)),
   ]);
   const rest = permissive(ANY_PORT);
-  const refuse: TcpHandler = { kind: 'tcp', clusters: [{ name: BLACKHOLE.name }] };
   return [
     ...[...ports]
       .toSorted((a, b) => a - b)
@@ -43,7 +45,7 @@ export function plainChains(
       .map((port) => ({
         name: `${rest ? 'strict' : 'plain'}_${port}`,
         match: { destinationPort: port },
-        handler: rest ? refuse : handler,
+        handler: rest ? REFUSE : handler,
       })),
     ...(rest ? [{ name: 'plain', handler }] : []),
   ];

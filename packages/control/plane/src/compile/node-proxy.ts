@@ -9,8 +9,9 @@ import { outboundName, workloadEndpoint, type Backend } from './clusters.ts';
 import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
 import { authorizationFor } from './inbound.ts';
 import { connectionAuthz } from './layer4-policy.ts';
-import { plainChains } from './mtls.ts';
+import { plainChains, REFUSE } from './mtls.ts';
 import type { SharedResources } from './shared.ts';
+import { onlyFrom, waypointsBefore } from './waypoint-guard.ts';
 
 /** What a node proxy needs for one of its workloads. */
 export interface CompiledNodeProxy {
@@ -118,13 +119,22 @@ function inbound(
   hbone: NodeHbone,
   policies: ReturnType<typeof authorizationFor>,
 ): Listener[] {
-  const authz = connectionAuthz(policies, mesh);
   const mine = [cidrOf(node.address)];
-  const handler: TcpHandler = {
-    kind: 'tcp',
-    clusters: [{ name: WORKLOAD }],
-    ...(authz.length === 0 ? {} : { filters: authz }),
+  const handlerFor = (asked: ReturnType<typeof authorizationFor>): TcpHandler => {
+    const authz = connectionAuthz(asked, mesh);
+    return {
+      kind: 'tcp',
+      clusters: [{ name: WORKLOAD }],
+      ...(authz.length === 0 ? {} : { filters: authz }),
+    };
   };
+  const guarded = node.ports.flatMap(({ port }) => {
+    const waypoints = waypointsBefore(world, node, port, mesh);
+    return waypoints === undefined ? [] : [{ port, waypoints }];
+  });
+  // A waypoint says from where came what it sends on.
+  const trustedForwarders = [...new Set(guarded.flatMap(({ waypoints }) => waypoints))].toSorted();
+  const handler = handlerFor(policies);
   return [
     {
       name: 'inbound_hbone',
@@ -132,8 +142,16 @@ function inbound(
       direction: 'inbound',
       hbone: {
         tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
+        ...(trustedForwarders.length > 0 && { trustedForwarders }),
       },
-      filterChains: [{ name: 'workload', match: { destinationCidrs: mine }, handler }],
+      filterChains: [
+        ...guarded.map(({ port, waypoints }) => ({
+          name: `waypoint_${port}`,
+          match: { destinationCidrs: mine, destinationPort: port },
+          handler: handlerFor(onlyFrom(waypoints)),
+        })),
+        { name: 'workload', match: { destinationCidrs: mine }, handler },
+      ],
     },
     {
       name: 'inbound_plain',
@@ -142,13 +160,20 @@ function inbound(
       direction: 'inbound',
       originalDestination: true,
       // Who comes without a tunnel proves nothing: policy sees nobody, and only permissive ports take it.
-      filterChains: plainChains(
-        world,
-        node,
-        mesh,
-        node.ports.map(({ port }) => port),
-        handler,
-      ),
+      filterChains: [
+        ...guarded.map(({ port }) => ({
+          name: `waypoint_${port}`,
+          match: { destinationPort: port },
+          handler: REFUSE,
+        })),
+        ...plainChains(
+          world,
+          node,
+          mesh,
+          node.ports.map(({ port }) => port),
+          handler,
+        ),
+      ],
     },
   ];
 }

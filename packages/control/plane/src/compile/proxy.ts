@@ -1,4 +1,5 @@
 import type { Cluster, EndpointSet, Listener, ProxyConfig, RouteConfig } from '@tulle/model';
+import { isWaypoint } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { CaptureCompiler } from './capture.ts';
 import { compileGateway } from './gateway.ts';
@@ -7,6 +8,7 @@ import { compileInbound } from './inbound.ts';
 import { compileNodeProxy } from './node-proxy.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
+import { compileWaypoint } from './waypoint.ts';
 
 /** What a proxy needs, and the Services (`ns/name`) that it depends on. */
 export interface CompiledProxy {
@@ -96,7 +98,12 @@ export class ProxyCompiler {
   }
 
   #compileGateway(serving: NodeGateway): CompiledProxy {
-    const { services, ...config } = compileGateway(this.#shared, this.#node, serving);
+    const { namespace, serviceAccount: name } = this.#node;
+    const gateway = this.#shared.world.get('Gateway', namespace, name);
+    const { services, ...config } =
+      gateway !== undefined && isWaypoint(gateway)
+        ? compileWaypoint(this.#shared, this.#node, serving, gateway)
+        : compileGateway(this.#shared, this.#node, serving);
     return { config: inOrder(config), services: new Set(services) };
   }
 }

@@ -37,6 +37,7 @@ import { externalHost } from './external.ts';
 import { CORS_SLOT } from './cors.ts';
 import { askedBy, authEntries, compileExternalAuth, type ExternalAuth } from './external-auth.ts';
 import { persistenceOf, sessionsOf } from './sessions.ts';
+import { RETRIES_THROUGH } from './through-waypoint.ts';
 import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
@@ -63,7 +64,10 @@ export interface RuleFilters {
   overridesOf(route: RequestRoute, rule: RouteRule): FilterConfigs;
 }
 
-/** Compiles the routes of a Service port by Gateway API precedence. */
+/**
+ * Compiles the routes of a Service port by Gateway API precedence.
+ * @param through its own routes, and what policies say of calls, are its waypoint's to do
+ */
 export function compileRoutes(
   world: World,
   service: Service,
@@ -71,6 +75,7 @@ export function compileRoutes(
   clientNamespace: string,
   mesh: MeshSettings,
   filters: RuleFilters,
+  through = false,
 ): CompiledRoutes {
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const backends = new Map<string, Backend>();
@@ -79,7 +84,9 @@ export function compileRoutes(
     backends.set(name, backend);
     return name;
   };
-  const own = trafficFor(world, service.metadata.namespace, 'Service', service.metadata.name, port.name);
+  const own = through
+    ? {}
+    : trafficFor(world, service.metadata.namespace, 'Service', service.metadata.name, port.name);
   const all = [...world.routesOf(key)];
   const attached = all
     .filter(
@@ -93,11 +100,11 @@ export function compileRoutes(
   const routes =
     consumer.length > 0
       ? consumer
-      : attached.filter((r) => r.metadata.namespace === service.metadata.namespace);
+      : attached.filter((r) => !through && r.metadata.namespace === service.metadata.namespace);
   const entries = routes.flatMap((route) => entriesOf(world, route, () => own, mesh, reach, filters));
   if (routes.length === 0) {
     const hashPolicy = hashPolicyOf(own);
-    const sessions = sessionsOf(world, key, {}, [{ service, port }]);
+    const sessions = through ? undefined : sessionsOf(world, key, {}, [{ service, port }]);
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
@@ -116,7 +123,11 @@ export function compileRoutes(
     entries.push({ route, from: {}, match: route.match, name: '', rule: 0, hostnames: [] });
   }
   const retry = retryOf(own);
-  const hostFilters = retry === undefined ? {} : { filterConfigs: { [RETRY_FILTER]: retry } };
+  const hostFilters = through
+    ? { filterConfigs: RETRIES_THROUGH }
+    : retry === undefined
+      ? {}
+      : { filterConfigs: { [RETRY_FILTER]: retry } };
   const virtualHosts = hostsOf(entries, service, port, mesh).map((host): VirtualHost => ({
     ...host,
     ...hostFilters,

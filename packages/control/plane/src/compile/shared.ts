@@ -2,11 +2,13 @@ import type { Cluster, EndpointSet, Locality } from '@tulle/model';
 import type { Service, ServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { VirtualAddresses } from '../virtual-addresses.ts';
+import { waypointKey } from '../waypoint-index.ts';
 import type { World } from '../world.ts';
 import { clusterOf, endpointsOf, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { ruleFilters } from './filters.ts';
 import { preferNearest } from './locality.ts';
 import { compileRoutes, type CompiledRoutes } from './routes.ts';
+import { clusterThrough, endpointsThrough } from './through-waypoint.ts';
 import { trafficFor } from './traffic.ts';
 
 interface Entry {
@@ -34,30 +36,39 @@ export class SharedResources {
     this.mesh = mesh;
   }
 
-  cluster(backend: Backend): Cluster {
+  /** @param at the waypoint that calls ({@link gatewayKey}): it reaches the endpoints of Services that ask for it themselves */
+  cluster(backend: Backend, at?: string): Cluster {
     const { service } = backend;
-    return this.#get(`cluster ${this.#nameOf(backend)}`, [keyOf(service)], (known?: Cluster) =>
-      kept(known, clusterOf(this.world, backend, this.mesh)),
+    const way = wayTo(service, at);
+    return this.#get(`cluster ${way} ${this.#nameOf(backend)}`, [keyOf(service)], (known?: Cluster) =>
+      kept(
+        known,
+        way === 'waypoint' ? clusterThrough(backend, this.mesh) : clusterOf(this.world, backend, this.mesh),
+      ),
     );
   }
 
-  /** Callers of one place share what they get, where the Service's policy makes a difference between places. */
-  endpoints(backend: Backend, from: Locality | undefined): EndpointSet {
+  /**
+   * Callers of one place share what they get, where the Service's policy makes a difference between places.
+   * @param at as of {@link cluster}
+   */
+  endpoints(backend: Backend, from: Locality | undefined, at?: string): EndpointSet {
     const { service, port } = backend;
+    const way = wayTo(service, at);
     const { name, namespace } = service.metadata;
     const { locality } =
       from === undefined ? {} : trafficFor(this.world, namespace, 'Service', name, port.name);
-    if (from === undefined || locality?.prefer !== 'Nearest') return this.#endpoints(backend);
-    const key = `endpoint ${this.#nameOf(backend)} ${JSON.stringify([from.region, from.zone, from.subZone])}`;
+    if (from === undefined || locality?.prefer !== 'Nearest') return this.#endpoints(backend, way);
+    const key = `endpoint ${way} ${this.#nameOf(backend)} ${JSON.stringify([from.region, from.zone, from.subZone])}`;
     return this.#get(key, [keyOf(service)], (known?: EndpointSet) =>
-      kept(known, preferNearest(this.#endpoints(backend), from, locality.failover)),
+      kept(known, preferNearest(this.#endpoints(backend, way), from, locality.failover)),
     );
   }
 
-  #endpoints(backend: Backend): EndpointSet {
+  #endpoints(backend: Backend, way: Way): EndpointSet {
     const { service } = backend;
-    return this.#get(`endpoint ${this.#nameOf(backend)}`, [keyOf(service)], (known?: EndpointSet) =>
-      kept(known, endpointsOf(this.world, backend, this.mesh)),
+    return this.#get(`endpoint ${way} ${this.#nameOf(backend)}`, [keyOf(service)], (known?: EndpointSet) =>
+      kept(known, (way === 'waypoint' ? endpointsThrough : endpointsOf)(this.world, backend, this.mesh)),
     );
   }
 
@@ -65,19 +76,34 @@ export class SharedResources {
     return outboundName(service, port.port, this.mesh, subset?.name);
   }
 
-  /** @param services all that the routes may depend on */
-  routes(service: Service, port: ServicePort, node: ProxyNode, services: readonly string[]): CompiledRoutes {
+  /** @param services all that the routes may depend on @param at as of {@link cluster} */
+  routes(
+    service: Service,
+    port: ServicePort,
+    node: ProxyNode,
+    services: readonly string[],
+    at?: string,
+  ): CompiledRoutes {
+    const way = wayTo(service, at);
     const { namespace } = service.metadata;
     // Only routes of the caller's own namespace make a difference between callers (GEP-1294), and what filters they have.
     const own =
       node.namespace !== namespace &&
       [...this.world.routesOf(keyOf(service))].some((route) => route.metadata.namespace === node.namespace);
-    const key = `route ${outboundName(service, port.port, this.mesh)} ${own ? node.namespace : ''} ${node.filterSet}`;
+    const key = `route ${way} ${outboundName(service, port.port, this.mesh)} ${own ? node.namespace : ''} ${node.filterSet}`;
     return this.#get(key, services, (known?: CompiledRoutes) => {
-      const made = compileRoutes(this.world, service, port, node.namespace, this.mesh, {
-        known: node.filters,
-        overridesOf: (route, rule) => ruleFilters(this.world, service, node, route, rule),
-      });
+      const made = compileRoutes(
+        this.world,
+        service,
+        port,
+        node.namespace,
+        this.mesh,
+        {
+          known: node.filters,
+          overridesOf: (route, rule) => ruleFilters(this.world, service, node, route, rule),
+        },
+        way === 'waypoint',
+      );
       return { ...made, config: kept(known?.config, made.config) };
     });
   }
@@ -96,6 +122,14 @@ export class SharedResources {
   #oldest(): string {
     return this.#entries.keys().next().value as string;
   }
+}
+
+/** How a Service is reached: `waypoint` by tunnels to one, which does the rest. */
+type Way = 'endpoints' | 'waypoint';
+
+function wayTo(service: Service, at: string | undefined): Way {
+  const waypoint = waypointKey(service);
+  return waypoint === undefined || waypoint === at ? 'endpoints' : 'waypoint';
 }
 
 /** The known object, where the new one means the same. */

@@ -5,12 +5,12 @@ import {
   type Listener,
   type RouteConfig,
 } from '@tulle/model';
-import { isAttachedTo, isDeclaredPort, isExternal, isHttpPort } from '@tulle/resources';
+import { isAttachedTo, isDeclaredPort, isExternal, isHttpPort, waypointOf } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { corsEntry } from './cors.ts';
 import { withAuth } from './external-auth.ts';
-import { outboundFilters } from './filters.ts';
+import { NO_FILTERS, outboundFilters } from './filters.ts';
 import { retryEntry } from './retries.ts';
 import { backendsOf } from './backends.ts';
 import type { SharedResources } from './shared.ts';
@@ -59,11 +59,15 @@ export function compileUpstream(shared: SharedResources, node: ProxyNode, upstre
       { service, port },
     ]);
   }
-  const attached = [...world.routesOf(parent)];
+  // What a waypoint does is done there alone: routes of the caller's own namespace are the caller's.
+  const through = waypointOf(service) !== undefined;
+  const attached = [...world.routesOf(parent)].filter(
+    (route) => !through || route.metadata.namespace !== namespace,
+  );
   // A Service that routes might lead to later must wake this proxy when it appears.
   const services = [...new Set([parent, ...attached.flatMap(backendsOf)])].sort();
   const compiled = shared.routes(service, port, node, services);
-  const chain = outboundFilters(world, node, service, attached, mesh);
+  const chain = through ? NO_FILTERS : outboundFilters(world, node, service, attached, mesh);
   const cluster = shared.cluster({ service, port });
   // Where nothing is said of requests, whatever the program speaks may pass.
   const anything =
@@ -147,7 +151,8 @@ function missingUpstream(
   });
 }
 
-function refuseAll(name: string, lacking: readonly string[]): RouteConfig {
+/** Answers everything for want of filters that are mandatory. */
+export function refuseAll(name: string, lacking: readonly string[]): RouteConfig {
   return {
     name,
     virtualHosts: [

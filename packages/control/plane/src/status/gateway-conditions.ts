@@ -1,4 +1,4 @@
-import { isServedGateway, type Gateway } from '@tulle/resources';
+import { isServedGateway, isWaypoint, type Gateway } from '@tulle/resources';
 import {
   boundAt,
   listenerFault,
@@ -10,6 +10,7 @@ import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
+import { waypointConditions } from './waypoint-conditions.ts';
 
 /** Processes that serve a Gateway, of those connected. */
 export function processesOf(gateway: Gateway, sessions: Iterable<ProxySession>): ProxySession[] {
@@ -25,6 +26,7 @@ export function gatewayConditions(
   gateway: Gateway,
   processes: readonly ProxySession[],
 ): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
+  if (isWaypoint(gateway)) return waypointConditions(world, gateway, processes);
   if (!isServedGateway(gateway)) return { conditions: [], listeners: [] };
   const merged = world.merged(gateway);
   const listeners = gateway.spec.listeners.map((listener) =>

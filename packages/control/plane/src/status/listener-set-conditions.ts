@@ -1,4 +1,10 @@
-import { isServedGateway, takesListenerSet, type Gateway, type ListenerSet } from '@tulle/resources';
+import {
+  isServedGateway,
+  isWaypoint,
+  takesListenerSet,
+  type Gateway,
+  type ListenerSet,
+} from '@tulle/resources';
 import { unsupportedAddresses } from '../compile/gateway-listeners.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
@@ -31,7 +37,7 @@ export function listenerSetConditions(
   });
   if (gateway === undefined)
     return neither('ParentNotAccepted', 'ParentNotProgrammed', `there is no Gateway ${namespace}/${name}`);
-  if (!isServedGateway(gateway)) return { conditions: [], listeners: [] };
+  if (!isServedGateway(gateway) && !isWaypoint(gateway)) return { conditions: [], listeners: [] };
   if (!takesListenerSet(gateway, set))
     return neither(
       'NotAllowed',

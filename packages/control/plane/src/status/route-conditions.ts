@@ -10,6 +10,7 @@ import {
   isGranted,
   isHttpPort,
   isServedGateway,
+  isWaypoint,
   meansPort,
   parentKind,
   rulesOf,
@@ -105,6 +106,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
 function gatewayAt(world: World, namespace: string, name: string): MergedGateway | string | undefined {
   const gateway = world.get('Gateway', namespace, name);
   if (gateway === undefined) return 'it does not exist';
+  if (isWaypoint(gateway)) return 'it is a waypoint: name the Service that asks for it';
   return isServedGateway(gateway) ? world.merged(gateway) : undefined;
 }
 

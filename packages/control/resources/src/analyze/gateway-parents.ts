@@ -1,4 +1,5 @@
 import { attachToGateway, isServedGateway } from '../gateway/attach.ts';
+import { isWaypoint } from '../gateway/waypoint.ts';
 import { takesListenerSet, type ListenerOwner, type MergedGateway } from '../gateway/merged.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
@@ -52,6 +53,16 @@ export function analyzeGatewayParent(
     );
     return;
   }
+  if (owner.kind === 'Gateway' && isWaypoint(owner)) {
+    host.report(
+      'TULLE0318',
+      subject,
+      at,
+      `${name} is a waypoint, to which no route attaches`,
+      "name the Service that asks for it: { kind: Service, group: '', name: … }",
+    );
+    return;
+  }
   const merged = servedParent(route, parent, host);
   // Of a ListenerSet that is not taken it is said there.
   if (merged === undefined) return;
@@ -102,6 +113,16 @@ export function analyzeGatewayTarget(
       `${at}/name`,
       `the target ${kind} ${namespace}/${target.name} does not exist`,
       didYouMean(target.name, host.set.names(kind, namespace)),
+    );
+    return;
+  }
+  if (owner.kind === 'Gateway' && isWaypoint(owner)) {
+    host.report(
+      'TULLE0318',
+      subject,
+      at,
+      `Gateway ${namespace}/${target.name} is a waypoint, which has the policies of the Services that ask for it`,
+      "name the Service: { group: '', kind: Service, name: … }",
     );
     return;
   }

@@ -7,9 +7,16 @@ import {
   type ListenerConflict,
 } from '../gateway/attach.ts';
 import type { ListenerOwner, MergedGateway } from '../gateway/merged.ts';
+import { isWaypoint } from '../gateway/waypoint.ts';
 import { CA_CERTIFICATES_KEY } from '../kinds/config-map.ts';
 import type { FrontendTls } from '../kinds/gateway-tls.ts';
-import { GATEWAY_CLASS, isForMesh, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
+import {
+  GATEWAY_CLASS,
+  isForMesh,
+  WAYPOINT_CLASS,
+  type Gateway,
+  type GatewayListener,
+} from '../kinds/gateway.ts';
 import type { LocatedResource } from '../resource.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -20,6 +27,7 @@ export function analyzeGateways(host: AnalysisHost): void {
   for (const subject of located(host.subjects, 'Gateway')) {
     const gateway = subject.resource;
     const { gatewayClassName } = gateway.spec;
+    if (isWaypoint(gateway)) continue;
     if (!isServedGateway(gateway)) {
       host.report(
         'TULLE0308',
@@ -53,7 +61,9 @@ export function analyzeListeners(
         subject,
         `${at}/protocol`,
         `listeners of protocol ${listener.protocol} are not served`,
-        'HTTP, HTTPS, TLS and TCP are',
+        listener.protocol === 'HBONE'
+          ? `tunnels are taken by Gateways of gatewayClassName: ${WAYPOINT_CLASS}`
+          : 'HTTP, HTTPS, TLS and TCP are',
       );
       continue;
     }

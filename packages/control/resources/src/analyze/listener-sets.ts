@@ -1,4 +1,5 @@
 import { isServedGateway } from '../gateway/attach.ts';
+import { isWaypoint } from '../gateway/waypoint.ts';
 import { takesListenerSet } from '../gateway/merged.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -22,14 +23,17 @@ export function analyzeListenerSets(host: AnalysisHost): void {
       );
       continue;
     }
-    if (!isServedGateway(gateway)) continue;
+    const waypoint = isWaypoint(gateway);
+    if (!isServedGateway(gateway) && !waypoint) continue;
     if (!takesListenerSet(gateway, subject.resource)) {
       host.report(
         'TULLE0316',
         subject,
         '/spec/parentRef',
         `Gateway ${namespace}/${name} takes no ListenerSets of namespace ${metadata.namespace}`,
-        'allowedListeners: { namespaces: { from: Same } } of the Gateway; default is None',
+        waypoint
+          ? 'it is a waypoint, which has one listener of its own'
+          : 'allowedListeners: { namespaces: { from: Same } } of the Gateway; default is None',
       );
       continue;
     }

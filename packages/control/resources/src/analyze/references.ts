@@ -12,6 +12,7 @@ import { analyzeGatewayParent, analyzeGatewayTarget } from './gateway-parents.ts
 import { analyzeGateways } from './gateways.ts';
 import { analyzeListenerSets } from './listener-sets.ts';
 import { analyzeConnectionRoutes } from './connection-routes.ts';
+import { analyzeWaypoints } from './waypoints.ts';
 import { isRouteKind, rulesOf, type RequestRoute } from '../routes.ts';
 import { located, locatedRoutes } from './resource-set.ts';
 
@@ -22,6 +23,7 @@ export function analyzeReferences(host: AnalysisHost): void {
   analyzeGateways(host);
   analyzeListenerSets(host);
   analyzeBackendTls(host);
+  analyzeWaypoints(host);
   for (const kind of [
     'AuthorizationPolicy',
     'TrafficPolicy',

@@ -4,6 +4,7 @@ import type { Service } from '../kinds/service.ts';
 import type { Workload } from '../kinds/workload.ts';
 import { namedAccounts, SERVICE_ACCOUNTS_ANNOTATION } from '../service-accounts.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
+import { checkUseWaypoint } from './waypoint.ts';
 
 export function checkService(service: Service, host: CheckHost): void {
   const { ports, type, externalName, selector } = service.spec;
@@ -25,6 +26,7 @@ export function checkService(service: Service, host: CheckHost): void {
     );
   if (type === 'ExternalName' && selector !== undefined)
     host.report('TULLE0208', '/spec/selector', 'a name outside the mesh selects no Workloads');
+  checkUseWaypoint(service, host);
   for (const entry of namedAccounts(service)?.faults ?? [])
     host.report(
       'TULLE0205',

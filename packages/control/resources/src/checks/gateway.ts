@@ -5,7 +5,9 @@ import {
   type Gateway,
   type GatewayListener,
 } from '../kinds/gateway.ts';
+import { isWaypoint } from '../gateway/waypoint.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
+import { checkWaypoint } from './waypoint.ts';
 
 export function checkGateway(gateway: Gateway, host: CheckHost): void {
   const { listeners, addresses = [], tls, allowedListeners } = gateway.spec;
@@ -28,6 +30,7 @@ export function checkGateway(gateway: Gateway, host: CheckHost): void {
   );
   checkNamespaces(allowedListeners?.namespaces, '/spec/allowedListeners/namespaces', 'None', host);
   checkListeners(listeners, host);
+  if (isWaypoint(gateway)) checkWaypoint(gateway, host);
 }
 
 /** `listeners` of a Gateway, or of a ListenerSet. */
@@ -57,13 +60,19 @@ function checkListener(listener: GatewayListener, at: string, host: CheckHost): 
       'TULLE0208',
       `${at}/tls`,
       `a listener of protocol ${protocol} has no tls`,
-      protocol === 'HTTP' ? 'set protocol: HTTPS, or remove tls' : 'set protocol: TLS, or remove tls',
+      protocol === 'HTTP'
+        ? 'set protocol: HTTPS, or remove tls'
+        : protocol === 'HBONE'
+          ? 'remove tls: callers and waypoint show their identities of the mesh'
+          : 'set protocol: TLS, or remove tls',
     );
-  if ((protocol === 'TCP' || protocol === 'UDP') && hostname !== undefined)
+  if ((protocol === 'TCP' || protocol === 'UDP' || protocol === 'HBONE') && hostname !== undefined)
     host.report(
       'TULLE0208',
       `${at}/hostname`,
-      `a listener of protocol ${protocol} has no hostname: nothing there says one`,
+      protocol === 'HBONE'
+        ? 'a listener of protocol HBONE has no hostname: each tunnel says the Service that it is for'
+        : `a listener of protocol ${protocol} has no hostname: nothing there says one`,
     );
   if (secure) checkTls(listener, at, host);
   checkNamespaces(allowedRoutes?.namespaces, `${at}/allowedRoutes/namespaces`, 'Same', host);

@@ -20,6 +20,7 @@ const KINDS_OF: Readonly<Record<ListenerProtocol, readonly string[]>> = {
   TLS: ['TLSRoute'],
   TCP: ['TCPRoute'],
   UDP: [],
+  HBONE: [], // by Services, and only waypoints have it
 };
 
 /** Whether Tulle listens for a protocol at all. */
@@ -43,7 +44,7 @@ export interface AttachResult {
   readonly problem?: AttachProblem;
 }
 
-/** Whether a Gateway is one of Tulle's. */
+/** Whether a Gateway is one of Tulle's to which routes attach. */
 export function isServedGateway(gateway: Gateway): boolean {
   return gateway.spec.gatewayClassName === GATEWAY_CLASS;
 }

@@ -18,6 +18,8 @@ import {
 export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 /** The one class of Gateways that Tulle serves. No GatewayClass resource is needed for it. */
 export const GATEWAY_CLASS = 'tulle';
+/** The class of waypoints: Gateways that take tunnels of the mesh for Services of their namespace which ask for them. */
+export const WAYPOINT_CLASS = 'tulle-waypoint';
 /** What status says served a resource (Gateway API `GatewayController`). */
 export const GATEWAY_CONTROLLER = 'tulle.dev/gateway-controller';
 /** The label by which `allowedRoutes.namespaces.selector` knows a namespace, as Kubernetes sets it. */
@@ -52,10 +54,10 @@ export interface GatewayAddress {
   readonly value?: string;
 }
 
-/** What a listener speaks: `HTTPS` and `TLS` by TLS, the others in clear. */
+/** What a listener speaks: `HTTPS` and `TLS` by TLS, `HBONE` tunnels over mutual TLS of the mesh, the others in clear. */
 export type ListenerProtocol = (typeof LISTENER_PROTOCOLS)[number];
 
-export const LISTENER_PROTOCOLS = ['HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP'] as const;
+export const LISTENER_PROTOCOLS = ['HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP', 'HBONE'] as const;
 
 export interface GatewayListener {
   /** Unique in the Gateway; `sectionName` of routes and policies. */
@@ -178,7 +180,7 @@ export const listenersSchema = (name: string): JsonSchema =>
         name: dnsSubdomain(name),
         port: port('Port that callers use.'),
         protocol: oneOf(
-          'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. (UDP is not served yet; status says so.)',
+          'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. HBONE: tunnels of the mesh, which waypoints take. (UDP is not served yet; status says so.)',
           LISTENER_PROTOCOLS,
         ),
         hostname: hostnameOrWildcard,
@@ -201,7 +203,7 @@ export const gatewaySchema: JsonSchema = resourceSchema(
       'What it listens on.',
       {
         gatewayClassName: dnsSubdomain(
-          `Class; ${GATEWAY_CLASS} is Tulle's, Gateways of others are left to their controllers.`,
+          `Class; ${GATEWAY_CLASS} and ${WAYPOINT_CLASS} are Tulle's, Gateways of others are left to their controllers.`,
         ),
         listeners: listenersSchema('Name, unique in the Gateway.'),
         addresses: list(

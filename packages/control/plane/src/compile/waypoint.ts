@@ -1,0 +1,184 @@
+import type { FilterChain, Listener, Route, RouteConfig } from '@tulle/model';
+import {
+  FILTER_PHASES,
+  isAttachedTo,
+  isDeclaredPort,
+  isExternal,
+  isHttpPort,
+  type Gateway,
+  type Service,
+  type ServicePort,
+} from '@tulle/resources';
+import type { NodeGateway, ProxyNode } from '../node.ts';
+import { gatewayKey } from '../parents.ts';
+import { backendsOf } from './backends.ts';
+import { hostOfService, outboundName, type Backend } from './clusters.ts';
+import { corsEntry } from './cors.ts';
+import { withAuth } from './external-auth.ts';
+import type { CompiledGateway } from './gateway.ts';
+import { withoutCallers } from './gateway-entries.ts';
+import { boundAt, listenerNameOf } from './gateway-listeners.ts';
+import { trustedForwarders } from './inbound.ts';
+import { asksOfRequests } from './layer4-policy.ts';
+import { REFUSE } from './mtls.ts';
+import { retryEntry } from './retries.ts';
+import type { SharedResources } from './shared.ts';
+import { refuseAll } from './upstream.ts';
+import { waypointFilters } from './waypoint-filters.ts';
+import { connectionEntries, policySets, requestPolicies, type PolicySets } from './waypoint-policies.ts';
+
+/** A port of a Service at its waypoint. */
+interface CompiledPort {
+  readonly chain: FilterChain;
+  readonly routes?: RouteConfig;
+  readonly backends: readonly Backend[];
+}
+
+/**
+ * A waypoint for a process that serves it: one listener for tunnels, with a chain for each port of each Service that asks for
+ * it, by the authority of the tunnel. What policies and routes say of the Service happens there, to whoever calls it.
+ */
+export function compileWaypoint(
+  shared: SharedResources,
+  node: ProxyNode,
+  serving: NodeGateway,
+  gateway: Gateway,
+): CompiledGateway {
+  const { world, mesh } = shared;
+  const key = gatewayKey(gateway.metadata);
+  const users = world.waypoints.usersOf(key).filter((service) => !isExternal(service));
+  const ports = users.flatMap((service) =>
+    service.spec.ports.map((port) => compilePort(shared, node, service, port, key)),
+  );
+  const [listener] = gateway.spec.listeners;
+  const reached = new Map<string, Backend>();
+  for (const { backends } of ports)
+    for (const to of backends) reached.set(outboundName(to.service, to.port.port, mesh, to.subset?.name), to);
+  const routes = users.flatMap(({ metadata }) => [
+    ...world.routesOf(`${metadata.namespace}/${metadata.name}`),
+  ]);
+  return {
+    listeners: (listener === undefined ? [] : boundAt(gateway, serving, listener.port)).map(
+      (address): Listener => ({
+        name: listenerNameOf(address),
+        address,
+        direction: 'outbound', // it calls workloads, on behalf of others
+        hbone: {
+          tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
+        },
+        filterChains: ports.map(({ chain }) => chain),
+      }),
+    ),
+    routes: ports.flatMap((one) => one.routes ?? []),
+    clusters: [...reached.values()].map((to) => shared.cluster(to, key)),
+    endpoints: [...reached.values()]
+      .filter(({ service }) => !isExternal(service))
+      .map((to) => shared.endpoints(to, node.locality, key)),
+    services: [
+      ...new Set([
+        key,
+        ...users.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+        ...routes.flatMap(backendsOf),
+      ]),
+    ].toSorted(),
+  };
+}
+
+function compilePort(
+  shared: SharedResources,
+  node: ProxyNode,
+  service: Service,
+  port: ServicePort,
+  at: string,
+): CompiledPort {
+  const { world, mesh } = shared;
+  const self: Backend = { service, port };
+  const name = outboundName(service, port.port, mesh);
+  const match = { serverNames: [hostOfService(service, mesh)], destinationPort: port.port };
+  const setsOf = (backends: readonly Backend[]): PolicySets => policySets(world, backends, mesh);
+  const own = setsOf([self]);
+  const attached = [...world.routesOf(`${service.metadata.namespace}/${service.metadata.name}`)];
+  const chain = waypointFilters(world, node, service, attached, mesh);
+  const bytes = {
+    clusters: [{ name }],
+    filters: [...chain.connection, ...connectionEntries(own, mesh)],
+  };
+  if (!isHttpPort(port))
+    return {
+      // Bytes pass no filter that could answer for one that is lacking.
+      chain: { name, match, handler: chain.lacking.length > 0 ? REFUSE : { kind: 'tcp', ...bytes } },
+      backends: [self],
+    };
+  const services = [
+    `${service.metadata.namespace}/${service.metadata.name}`,
+    ...attached.flatMap(backendsOf),
+  ];
+  const compiled = shared.routes(service, port, node, [...new Set([...services, at])].sort(), at);
+  const led = new Map(
+    compiled.backends.map((to) => [outboundName(to.service, to.port.port, mesh, to.subset?.name), to]),
+  );
+  const backendsOfRoute = (route: Route): Backend[] => clustersOf(route).flatMap((to) => led.get(to) ?? []);
+  const policies = requestPolicies(
+    own,
+    chain.lacking.length > 0 ? refuseAll(name, chain.lacking) : leaving(compiled.config, backendsOfRoute),
+    (route) => {
+      const backends = backendsOfRoute(route);
+      return backends.length === 0 ? undefined : setsOf(backends);
+    },
+    mesh,
+  );
+  const phase = (first: boolean): typeof chain.http =>
+    chain.http.filter((one) => FILTER_PHASES.indexOf(one.phase) < FILTER_PHASES.indexOf('authz') === first);
+  // Nothing is said of requests, so that whatever the workload speaks may pass, as far as layer 4 lets it.
+  const anything =
+    !isDeclaredPort(port) &&
+    chain.http.length === 0 &&
+    chain.lacking.length === 0 &&
+    chain.localReplies === undefined &&
+    !own.some((set) => set.some(asksOfRequests)) &&
+    !attached.some((route) => isAttachedTo(route, service, port));
+  return {
+    routes: policies.routes,
+    backends: [self, ...compiled.backends],
+    chain: {
+      name,
+      match,
+      handler: {
+        kind: 'http',
+        identityHeaders: 'strip',
+        ...(anything && { otherwise: bytes }),
+        ...trustedForwarders(world, mesh),
+        ...(chain.localReplies && { localReplies: chain.localReplies }),
+        routes: { routeConfigName: policies.routes.name },
+        ...(chain.connection.length > 0 && { connectionFilters: chain.connection }),
+        filters: [
+          ...corsEntry(policies.routes),
+          ...phase(true).map(({ entry }) => entry),
+          ...policies.entries,
+          ...withAuth(phase(false), chain.lacking.length > 0 ? [] : compiled.auth),
+          ...retryEntry(node, policies.routes),
+        ],
+      },
+    },
+  };
+}
+
+/** Clusters that a route leads to, or sends copies to. */
+function clustersOf({ action }: Route): string[] {
+  if (action.kind !== 'forward') return [];
+  return [
+    ...action.clusters.map(({ name }) => name),
+    ...(action.mirrors ?? []).map(({ cluster }) => cluster),
+  ];
+}
+
+/** Who called within the mesh is nobody's business outside of it. */
+function leaving(config: RouteConfig, backendsOf: (route: Route) => readonly Backend[]): RouteConfig {
+  const virtualHosts = config.virtualHosts.map((host) => ({
+    ...host,
+    routes: host.routes.map((route) =>
+      backendsOf(route).some(({ service }) => isExternal(service)) ? withoutCallers(route) : route,
+    ),
+  }));
+  return { ...config, virtualHosts };
+}

@@ -1,0 +1,315 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { FilterChain, Listener } from '@tulle/model';
+import { memoryState, createControlPlane, type ControlPlane, type GatewayStatus } from '../src/index.ts';
+import { closeAll, clock, make, put } from './gateway-mesh.ts';
+import { nodeOf } from './nodes.ts';
+import { simulatedProxy } from './simulated-proxy.ts';
+
+const id = (name: string): string => `spiffe://mesh.local/ns/default/sa/${name}`;
+const WAYPOINT = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: gate }
+spec: { gatewayClassName: tulle-waypoint, listeners: [{ name: mesh, port: 15008, protocol: HBONE }] }
+`;
+const service = (more = '{ tulle.dev/use-waypoint: gate }', spec = ''): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: orders, labels: ${more} }
+spec: { selector: { app: orders }, ports: [{ port: 80, targetPort: 8080${spec} }] }
+`;
+const denies = (spec: string): string => `
+apiVersion: tulle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: p }
+spec: { targetRefs: [{ group: '', kind: Service, name: orders }], action: DENY, rules: [${spec}] }
+`;
+
+const hbone = { outboundPort: 15_001, inboundPort: 15_006 };
+const behindNodeProxy = (name: string, address: string): ReturnType<typeof nodeOf> =>
+  nodeOf({
+    workload: name,
+    labels: { app: name },
+    ports: [8080, 9090],
+    inbound: { address, port: 1 },
+    hbone,
+  });
+const process = (instance = 'g', address = '10.0.9.1'): ReturnType<typeof nodeOf> =>
+  nodeOf({ workload: 'gate', gateway: { address }, instance }, instance);
+
+afterEach(closeAll);
+
+function join(cp: ControlPlane, node: ReturnType<typeof nodeOf>) {
+  const proxy = simulatedProxy(() => cp, node);
+  proxy.connect();
+  proxy.settle();
+  return {
+    proxy,
+    /** What it should have. */
+    config() {
+      cp.flush();
+      proxy.settle();
+      const config = cp.proxyConfig(node.id);
+      if (config === undefined) throw new Error(`${node.id} is not connected`);
+      return config;
+    },
+  };
+}
+const chainsOf = (listeners: readonly Listener[], name: string): readonly FilterChain[] =>
+  listeners.find((one) => one.name === name)?.filterChains ?? [];
+/** Identities that a chain of bytes lets in. */
+const letIn = (chain: FilterChain | undefined): unknown =>
+  chain?.handler.kind === 'tcp'
+    ? (chain.handler.filters ?? []).map(({ config }) => (config as { policies: unknown }).policies)
+    : undefined;
+
+describe('a waypoint before a workload of a node proxy', () => {
+  it('is where callers find the Service, and the only one who is let in at its port', async () => {
+    const cp = make();
+    await put(cp, service());
+    const web = join(cp, behindNodeProxy('web', '10.0.1.1'));
+    const orders = join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    const name = 'outbound|80||orders.default.svc.mesh.local';
+    const found = (): readonly unknown[] =>
+      web.config().endpoints.find((one) => one.name === name)?.endpoints ?? [];
+    const gate = join(cp, process());
+    // A process is no waypoint before its Gateway is one, and somebody who says so is none.
+    await put(
+      cp,
+      '\napiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: claims, labels: { gateway.networking.k8s.io/gateway-name: gate } }\nspec: { address: 10.0.9.9, ports: [], inbound: { mode: hbone, port: 1 }, serviceAccount: gate }\n',
+    );
+    expect(found()).toEqual([]);
+    cp.apply([], ['Workload/default/claims']);
+    await put(cp, WAYPOINT);
+    expect(found()).toMatchObject([
+      {
+        address: { host: '10.0.9.1', port: 15_008 },
+        mode: 'hbone',
+        identity: id('gate'),
+        tunnel: {
+          address: { host: '10.0.9.1', port: 15_008 },
+          authority: 'orders.default.svc.mesh.local:80',
+        },
+      },
+    ]);
+    expect(gate.config().endpoints.find((one) => one.name === name)?.endpoints).toMatchObject([
+      { address: { host: '10.0.2.1', port: 8080 }, mode: 'hbone', identity: id('orders') },
+    ]);
+    const { listeners } = orders.config();
+    const [tunnels, others] = chainsOf(listeners, 'inbound_hbone');
+    expect(tunnels?.match).toEqual({ destinationCidrs: ['10.0.2.1/32'], destinationPort: 8080 });
+    expect(letIn(tunnels)).toEqual([
+      [
+        {
+          name: 'waypoint',
+          action: 'ALLOW',
+          expression: {
+            anyOf: [{ allOf: [{ anyOf: [{ identity: { kind: 'exact', value: id('gate') } }] }] }],
+          },
+        },
+      ],
+    ]);
+    expect(letIn(others)).toEqual([]);
+    expect(listeners.find((one) => one.name === 'inbound_hbone')?.hbone?.trustedForwarders).toEqual([
+      id('gate'),
+    ]);
+    cp.apply([], ['Gateway/default/gate']);
+    expect(found()).toEqual([]);
+    expect(cp.resource('Workload/default/gate.g')).toBeUndefined();
+  });
+
+  it('is not gone around in plain text either, where that is let in elsewhere', async () => {
+    const cp = make();
+    await put(
+      cp,
+      WAYPOINT,
+      service(),
+      '\napiVersion: tulle.dev/v1alpha1\nkind: PeerAuthentication\nmetadata: { name: open }\nspec: { mtls: { mode: PERMISSIVE } }\n',
+    );
+    const orders = join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    expect(
+      chainsOf(orders.config().listeners, 'inbound_plain').map(({ name, match, handler }) => [
+        name,
+        match?.destinationPort,
+        handler.kind === 'tcp' && handler.clusters[0]?.name,
+      ]),
+    ).toEqual([
+      ['waypoint_8080', 8080, 'BlackHoleCluster'],
+      ['plain', undefined, 'workload'],
+    ]);
+  });
+
+  it('lets nobody in whom an application of its account could be', async () => {
+    const cp = make();
+    await put(cp, WAYPOINT, service());
+    const orders = join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    const policies = (): unknown => letIn(chainsOf(orders.config().listeners, 'inbound_hbone')[0]);
+    const nobody = [[{ name: 'waypoint', action: 'ALLOW', expression: { not: { any: true } } }]];
+    expect(policies()).toEqual(nobody);
+    join(cp, process());
+    expect(policies()).not.toEqual(nobody);
+    join(cp, behindNodeProxy('gate', '10.0.3.1'));
+    expect(policies()).toEqual(nobody);
+    expect(cp.conditions('Service/default/orders')).toMatchObject([
+      {},
+      {
+        type: 'WaypointReady',
+        status: 'False',
+        message: expect.stringContaining('account of its own') as string,
+      },
+    ]);
+  });
+});
+
+describe('a waypoint', () => {
+  const authzOf = (chain: FilterChain | undefined): unknown[] =>
+    (chain?.handler.filters ?? []).flatMap(({ filter, config }) =>
+      filter.includes('authz') ? [config] : [],
+    );
+
+  it('asks what policies say when they change, in whichever namespace', async () => {
+    const cp = make();
+    await put(cp, WAYPOINT, service());
+    join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    const gate = join(cp, process());
+    const chain = (): FilterChain | undefined =>
+      chainsOf(gate.config().listeners, 'gateway_10.0.9.1_15008')[0];
+    expect(authzOf(chain())).toEqual([]);
+    await put(cp, denies('{ to: { methods: [POST] } }'));
+    expect(authzOf(chain())).toMatchObject([{ policies: [{ action: 'DENY' }] }]);
+    await put(
+      cp,
+      denies('{ to: { methods: [PUT] } }')
+        .replace('name: p }', 'name: q, namespace: tulle-system }')
+        .replace(/targetRefs: [^,]*, kind: Service, name: orders \}\], /, ''),
+    );
+    expect(JSON.stringify(authzOf(chain()))).toContain('tulle-system/q');
+    // Of a backend that is in another one.
+    await put(
+      cp,
+      '\napiVersion: v1\nkind: Service\nmetadata: { name: beta, namespace: team }\nspec: { selector: { app: beta }, ports: [{ port: 80 }] }\n',
+      "\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: team }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default }], to: [{ group: '', kind: Service }] }\n",
+      "\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: orders }\nspec: { parentRefs: [{ group: '', kind: Service, name: orders }], rules: [{ backendRefs: [{ name: beta, namespace: team, port: 80 }] }] }\n",
+    );
+    expect(JSON.stringify(gate.config().routes)).not.toContain('team/r');
+    await put(
+      cp,
+      '\napiVersion: tulle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: r, namespace: team }\nspec: { action: DENY, rules: [{ to: { methods: [PATCH] } }] }\n',
+    );
+    expect(JSON.stringify(gate.config().routes)).toContain('team/r');
+  });
+
+  it('of a port that is not HTTP judges connections', async () => {
+    const cp = make();
+    await put(cp, WAYPOINT, service(undefined, ', appProtocol: tcp'), denies('{ to: { methods: [POST] } }'));
+    join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    const gate = join(cp, process());
+    const [chain] = chainsOf(gate.config().listeners, 'gateway_10.0.9.1_15008');
+    expect(chain).toMatchObject({
+      match: { serverNames: ['orders.default.svc.mesh.local'], destinationPort: 80 },
+      handler: { kind: 'tcp', clusters: [{ name: 'outbound|80||orders.default.svc.mesh.local' }] },
+    });
+    expect(letIn(chain)).toEqual([
+      [{ name: 'default/p', action: 'DENY', expression: { anyOf: [{ any: true }] } }],
+    ]);
+  });
+
+  it('asks of a Service whose workloads differ what each of them asks', async () => {
+    const cp = make();
+    const allow = (version: string, account: string): string => `
+apiVersion: tulle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: ${version} }
+spec: { selector: { matchLabels: { version: ${version} } }, action: ALLOW, rules: [{ from: { serviceAccounts: [${account}] } }] }
+`;
+    await put(cp, WAYPOINT, service(), allow('v1', 'web'), allow('v2', 'ops'));
+    for (const [version, address] of [
+      ['v1', '10.0.2.1'],
+      ['v2', '10.0.2.2'],
+      ['v3', '10.0.2.3'],
+    ] as const)
+      join(
+        cp,
+        nodeOf(
+          {
+            workload: 'orders',
+            labels: { app: 'orders', version },
+            ports: [8080],
+            inbound: { address, port: 1 },
+            hbone,
+          },
+          version,
+        ),
+      );
+    const gate = join(cp, process());
+    const [chain] = chainsOf(gate.config().listeners, 'gateway_10.0.9.1_15008');
+    expect(
+      authzOf(chain).map((config) =>
+        (config as { policies: { name: string }[] }).policies.map(({ name }) => name),
+      ),
+    ).toEqual([['default/v1'], ['default/v2']]);
+    expect(new Set(chain?.handler.filters?.map(({ name }) => name)).size).toBe(
+      chain?.handler.filters?.length,
+    );
+  });
+
+  it('says whether it is served, and for whom', async () => {
+    const cp = make();
+    await put(cp, WAYPOINT);
+    const said = (): string[] =>
+      (cp.resourceStatus('Gateway/default/gate') as GatewayStatus).conditions.map(
+        ({ type, status, reason, message }) => `${type}=${status}/${reason} ${message}`,
+      );
+    expect(said()).toEqual([
+      'Accepted=True/Accepted no Service asks for it yet, by the label tulle.dev/use-waypoint: gate',
+      'Programmed=False/Pending no process serves it; start one: tulle gateway --name gate',
+    ]);
+    await put(cp, service());
+    expect(cp.conditions('Service/default/orders')).toMatchObject([
+      {},
+      {
+        type: 'WaypointReady',
+        status: 'False',
+        reason: 'WaypointNotProgrammed',
+        message: expect.stringMatching(/^nobody can call it: no process/) as string,
+      },
+    ]);
+    expect(cp.status().services).toMatchObject([{ name: 'default/orders', leftOut: [] }]);
+    const { proxy } = join(cp, process('any', '0.0.0.0'));
+    cp.flush();
+    proxy.settle();
+    expect(said()).toEqual([
+      'Accepted=True/Accepted it is the waypoint of orders',
+      expect.stringMatching(/^Programmed=False\/AddressNotUsable .* listens at 0.0.0.0/),
+    ]);
+    proxy.disconnect('clean');
+    const served = join(cp, process());
+    served.config();
+    expect(said()[1]).toBe('Programmed=True/Programmed its process takes tunnels');
+    expect(cp.conditions('Service/default/orders')).toMatchObject([{}, { status: 'True' }]);
+    expect(cp.status().services).toEqual([]);
+  });
+
+  it('that went away without a word is still called, and is not forgotten by a restart', async () => {
+    const state = memoryState();
+    const plane = (): ControlPlane => createControlPlane({ trustDomain: 'mesh.local', clock, state });
+    const cp = plane();
+    await put(cp, WAYPOINT, service());
+    const endpoints = (of: ControlPlane): number => {
+      const web = join(of, behindNodeProxy('web', '10.0.1.1'));
+      const sets = web.config().endpoints;
+      return sets
+        .flatMap((one) => (one.name.includes('orders') ? one.endpoints : []))
+        .filter(({ health = 'healthy' }) => health === 'healthy').length;
+    };
+    const one = join(cp, process());
+    expect(endpoints(cp)).toBe(1);
+    one.proxy.disconnect('lost');
+    clock.advance(120_000);
+    expect(endpoints(cp)).toBe(1);
+    await cp.close();
+    const next = plane();
+    expect(endpoints(next)).toBe(1);
+    await next.close();
+  });
+});
