@@ -179,6 +179,11 @@ export interface HttpStream {
   abort(code: ErrorCode, details?: string, status?: number): typeof STOP;
   /** Writes (code, value) into the stream's decision notes, which explain and the recorder decode (D10). Two integers. */
   note(code: number, value: number): void;
+  /**
+   * Texts of what is known of the stream by now, in the words of access logs.
+   * @param render of `@tulle/record-format`: gets a `StreamRecord` of `@tulle/telemetry`, borrowed until it returns
+   */
+  describe(render: (record: never) => string): string;
   get<T>(slot: Slot<T>): T | undefined;
   set<T>(slot: Slot<T>, value: T): void;
 }

@@ -305,6 +305,7 @@ export interface InternalRedirect {
  *   session.
  * - `source-ip`: the address of who connected.
  * - `query`: the first value of a query parameter.
+ * - `filter-state`: what a filter put down under a key, e.g. `tulle.http.set-filter-state`.
  *
  * `terminal`: where this one has a value, those behind it are left out. Default false.
  */
@@ -315,7 +316,7 @@ export type HashPolicy = { readonly terminal?: boolean } & (
       /** What becomes of the value before it is hashed. */
       readonly rewrite?: RegexRewrite;
     }
-  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'query' | 'filter-state'; readonly name: string }
   | {
       readonly kind: 'cookie';
       readonly name: string;

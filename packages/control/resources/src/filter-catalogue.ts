@@ -21,6 +21,7 @@ import {
   LOCAL_REPLIES,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  SET_FILTER_STATE_FILTER,
   WASM_FILTER,
   adaptiveConcurrencyFilterSchema,
   admissionControlFilterSchema,
@@ -44,6 +45,7 @@ import {
   localRepliesSchema,
   rateLimitFilterSchema,
   retryFilterSchema,
+  setFilterStateFilterSchema,
   wasmFilterSchema,
   type JsonSchema,
 } from '@tulle/model';
@@ -77,6 +79,7 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   standard(ADMISSION_CONTROL_FILTER, admissionControlFilterSchema, 'limit', 'custom'),
   standard(AUTHZ_FILTER, authzFilterSchema, 'authz'),
   standard(BUFFER_FILTER, bufferFilterSchema, 'transform', 'custom'),
+  standard(SET_FILTER_STATE_FILTER, setFilterStateFilterSchema, 'transform'),
   standard(COMPRESSION_FILTER, compressionFilterSchema, 'transform', 'custom'),
   standard(CONN_AUTHZ_FILTER, connAuthzFilterSchema, 'connection'),
   standard(CONN_EXT_AUTHZ_FILTER, connExtAuthzFilterSchema, 'connection'),

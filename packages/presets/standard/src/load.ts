@@ -48,6 +48,8 @@ const FILTERS = {
     return tokens === undefined ? rateLimit : sharedRateLimit(tokens);
   },
   'tulle.http.retry': async (): Promise<AnyFilter> => (await import('@tulle/filter-retry')).retry,
+  'tulle.http.set-filter-state': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-set-filter-state')).setFilterState,
   'tulle.http.wasm': async (): Promise<AnyFilter> => (await import('@tulle/filter-wasm')).wasm,
 } as const;
 

@@ -20,6 +20,7 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  SET_FILTER_STATE_FILTER,
   WASM_FILTER,
 } from '@tulle/model';
 import { expect, it } from 'vitest';
@@ -49,6 +50,7 @@ it('has every standard filter of the model once', () => {
       JWT_FILTER,
       RATE_LIMIT_FILTER,
       RETRY_FILTER,
+      SET_FILTER_STATE_FILTER,
       WASM_FILTER,
     ].toSorted(),
   );

@@ -1,4 +1,4 @@
-import { DELIVER, RETRY } from '@tulle/filter';
+import { CONTINUE, DELIVER, putFilterState, RETRY } from '@tulle/filter';
 import { httpListener, route } from '@tulle/proxy';
 import type { BalancePolicy, HashPolicy } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +19,14 @@ const once = filter(
   { scope: 'attempt' },
 )({});
 
+const putsDown = filter('puts-down', {
+  requestHeaders(stream) {
+    const tenant = stream.request.headers.get('x-tenant');
+    if (tenant !== undefined) putFilterState(stream, 'tenant', tenant);
+    return CONTINUE;
+  },
+})({});
+
 function hashed(
   hashPolicy: readonly HashPolicy[],
   balance: BalancePolicy = { policy: 'ring-hash' },
@@ -29,7 +37,7 @@ function hashed(
         host: '127.0.0.1',
         port: 8080,
         routes: [route('/', 'api', { hashPolicy })],
-        filters: [once],
+        filters: [putsDown, once],
       }),
     ],
     clusters: [
@@ -101,6 +109,16 @@ describe('what requests are told together by', () => {
         ),
       ).size,
     ).toBe(4);
+  });
+
+  it('may be what a filter put down, and is nothing where it put nothing down', async () => {
+    const test = await hashed([{ kind: 'filter-state', name: 'tenant' }]);
+    const by = (tenant: string | undefined, count: number): Ask[] =>
+      times(count, () => ({ headers: tenant === undefined ? {} : { 'x-tenant': tenant } }));
+    expect(new Set(await answers(test, by('acme', 10))).size).toBe(1);
+    const all = times(40, (i) => ({ headers: { 'x-tenant': `t${i}` } }));
+    expect(new Set(await answers(test, all)).size).toBe(4);
+    expect(new Set(await answers(test, by(undefined, 40))).size).toBe(4);
   });
 
   it('may be the address of the caller', async () => {

@@ -78,7 +78,7 @@ const terminal: JsonSchema = flag;
 const hashPolicy: JsonSchema = {
   anyOf: [
     fields(['kind', 'name'], { kind: { const: 'header' }, name, rewrite: regexRewrite, terminal }),
-    fields(['kind', 'name'], { kind: { const: 'query' }, name, terminal }),
+    fields(['kind', 'name'], { kind: oneOf('query', 'filter-state'), name, terminal }),
     fields(['kind', 'name'], {
       kind: { const: 'cookie' },
       name,

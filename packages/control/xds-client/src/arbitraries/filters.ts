@@ -4,7 +4,10 @@ import {
   ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   BUFFER_FILTER,
+  SET_FILTER_STATE_FILTER,
   type BufferFilterConfig,
+  type FilterStateValue,
+  type SetFilterStateConfig,
   COMPRESSION_FILTER,
   CONN_EXT_AUTHZ_FILTER,
   CONN_LIMIT_FILTER,
@@ -96,6 +99,19 @@ export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterC
 
 export const bufferConfig: fc.Arbitrary<BufferFilterConfig> = object<BufferFilterConfig>({
   maxRequestBytes: fc.integer({ min: 1, max: 1_073_741_824 }),
+});
+
+const only: fc.Arbitrary<true> = fc.constant(true as const);
+
+/** What a filter puts down about requests. */
+export const setFilterStateConfig: fc.Arbitrary<SetFilterStateConfig> = object<SetFilterStateConfig>({
+  values: fc.array(
+    object<FilterStateValue>(
+      { key: label, format: label.map((name) => `%REQ(${name})%/x`) },
+      { omitEmpty: only, readOnly: only, skipIfEmpty: only },
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
 });
 
 export const healthCheckConfig: fc.Arbitrary<HealthCheckFilterConfig> = object<HealthCheckFilterConfig>(
@@ -204,6 +220,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
     fc.tuple(fc.constant(GRPC_WEB_FILTER), fc.constant({})),
     fc.tuple(fc.constant(BUFFER_FILTER), bufferConfig),
+    fc.tuple(fc.constant(SET_FILTER_STATE_FILTER), setFilterStateConfig),
     fc.tuple(fc.constant(HEALTH_CHECK_FILTER), healthCheckConfig),
     fc.tuple(fc.constant(GLOBAL_RATE_LIMIT_FILTER), globalRateLimitConfig),
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),

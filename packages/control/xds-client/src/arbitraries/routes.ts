@@ -98,7 +98,7 @@ const mirror: fc.Arbitrary<Mirror> = object<Mirror>(
 const terminal = fc.boolean();
 const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
   object<HashPolicy>({ kind: fc.constant('header'), name: label }, { terminal, rewrite: regexRewrite }),
-  object<HashPolicy>({ kind: fc.constant('query'), name: label }, { terminal }),
+  object<HashPolicy>({ kind: fc.constantFrom('query', 'filter-state'), name: label }, { terminal }),
   object<HashPolicy>({ kind: fc.constant('source-ip') }, { terminal }),
   object<HashPolicy>(
     { kind: fc.constant('cookie'), name: label },

@@ -32,6 +32,9 @@ function decodeHashPolicy(
       };
     case 'queryParameter':
       return { kind: 'query', name: chosen.value.name, ...last };
+    case 'filterState':
+      if (chosen.value.key === '') context.refuse(`${path}.filter_state.key`, 'is missing');
+      return { kind: 'filter-state', name: chosen.value.key, ...last };
     case 'cookie': {
       const { name, ttl, path: cookiePath, attributes } = chosen.value;
       return present({
@@ -47,7 +50,10 @@ function decodeHashPolicy(
       if (!chosen.value.sourceIp) context.refuse(`${path}.connection_properties.source_ip`, 'must be true');
       return { kind: 'source-ip', ...last };
     default:
-      context.refuse(path, 'must be a header, cookie, query_parameter or connection_properties');
+      context.refuse(
+        path,
+        'must be a header, cookie, query_parameter, filter_state or connection_properties',
+      );
       return undefined;
   }
 }

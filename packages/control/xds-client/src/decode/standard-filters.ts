@@ -15,6 +15,7 @@ import {
   HEALTH_CHECK_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
+  SET_FILTER_STATE_FILTER,
   WASM_FILTER,
 } from '@tulle/model';
 import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
@@ -69,6 +70,8 @@ import { decodeHeaderMutations } from './header-filter.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import { decodeJwt, decodeJwtRoute } from './jwt.ts';
 import { decodeRateLimit } from './rate-limit.ts';
+import { ConfigSchema as SetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import { decodeSetFilterState } from './set-filter-state.ts';
 import { decodeWasm } from './wasm.ts';
 
 /** A filter of this proxy with its config. */
@@ -119,6 +122,8 @@ export function decodeStandard(
     return { filter: GLOBAL_RATE_LIMIT_FILTER, config: decodeGlobalRateLimit(context, message, path) };
   if (isMessage(message, HealthCheckSchema))
     return { filter: HEALTH_CHECK_FILTER, config: decodeHealthCheckFilter(context, message, path) };
+  if (isMessage(message, SetFilterStateSchema))
+    return { filter: SET_FILTER_STATE_FILTER, config: decodeSetFilterState(context, message, path) };
   if (isMessage(message, BufferSchema))
     return { filter: BUFFER_FILTER, config: decodeBuffer(context, message, path) };
   if (isMessage(message, CompressorSchema))

@@ -19,6 +19,7 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  SET_FILTER_STATE_FILTER,
   WASM_FILTER,
 } from '@tulle/model';
 import type { NodeInfo } from '../provider.ts';
@@ -59,6 +60,7 @@ const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
   [ADMISSION_CONTROL_FILTER]: 'envoy.filters.http.admission_control',
   [AUTHZ_FILTER]: 'envoy.filters.http.rbac',
   [BUFFER_FILTER]: 'envoy.filters.http.buffer',
+  [SET_FILTER_STATE_FILTER]: 'envoy.filters.http.set_filter_state',
   [COMPRESSION_FILTER]: 'envoy.filters.http.compressor',
   [CONN_EXT_AUTHZ_FILTER]: 'envoy.filters.network.ext_authz',
   [CONN_RATE_LIMIT_FILTER]: 'envoy.filters.listener.local_ratelimit',

@@ -175,6 +175,8 @@ function hashPolicy(policy: HashPolicy): Fields<typeof HashPolicySchema> {
       };
     case 'query':
       return { policySpecifier: { case: 'queryParameter', value: { name: policy.name } }, terminal };
+    case 'filter-state':
+      return { policySpecifier: { case: 'filterState', value: { key: policy.name } }, terminal };
     case 'source-ip':
       return { policySpecifier: { case: 'connectionProperties', value: { sourceIp: true } }, terminal };
     case 'cookie': {

@@ -4,6 +4,7 @@ import {
   ADAPTIVE_CONCURRENCY_FILTER,
   ADMISSION_CONTROL_FILTER,
   BUFFER_FILTER,
+  SET_FILTER_STATE_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
@@ -62,6 +63,8 @@ import { encodeHealthCheckFilter } from './health-check-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
 import { hasOnly, isObject } from './shape.ts';
+import { ConfigSchema as SetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import { encodeSetFilterState } from './set-filter-state.ts';
 import { encodeWasm } from './wasm.ts';
 
 /** How a standard filter's configs are written as Envoy's; `undefined` where Envoy's type would not say exactly the same. */
@@ -149,6 +152,10 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   },
   [HEALTH_CHECK_FILTER]: {
     chain: (config) => packed(HealthCheckSchema, encodeHealthCheckFilter(config)),
+    route: () => undefined,
+  },
+  [SET_FILTER_STATE_FILTER]: {
+    chain: (config) => packed(SetFilterStateSchema, encodeSetFilterState(config)),
     route: () => undefined,
   },
   [BUFFER_FILTER]: {

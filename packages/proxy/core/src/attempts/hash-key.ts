@@ -1,4 +1,5 @@
 import { addHash, hashText } from '@tulle/balance';
+import { FILTER_STATE } from '@tulle/filter';
 import { firstQueryValue } from '@tulle/match';
 import type { CompiledHashPolicy } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -26,6 +27,10 @@ function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined
       return headerValue(stream, policy);
     case 'query':
       return stream.query === undefined ? undefined : firstQueryValue(stream.query, policy.name);
+    case 'filter-state': {
+      const state = stream.getSlot(FILTER_STATE);
+      return state !== undefined && Object.hasOwn(state, policy.name) ? state[policy.name] : undefined;
+    }
     case 'source-ip':
       return stream.clientAddress || stream.downstream.connection.remoteAddress || undefined;
     case 'cookie':

@@ -17,7 +17,7 @@ export function compileHashPolicy(
       if (kind === 'source-ip')
         return { kind, name: '', terminal, cookieTail: undefined, rewrite: undefined };
       const { name } = policy;
-      if (kind !== 'query' && findInvalidName(name.toLowerCase()) >= 0)
+      if ((kind === 'header' || kind === 'cookie') && findInvalidName(name.toLowerCase()) >= 0)
         context.issue(`${at}/name`, `${JSON.stringify(name)} is no name of a ${kind}`);
       return {
         kind,

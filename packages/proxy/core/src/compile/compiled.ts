@@ -8,6 +8,7 @@ import type {
   CertificatePart,
   ConnectTermination,
   DirectResponseAction,
+  HashPolicy,
   RedirectAction,
   RouteDecorator,
   RouteMatch,
@@ -164,7 +165,7 @@ export interface CompiledMirror {
 
 /** A part of what requests are told together by. */
 export interface CompiledHashPolicy {
-  readonly kind: 'header' | 'cookie' | 'query' | 'source-ip';
+  readonly kind: HashPolicy['kind'];
   /** Of a header in lower case. */
   readonly name: string;
   readonly terminal: boolean;

@@ -12,6 +12,7 @@ import {
   type Slot,
 } from '@tulle/filter';
 import { BODY_NONE } from '@tulle/http1';
+import type { StreamRecord } from '@tulle/telemetry';
 import { rematch } from '../chain/route.ts';
 import { passing, streaming } from '../chain/body-steps.ts';
 import { recordFailure, recordRefusal } from '../chain/reply.ts';
@@ -181,6 +182,11 @@ export class StreamView implements LentStream {
   note(code: number, value: number): void {
     const stream = this.#stream ?? over();
     stream.note(stream.slot, code, value);
+  }
+
+  describe(render: (record: never) => string): string {
+    const stream = this.#stream ?? over();
+    return stream.engine.recorder.describe(stream, render as (record: StreamRecord) => string);
   }
 
   get<T>(slot: Slot<T>): T | undefined {

@@ -79,6 +79,7 @@ function hashPolicy(policy: HashPolicy, path: string): Fields<typeof HashPolicyS
     case 'source-ip':
       return { policySpecifier: { case: 'filterState', value: { key: 'io.grpc.channel_id' } }, terminal };
     case 'query':
+    case 'filter-state':
     case 'cookie':
       return refuse(path, `a call has no ${policy.kind}; let it be told by a header`);
   }

@@ -1,0 +1,69 @@
+import type { JsonSchema } from './json-schema.ts';
+
+/**
+ * Configuration of `tulle.http.set-filter-state`: texts made of a request are put down under keys, where access logs
+ * (`%FILTER_STATE(key)%`), conditions and hashes find them (Envoy `filters.http.set_filter_state.v3.Config`).
+ */
+export interface SetFilterStateConfig {
+  /** One after the other: a later one finds what an earlier one has put down. */
+  readonly values: readonly FilterStateValue[];
+}
+
+/** One of them. */
+export interface FilterStateValue {
+  readonly key: string;
+  /** A text with operators of access logs, e.g. `%REQ(x-tenant)%`. */
+  readonly format: string;
+  /** What operators without a value stand for: nothing, or, as in access logs, `-`. Default false: `-`. */
+  readonly omitEmpty?: boolean;
+  /** Nobody puts another value down under the key. One that may be replaced stays so. Default false. */
+  readonly readOnly?: boolean;
+  /** A text that comes to nothing is not put down. Default false. */
+  readonly skipIfEmpty?: boolean;
+}
+
+/** Id of the filter. */
+export const SET_FILTER_STATE_FILTER = 'tulle.http.set-filter-state';
+
+/** JSON Schema of {@link SetFilterStateConfig}. */
+export const setFilterStateFilterSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['values'],
+  properties: {
+    values: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 64,
+      description: 'What is put down, in this order.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['key', 'format'],
+        properties: {
+          key: { type: 'string', minLength: 1, maxLength: 256, description: 'Where it is put down.' },
+          format: {
+            type: 'string',
+            maxLength: 4_096,
+            description: 'A text with operators of access logs, e.g. `%REQ(x-tenant)%`.',
+          },
+          omitEmpty: {
+            type: 'boolean',
+            default: false,
+            description: 'Whether operators without a value stand for nothing instead of `-`.',
+          },
+          readOnly: {
+            type: 'boolean',
+            default: false,
+            description: 'Whether nobody can put another value down under the key.',
+          },
+          skipIfEmpty: {
+            type: 'boolean',
+            default: false,
+            description: 'Whether a text that comes to nothing is not put down.',
+          },
+        },
+      },
+    },
+  },
+};

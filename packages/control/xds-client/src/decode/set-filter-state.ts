@@ -1,0 +1,64 @@
+import type { FilterStateValue, SetFilterStateConfig } from '@tulle/model';
+import {
+  type FilterStateValue as EnvoyValue,
+  FilterStateValue_SharedWithUpstream as Shared,
+} from '@tulle/xds-proto/envoy/extensions/filters/common/set_filter_state/v3/value';
+import type { Config } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
+import type { DecodeContext } from './context.ts';
+import { checkFormatters } from './formatters.ts';
+import { present } from './values.ts';
+
+/** Factories of texts that do nothing but be found; others change what Envoy does with the connection. */
+const TEXTS: readonly string[] = ['envoy.string', 'envoy.hashable_string'];
+
+export function decodeSetFilterState(
+  context: DecodeContext,
+  { onRequestHeaders }: Config,
+  path: string,
+): SetFilterStateConfig {
+  if (onRequestHeaders.length === 0) context.refuse(`${path}.on_request_headers`, 'is empty');
+  return {
+    values: onRequestHeaders.map((value, index) =>
+      decodeValue(context, value, `${path}.on_request_headers[${index}]`),
+    ),
+  };
+}
+
+function decodeValue(context: DecodeContext, value: EnvoyValue, path: string): FilterStateValue {
+  const key = value.key.case === 'objectKey' ? value.key.value : '';
+  if (key === '') context.refuse(`${path}.object_key`, 'is missing');
+  const factory = value.factoryKey || key;
+  if (!TEXTS.includes(factory))
+    context.refuse(
+      `${path}.factory_key`,
+      `must be ${TEXTS.join(' or ')}, but is ${JSON.stringify(factory)}: nothing but texts can be put down`,
+    );
+  if (value.sharedWithUpstream !== Shared.NONE)
+    context.refuse(
+      `${path}.shared_with_upstream`,
+      'must be NONE: internal listeners are not told what was put down before them',
+    );
+  return present({
+    key,
+    format: decodeFormat(context, value, `${path}.format_string`),
+    omitEmpty: value.value.case === 'formatString' && value.value.value.omitEmptyValues ? true : undefined,
+    readOnly: value.readOnly ? true : undefined,
+    skipIfEmpty: value.skipIfEmpty ? true : undefined,
+  });
+}
+
+function decodeFormat(context: DecodeContext, { value }: EnvoyValue, path: string): string {
+  const given: SubstitutionFormatString | undefined = value.case === 'formatString' ? value.value : undefined;
+  if (given === undefined) {
+    context.refuse(path, 'is missing');
+    return '';
+  }
+  checkFormatters(context, given.formatters, path);
+  const { format } = given;
+  if (format.case === 'textFormat') return format.value;
+  if (format.case === 'textFormatSource' && format.value.specifier.case === 'inlineString')
+    return format.value.specifier.value;
+  context.refuse(path, 'must have a text_format, or a text_format_source with an inline_string');
+  return '';
+}

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { filterCompliance, withOptionTable } from '@tulle/filter-compliance';
+import { setFilterStateFilterSchema } from '@tulle/model';
+import { describe, expect, it } from 'vitest';
+import { setFilterState } from './index.ts';
+
+describe('compliance', () => {
+  for (const { name, run } of filterCompliance({
+    filter: setFilterState,
+    validConfigs: [{ values: [{ key: 'a', format: '%REQ(x-a)%', readOnly: true }] }],
+    invalidConfigs: [
+      { config: {}, pointers: [''] },
+      { config: { values: [] }, pointers: ['/values'] },
+      { config: { values: [{ key: '', format: '' }] }, pointers: ['/values/0/key'] },
+    ],
+    requests: [{}, { method: 'POST', body: 'x' }],
+  }))
+    it(`complies: ${name}`, async () => run());
+});
+
+it('the README shows the options that the schema has', async () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  await expect(withOptionTable(readme, setFilterStateFilterSchema)).toMatchFileSnapshot('../README.md');
+});

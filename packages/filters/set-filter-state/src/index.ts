@@ -1,0 +1,5 @@
+/**
+ * Filter state from requests.
+ * @packageDocumentation
+ */
+export { setFilterState } from './set-filter-state.ts';

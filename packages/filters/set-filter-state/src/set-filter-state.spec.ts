@@ -1,0 +1,76 @@
+import { CONTINUE, defineHttpFilter, FILTER_STATE } from '@tulle/filter';
+import type { FilterStateValue } from '@tulle/model';
+import { runChain } from '@tulle/testkit';
+import { describe, expect, it } from 'vitest';
+import { setFilterState } from './index.ts';
+
+/** What is there behind filters with these values, for a request with these fields. */
+async function stateBehind(
+  filters: readonly (readonly FilterStateValue[])[],
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Readonly<Record<string, string>> | undefined> {
+  let state: Readonly<Record<string, string>> | undefined;
+  const looks = defineHttpFilter<object>({
+    apiVersion: 1,
+    id: 'looks',
+    config: {
+      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
+      jsonSchema: {},
+    },
+    create: () => ({
+      requestHeaders(stream) {
+        state = stream.get(FILTER_STATE);
+        return CONTINUE;
+      },
+    }),
+  });
+  const { response } = await runChain({
+    filters: [
+      ...filters.map((values, index) => setFilterState({ values }, { name: `s${index}` })),
+      looks({}),
+    ],
+    request: { headers },
+  });
+  expect(response?.status).toBe(200);
+  return state && { ...state };
+}
+
+describe('a value', () => {
+  it('is made of the request, and of what was put down before it', async () => {
+    const values = [
+      { key: 'tenant', format: '%REQ(x-tenant)%/%REQ(:method)%' },
+      { key: 'both', format: '<%FILTER_STATE(tenant:PLAIN)%>' },
+    ];
+    expect(await stateBehind([values], { 'x-tenant': 'acme' })).toEqual({
+      tenant: 'acme/GET',
+      both: '<acme/GET>',
+    });
+  });
+
+  it('has - for what is not there, or nothing, which may be skipped', async () => {
+    const format = '%REQ(x-a)%';
+    expect(await stateBehind([[{ key: 'a', format, skipIfEmpty: true }]])).toEqual({ a: '-' });
+    expect(await stateBehind([[{ key: 'a', format, omitEmpty: true }]])).toEqual({ a: '' });
+    expect(await stateBehind([[{ key: 'a', format, omitEmpty: true, skipIfEmpty: true }]])).toBeUndefined();
+  });
+
+  it('is replaced by a later one, unless it or that one is read-only', async () => {
+    const one = { key: 'a', format: 'one' };
+    const two = { key: 'a', format: 'two' };
+    expect(await stateBehind([[one], [two]])).toEqual({ a: 'two' });
+    expect(await stateBehind([[{ ...one, readOnly: true }], [two]])).toEqual({ a: 'one' });
+    expect(await stateBehind([[one], [{ ...two, readOnly: true }]])).toEqual({ a: 'one' });
+  });
+
+  it('may have a key that means something to JavaScript', async () => {
+    const values = ['__proto__', 'constructor'].map((key) => ({ key, format: 'x' }));
+    const state = await stateBehind([values]);
+    expect(Object.keys(state ?? {}).toSorted()).toEqual(['__proto__', 'constructor']);
+  });
+
+  it('that no format makes is refused by its place', async () => {
+    await expect(stateBehind([[{ key: 'a', format: 'x %NO_SUCH%' }]])).rejects.toThrow(
+      /values\/0\/format column 3: .*NO_SUCH/,
+    );
+  });
+});
