@@ -143,6 +143,7 @@ export class ProxyRuntime implements Proxy {
       overload: options.overload === false ? undefined : overloadSettings(options.overload),
       monitor: monitorOf(options),
       discover: options.discover,
+      zone: options.zone,
     });
     this.engine.hbone = new Carriers(this.engine);
     this.engine.mirrors = new Mirrors(this.engine);
