@@ -35,6 +35,12 @@ const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
 function withoutNetwork(real: Transport): Transport {
   return {
     listen: async (address) => ({ address, close: async () => {} }),
+    datagrams: {
+      bind: async (address) => ({ address, send: () => false, close() {} }),
+      connect: (address) => {
+        throw new Error(`nothing is sent to ${JSON.stringify(address)}: this is a dry run`);
+      },
+    },
     connect: (address) => {
       throw new Error(`nothing connects to ${JSON.stringify(address)}: this is a dry run`);
     },

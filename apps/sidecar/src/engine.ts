@@ -56,6 +56,7 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
       nodeTransport({
         acquireHandle: acquire,
         identity,
+        sharesDatagrams: workers !== undefined,
         originalDestination: kernelDestinations,
         onError: (message) => log.error(message),
       }),
@@ -165,6 +166,7 @@ export function lentSockets(
       originalDestination: (socket) => inner.originalDestination?.(socket),
       prepareOriginalDestination: () => inner.prepareOriginalDestination?.(),
     }),
+    ...(inner.datagrams && { datagrams: inner.datagrams }),
     sha1: (text) => inner.sha1(text),
     certificates: () => inner.certificates(),
     close: async () => inner.close(),

@@ -61,6 +61,8 @@ export const areas: readonly string[] = [
   'envoy/extensions/filters/network/rbac/v3',
   'envoy/extensions/filters/network/set_filter_state/v3',
   'envoy/extensions/filters/network/tcp_proxy/v3',
+  'envoy/extensions/filters/udp/udp_proxy/v3/route.proto',
+  'envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy.proto',
   // HTTP filters.
   'envoy/extensions/filters/common/fault/v3',
   'envoy/extensions/filters/common/set_filter_state/v3',

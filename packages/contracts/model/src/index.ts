@@ -26,7 +26,6 @@ export type {
   SubsetFallback,
   SubsetRules,
   SubsetSelector,
-  ZoneRouting,
 } from './balance-policy.ts';
 export type {
   DropCategory,
@@ -115,6 +114,7 @@ export type {
   ScopeKeyPart,
   TcpHandler,
 } from './listener.ts';
+export type { UdpProxy, UdpShare } from './udp.ts';
 export type {
   AccessLog,
   AccessLogComparison,
@@ -229,6 +229,7 @@ export { IP_ALLOW_FILTER, ipAllowFilterSchema } from './filters/ip-allow.ts';
 export type { IpAllowFilterConfig } from './filters/ip-allow.ts';
 export { clusterSchema, endpointSchema, endpointSetSchema } from './schema/cluster.ts';
 export { listenerSchema } from './schema/listener.ts';
+export { udpProxySchema } from './schema/udp.ts';
 export { proxyConfigSchema } from './schema/proxy-config.ts';
 export { routeConfigSchema } from './schema/route.ts';
 export {

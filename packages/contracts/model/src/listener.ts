@@ -6,8 +6,9 @@ import type { OnDemand } from './on-demand.ts';
 import type { RouteConfig, RouteHeaderEdits, WeightedCluster } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
 import type { HandlerTracing } from './tracing.ts';
+import type { UdpProxy } from './udp.ts';
 
-/** A place where connections are accepted. */
+/** A place where connections are accepted, or datagrams taken. */
 export interface Listener {
   readonly name: string;
   readonly address: ListenAddress;
@@ -17,6 +18,8 @@ export interface Listener {
   readonly direction?: 'inbound' | 'outbound' | 'unspecified';
   /** Of those whose match holds one is used; a chain without match takes what is left. No chain: the connection is closed. */
   readonly filterChains: readonly FilterChain[];
+  /** Datagrams come here, by UDP, and no connections: there is no chain, and nothing of what is said of connections. Default: connections. */
+  readonly udp?: UdpProxy;
   /**
    * Which of several chains that match: the `first` (default), or the most `specific` as Envoy finds it, condition by
    * condition in the order in which {@link ChainMatch} has them, without a way back.

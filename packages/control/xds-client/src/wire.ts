@@ -86,6 +86,7 @@ export const TLS_DISABLED = 'disabled';
 export const PEAK_EWMA = 'tulle.balance.peak_ewma';
 export const DEFAULT_BALANCE = 'tulle.balance.default';
 export const ROUTE_OVERRIDE = 'tulle.route.override';
+export const UDP_PROXY = 'tulle.udp.proxy';
 
 /** Slot of the half of the authorization filter that denies: each of Envoy's RBAC filters has one action. */
 export const DENY_SLOT: string = `${AUTHZ_FILTER}/deny`;

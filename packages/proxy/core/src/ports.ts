@@ -186,8 +186,42 @@ export interface ResolvedName {
   readonly ttlMs?: number;
 }
 
+/** What a socket of datagrams tells its owner. */
+export interface DatagramEvents {
+  /** A datagram came; its bytes are the owner's from then on. */
+  onDatagram(bytes: Buffer, address: string, port: number): void;
+  /** Something is wrong that belongs to no datagram, e.g. nobody listens at the other end. */
+  onError(reason: string): void;
+}
+
+/** A socket of datagrams. */
+export interface DatagramSocket {
+  /** Its own, with the real port where 0 was asked for. */
+  readonly address: Address;
+  /**
+   * Sends to whom it is connected to, or to an address and port. Never calls back.
+   * @returns false: too much waits to be sent, and it is lost
+   */
+  send(bytes: Buffer, address?: string, port?: number): boolean;
+  /** Harmless when it is closed. */
+  close(): void;
+}
+
+/** Datagrams, by UDP. */
+export interface Datagrams {
+  /** Takes datagrams at an address. @throws Error naming the address when it cannot be had */
+  bind(address: TcpAddress, events: DatagramEvents): Promise<DatagramSocket>;
+  /**
+   * A socket with one other end: it sends there, and takes nothing of anybody else. The address is one, not a name.
+   * @throws Error when there is no socket or port left
+   */
+  connect(address: TcpAddress, events: DatagramEvents, sourceAddress?: string): DatagramSocket;
+}
+
 /** Sockets, TLS and names. */
 export interface Transport {
+  /** Absent: there are no datagrams, and listeners of them are refused. */
+  readonly datagrams?: Datagrams;
   /** Listens. @throws Error naming the address when it cannot be had */
   listen(address: Address, owner: ListenOwner): Promise<Listening>;
   /** Begins to connect; `onOpen` or `onClose` follows, never before the next turn. */

@@ -23,6 +23,7 @@ import { overloadSettings } from './overload/options.ts';
 import type { Transport } from './ports.ts';
 import { observeProxy } from './proxy-gauges.ts';
 import { DOORS } from './rooms.ts';
+import { UdpListeners, type PreparedUdp } from './udp/udp-listeners.ts';
 import { finishParts, onlyOne } from './telemetry-parts.ts';
 import { ClusterRuntime, type ClusterRef, type KnownEndpoints } from './upstream/cluster.ts';
 
@@ -105,6 +106,7 @@ export class ProxyRuntime implements Proxy {
   readonly log: Log;
   readonly listeners: Map<string, ListenerRuntime> = new Map<string, ListenerRuntime>();
   readonly refs: Map<string, ClusterRef> = new Map<string, ClusterRef>();
+  readonly udp: UdpListeners;
   readonly startedEpochMs: number;
   config: ProxyConfig = emptyProxyConfig;
   state: ProxyState = 'new';
@@ -143,8 +145,8 @@ export class ProxyRuntime implements Proxy {
       overload: options.overload === false ? undefined : overloadSettings(options.overload),
       monitor: monitorOf(options),
       discover: options.discover,
-      zone: options.zone,
     });
+    this.udp = new UdpListeners(this.engine);
     this.engine.hbone = new Carriers(this.engine);
     this.engine.mirrors = new Mirrors(this.engine);
     this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
@@ -220,6 +222,7 @@ export class ProxyRuntime implements Proxy {
     }
     const opened = new NewListeners(engine, this.listeners, compiled.listeners);
     const clusters = new Map<string, ClusterRuntime>();
+    let datagrams: PreparedUdp | undefined;
     try {
       for (const made of compiled.clusters.values())
         if (!made.kept)
@@ -235,9 +238,11 @@ export class ProxyRuntime implements Proxy {
         await opened.open(listener, `/listeners/${config.listeners.indexOf(listener.config)}`);
       }
       if (this.state === 'draining') await opened.abandon();
+      datagrams = await this.udp.prepare(compiled.udp, this.state !== 'draining');
       this.#refuseStopped();
     } catch (error) {
       await opened.abandon();
+      datagrams?.abandon();
       compiled.discard();
       engine.metrics.configRefused.add();
       if (isTulleError(error)) throw error;
@@ -248,7 +253,8 @@ export class ProxyRuntime implements Proxy {
       });
     }
     opened.inherit();
-    const changed = this.#swap(config, compiled, opened.runtimes, clusters);
+    const swapped = this.#swap(config, compiled, opened.runtimes, clusters);
+    const changed = datagrams.commit() || swapped;
     compiled.commit();
     const warnings = [...compiled.warnings, ...this.#unopened(compiled)];
     await this.#namesReady(compiled);
@@ -363,7 +369,8 @@ export class ProxyRuntime implements Proxy {
   }
 
   addresses(): Readonly<Record<string, Address>> {
-    return Object.fromEntries([...this.listeners].map(([name, runtime]) => [name, runtime.address]));
+    const own = [...this.listeners].map(([name, runtime]) => [name, runtime.address] as const);
+    return { ...Object.fromEntries(own), ...this.udp.addresses() };
   }
 
   get stats(): ProxyStats {
@@ -387,6 +394,7 @@ export class ProxyRuntime implements Proxy {
     await Promise.all([
       this.#queue,
       ...[...this.listeners.values()].map((runtime) => runtime.drain(windowMs)),
+      this.udp.drain(windowMs),
     ]);
     await Promise.all(this.telemetry.map((plugin) => this.#finish(plugin, 'flush')));
   }
@@ -407,6 +415,7 @@ export class ProxyRuntime implements Proxy {
       ...[...this.listeners.values(), ...this.#leaving].map((runtime) => runtime.close()),
     ]);
     this.listeners.clear();
+    this.udp.close();
     for (const ref of this.refs.values()) {
       ref.current?.close();
       ref.current = undefined;

@@ -19,6 +19,7 @@ import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema, routeHeaderEditsSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
+import { udpProxySchema } from './udp.ts';
 import { handlerTracingSchema } from './tracing.ts';
 
 const filters: JsonSchema = listOf(
@@ -142,6 +143,7 @@ export const listenerSchema: JsonSchema = {
         handler: { anyOf: [http, tcp] },
       }),
     ),
+    udp: udpProxySchema,
     chainOrder: oneOf('first', 'specific'),
     proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
     hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),

@@ -8,6 +8,7 @@ import type {
   HboneOptions,
   HttpHandler,
   Listener,
+  UdpProxy,
   ProxyProtocol,
   LocalReplies,
   LocalReplyFormat,
@@ -218,6 +219,32 @@ function conditionsOf({ match: given = {} }: FilterChain): string {
 
 /** A listener of the given name. */
 export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Listener> {
+  return fc.oneof({ weight: 9, arbitrary: ofConnections(name) }, { weight: 1, arbitrary: ofDatagrams(name) });
+}
+
+function ofDatagrams(name: fc.Arbitrary<string>): fc.Arbitrary<Listener> {
+  return object<Listener>({
+    name,
+    address: address.filter((one) => 'port' in one),
+    filterChains: fc.constant([]),
+    udp: object<UdpProxy>(
+      {
+        clusters: fc.array(object<UdpProxy['clusters'][number]>({ name: label }, { weight: fc.nat(10) }), {
+          minLength: 1,
+          maxLength: 2,
+        }),
+      },
+      {
+        statPrefix: label,
+        idleTimeoutMs: fc.integer({ min: 1, max: 100_000 }),
+        hash: fc.constant('source-ip'),
+        maxSessions: fc.integer({ min: 1, max: 1_000 }),
+      },
+    ),
+  });
+}
+
+function ofConnections(name: fc.Arbitrary<string>): fc.Arbitrary<Listener> {
   return object<Listener>(
     {
       name,

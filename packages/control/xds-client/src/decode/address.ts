@@ -10,13 +10,14 @@ export function decodeAddress(
   context: DecodeContext,
   address: Address | undefined,
   path: string,
+  wanted: 'TCP' | 'UDP' | 'either' = 'TCP',
 ): ModelAddress {
   const where = address?.address;
   if (where?.case === 'pipe') return { path: where.value.path };
   if (where?.case === 'socketAddress') {
     const { address: host, portSpecifier, protocol } = where.value;
-    if (protocol !== Protocol.TCP)
-      context.refuse(`${path}.socket_address.protocol`, 'must be TCP; this proxy does not carry UDP');
+    if (wanted !== 'either' && protocol !== Protocol[wanted])
+      context.refuse(`${path}.socket_address.protocol`, `must be ${wanted} here`);
     if (host === '') context.refuse(`${path}.socket_address.address`, 'is missing');
     const port = portSpecifier.case === 'portValue' ? portSpecifier.value : 0;
     if (port > 65_535)

@@ -83,6 +83,8 @@ import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/li
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { ConfigSchema as SetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { RouteSchema as UdpRouteSchema } from '@tulle/xds-proto/envoy/extensions/filters/udp/udp_proxy/v3/route';
+import { UdpProxyConfigSchema } from '@tulle/xds-proto/envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy';
 import { ClientSideWeightedRoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
@@ -134,6 +136,8 @@ import { checkFields, type FieldRules } from './field-walk.ts';
 export const decodableTypes: Registry = createRegistry(
   HttpConnectionManagerSchema,
   TcpProxySchema,
+  UdpProxyConfigSchema,
+  UdpRouteSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,
   OriginalDstSchema,

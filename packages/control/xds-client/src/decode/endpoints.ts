@@ -102,7 +102,8 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
   );
   const host = endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value : undefined;
   return present({
-    address: decodeAddress(context, host?.address, `${path}.endpoint.address`),
+    // Whoever calls it says by what (as in Envoy): the field is for listeners.
+    address: decodeAddress(context, host?.address, `${path}.endpoint.address`, 'either'),
     hostname: host?.hostname === '' ? undefined : host?.hostname,
     weight: endpoint.loadBalancingWeight,
     health: decodeHealth(context, endpoint.healthStatus, path),

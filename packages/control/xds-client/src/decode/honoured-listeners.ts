@@ -16,6 +16,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'transparent',
     'freebind',
     'bind_to_port',
+    'udp_listener_config',
     // How Envoy names its statistics.
     'stat_prefix',
     // How the processes of a proxy share a socket is its own affair (decision D3), and how its threads do is Envoy's.
@@ -27,6 +28,19 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'drain_type',
   ],
   'envoy.config.listener.v3.AdditionalAddress': ['address'],
+  // Datagrams of every size are taken; how many come with one call of the kernel is its affair.
+  'envoy.config.listener.v3.UdpListenerConfig': ['downstream_socket_config'],
+  'envoy.config.core.v3.UdpSocketConfig': ['max_rx_datagram_size', 'prefer_gro'],
+  'envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig': [
+    'stat_prefix',
+    'cluster',
+    'matcher',
+    'idle_timeout',
+    'hash_policies',
+    'upstream_socket_config',
+  ],
+  'envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.HashPolicy': ['source_ip'],
+  'envoy.extensions.filters.udp.udp_proxy.v3.Route': ['cluster'],
   'envoy.config.listener.v3.ListenerFilter': ['name', 'typed_config'],
   'envoy.config.listener.v3.FilterChain': [
     'name',

@@ -47,9 +47,30 @@ import {
 import { decodeHttpHandler } from './http-handler.ts';
 import { subsetsOf } from './labels.ts';
 import { decodeDownstreamTls } from './tls.ts';
+import { decodeUdp, isUdp } from './udp.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeListener(context: DecodeContext, listener: Listener): ModelListener {
+  return isUdp(listener) ? decodeDatagrams(context, listener) : decodeConnections(context, listener);
+}
+
+function decodeDatagrams(context: DecodeContext, listener: Listener): ModelListener {
+  const extras = readExtras(context, listener.metadata, '');
+  checkSockets(context, listener);
+  const udp = decodeUdp(context, listener);
+  extras.end();
+  return present({
+    name: listener.name,
+    address: decodeAddress(context, listener.address, 'address', 'UDP'),
+    direction: decodeDirection(listener.trafficDirection),
+    filterChains: [],
+    udp,
+  });
+}
+
+function decodeConnections(context: DecodeContext, listener: Listener): ModelListener {
+  if (listener.udpListenerConfig)
+    context.refuse('udp_listener_config', 'must not be set: the address is not of protocol UDP');
   const extras = readExtras(context, listener.metadata, '');
   const flags = readFlags(context, extras, 'connectionFilters', 'metadata["tulle.dev"]');
   const chains = listener.filterChains.map((chain, index) =>

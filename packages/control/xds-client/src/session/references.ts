@@ -22,12 +22,14 @@ export function clustersOfScope({ routes }: Pick<RouteScope, 'routes'>): string[
 }
 
 /** Clusters that a listener names by itself: bytes, and routes written into it. */
-export function clustersOfListener({ filterChains }: Listener): string[] {
-  return filterChains.flatMap(({ handler }) => {
+export function clustersOfListener({ filterChains, udp }: Listener): string[] {
+  const ofDatagrams = (udp?.clusters ?? []).map(({ name }) => name);
+  const ofConnections = filterChains.flatMap(({ handler }) => {
     if (handler.kind === 'tcp') return handler.clusters.map(({ name }) => name);
     const bytes = (handler.otherwise?.clusters ?? []).map(({ name }) => name);
     return [...bytes, ...[handler, ...(handler.scopes?.scopes ?? [])].flatMap(clustersOfScope)];
   });
+  return [...ofDatagrams, ...ofConnections];
 }
 
 /** Clusters that a route configuration names. */

@@ -4,18 +4,20 @@ import {
   type Address,
   AddressSchema,
   type CidrRange,
+  SocketAddress_Protocol as Protocol,
   CidrRangeSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import { localOnly } from './local-only.ts';
 
-export function encodeAddress(address: ListenAddress): Address {
+/** @param protocol of a socket address */
+export function encodeAddress(address: ListenAddress, protocol: Protocol = Protocol.TCP): Address {
   if (isUnixAddress(address))
     return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
   localOnly(address.namespace, 'address.namespace');
   return create(AddressSchema, {
     address: {
       case: 'socketAddress',
-      value: { address: address.host, portSpecifier: { case: 'portValue', value: address.port } },
+      value: { protocol, address: address.host, portSpecifier: { case: 'portValue', value: address.port } },
     },
   });
 }

@@ -8,6 +8,7 @@ import type {
   Listener as ModelListener,
   TcpHandler,
 } from '@tulle/model';
+import { SocketAddress_Protocol as Protocol } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type Listener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import {
@@ -38,6 +39,7 @@ import { requestedLogs } from './client-telemetry.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
 import { encodeDownstreamTls } from './tls.ts';
+import { encodeUdp } from './udp.ts';
 import { duration, type Fields, metadata, tulleMetadata } from './values.ts';
 
 const DIRECTIONS = {
@@ -59,7 +61,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
   });
   return create(ListenerSchema, {
     name: listener.name,
-    address: encodeAddress(listener.address),
+    address: encodeAddress(listener.address, listener.udp === undefined ? Protocol.TCP : Protocol.UDP),
     additionalAddresses: (listener.additionalAddresses ?? []).map((address) => ({
       address: encodeAddress(address),
     })),
@@ -79,6 +81,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
       listenerFiltersTimeout: duration(listener.firstBytesTimeoutMs),
     }),
     continueOnListenerFiltersTimeout: listener.continueWithoutFirstBytes ?? false,
+    ...(listener.udp && encodeUdp(listener.udp, listener.name)),
     ...(extra && { metadata: extra }),
   });
 }

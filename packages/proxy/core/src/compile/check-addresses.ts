@@ -1,7 +1,7 @@
 import { type Address, formatAddress, isUnixAddress, type Listener } from '@tulle/model';
 import type { Issues } from './issues.ts';
 
-/** Each address has one listener. */
+/** Each address has one listener of connections, and one of datagrams. */
 export class AddressCheck {
   readonly #owners: Map<string, string> = new Map<string, string>();
   readonly #issues: Issues;
@@ -11,17 +11,18 @@ export class AddressCheck {
   }
 
   /** @param path JSON pointer of the listener */
-  take({ name, address, additionalAddresses = [] }: Listener, path: string): void {
-    this.#one(address, `${path}/address`, name);
+  take({ name, address, additionalAddresses = [], udp }: Listener, path: string): void {
+    this.#one(address, `${path}/address`, name, udp === undefined ? '' : 'udp ');
     for (const [index, one] of additionalAddresses.entries())
       this.#one(one, `${path}/additionalAddresses/${index}`, name);
   }
 
-  #one(address: Address, path: string, owner: string): void {
+  #one(address: Address, path: string, owner: string, protocol = ''): void {
     const text = formatAddress(address);
-    const other = this.#owners.get(text);
+    const key = `${protocol}${text}`;
+    const other = this.#owners.get(key);
     if (other !== undefined && (isUnixAddress(address) || address.port !== 0))
       this.#issues.add(path, `listener ${other} has the address ${text} already`);
-    this.#owners.set(text, owner);
+    this.#owners.set(key, owner);
   }
 }

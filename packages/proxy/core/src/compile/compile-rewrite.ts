@@ -1,6 +1,5 @@
 import {
   type CompileContext,
-  type EscapedSlashes,
   normalizeConfiguredPath,
   normalizeHost,
   normalizePath,
@@ -81,7 +80,7 @@ function compilePath(
       if (/[?#]/.test(rewrite.substitution))
         context.issue(`${path}/substitution`, 'has a ? or #; the query stays as it is');
       const replace = context.rewrite(rewrite, path);
-      return { kind: 'made', make: (given, slashes) => rooted(replace(given), slashes) };
+      return { kind: 'made', make: (given) => rooted(replace(given)) };
     }
     case 'template': {
       const template = match.kind === 'template' ? parseUriTemplate(match.value) : undefined;
@@ -93,10 +92,7 @@ function compilePath(
         context.issue(`${path}/value`, parts);
         return undefined;
       }
-      return {
-        kind: 'made',
-        make: (given, slashes) => rooted(rewriteByTemplate(given, template, parts) ?? given, slashes),
-      };
+      return { kind: 'made', make: (given) => rooted(rewriteByTemplate(given, template, parts) ?? given) };
     }
     case 'full':
     case 'prefix': {
@@ -113,6 +109,6 @@ function compilePath(
 }
 
 /** A path in its canonical spelling, whatever groups of the request's were put together; `''`: it has none. */
-function rooted(path: string, slashes: EscapedSlashes): string {
-  return normalizePath(path.startsWith('/') ? path : `/${path}`, slashes);
+function rooted(path: string): string {
+  return normalizePath(path.startsWith('/') ? path : `/${path}`);
 }

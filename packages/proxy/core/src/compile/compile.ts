@@ -22,7 +22,7 @@ import {
 import { AddressCheck } from './check-addresses.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
-import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
+import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig } from './compile-routes.ts';
 import { compileMatch } from './compile-match.ts';
@@ -46,11 +46,15 @@ import {
 } from './compile-scopes.ts';
 import { SharedTls } from './shared-tls.ts';
 import { TableMaker } from './table-maker.ts';
+import { unique } from './unique.ts';
+import { compileUdp, takesDatagrams, type CompiledUdp } from '../udp/compiled-udp.ts';
 
 /** A configuration ready to be applied: everything that can fail has happened. */
 export interface Compiled {
   readonly config: ProxyConfig;
   readonly listeners: ReadonlyMap<string, CompiledListener>;
+  /** Those that take datagrams. */
+  readonly udp: readonly CompiledUdp[];
   readonly clusters: ReadonlyMap<string, CompiledCluster>;
   /** Names of clusters that something refers to. */
   readonly references: ReadonlySet<string>;
@@ -105,6 +109,7 @@ class Compilation {
   readonly #warnings: string[] = [];
   readonly #references: Set<string> = new Set<string>();
   readonly #clusterNames: Set<string> = new Set<string>();
+  readonly #udp: CompiledUdp[] = [];
   /** Filter sets of chains that this compilation made and holds until the chains do. */
   readonly #holds: FilterSet[] = [];
   /** What each set keeps of overrides when this is applied. */
@@ -126,10 +131,10 @@ class Compilation {
     const sound = checkModel(config, this.#issues);
     if (sound === undefined) throw this.#issues.error();
     await this.#loadRegex(sound);
-    this.#unique(config.routes, '/routes');
-    this.#unique(config.clusters, '/clusters');
-    this.#unique(config.endpoints, '/endpoints');
-    this.#unique(config.listeners, '/listeners');
+    unique(this.#issues, config.routes, '/routes');
+    unique(this.#issues, config.clusters, '/clusters');
+    unique(this.#issues, config.endpoints, '/endpoints');
+    unique(this.#issues, config.listeners, '/listeners');
     for (const cluster of config.clusters)
       if (typeof cluster?.name === 'string') this.#clusterNames.add(cluster.name);
     const clusters = new Map<string, CompiledCluster>();
@@ -150,6 +155,7 @@ class Compilation {
     return {
       config,
       listeners,
+      udp: this.#udp,
       clusters,
       references: this.#references,
       warnings: this.#warnings,
@@ -168,16 +174,6 @@ class Compilation {
     if (needsRegex(this.#config, sound)) this.#regex = await loadRegexEngine();
   }
 
-  #unique(list: readonly ({ readonly name?: unknown } | null | undefined)[], path: string): void {
-    const names = new Set<unknown>();
-    for (const [index, part] of list.entries()) {
-      const name = part?.name;
-      if (name !== undefined && names.has(name))
-        this.#issues.add(`${path}/${index}/name`, `${JSON.stringify(name)} stands twice; names are unique`);
-      names.add(name);
-    }
-  }
-
   // — clusters —
 
   #cluster(index: number, clusters: Map<string, CompiledCluster>): void {
@@ -193,13 +189,14 @@ class Compilation {
     this.#undo.push(() => {
       for (const { tls } of [compiled, ...compiled.tlsMatches]) tls?.close();
     });
-    if (!compiled.kept && believesAnybody(cluster))
+    const unverified = [cluster, ...(cluster.tlsMatches ?? [])].some(
+      ({ tls }) => tls?.trust.kind === 'none' && !tls.certificateHashes && !tls.publicKeyHashes,
+    );
+    if (!compiled.kept && unverified)
       this.#warnings.push(
         `/clusters/${index}/tls/trust believes whoever answers: connections are encrypted, and anybody on the way can be the endpoint`,
       );
     clusters.set(cluster.name, compiled);
-    if (cluster.zoneRouting !== undefined && engine.zone !== undefined)
-      this.#ref(engine.zone.cluster, `/clusters/${index}/zoneRouting`);
     const { discovery } = cluster;
     if (discovery.kind !== 'aggregate') return;
     for (const [part, name] of discovery.clusters.entries())
@@ -225,7 +222,12 @@ class Compilation {
   // — listeners —
 
   async #listener(listener: Listener, path: string): Promise<CompiledListener | undefined> {
-    this.#unique(listener.filterChains, `${path}/filterChains`);
+    if (takesDatagrams(listener)) {
+      const { transport } = this.#base.engine;
+      this.#udp.push(...compileUdp(listener, path, (...of) => this.#ref(...of), transport, this.#issues));
+      return undefined;
+    }
+    unique(this.#issues, listener.filterChains, `${path}/filterChains`);
     const before = this.#before.get(listener.name);
     const chains: CompiledChain[] = [];
     for (const [index, chain] of listener.filterChains.entries()) {

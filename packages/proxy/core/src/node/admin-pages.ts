@@ -46,7 +46,10 @@ export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
       path: '/listeners',
       method: 'GET',
       help: 'listeners with their addresses',
-      reply: () => json({ listeners: [...proxy.listeners.values()].map((listener) => listener.describe()) }),
+      reply: () =>
+        json({
+          listeners: [...[...proxy.listeners.values()].map((one) => one.describe()), ...proxy.udp.describe()],
+        }),
     },
     {
       path: '/plaintext',

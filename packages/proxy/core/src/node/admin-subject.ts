@@ -4,6 +4,7 @@ import type { TelemetryPlugin } from '@tulle/telemetry';
 import type { Clock } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 import type { Registry } from '../compile/compile-filters.ts';
+import type { UdpListeners } from '../udp/udp-listeners.ts';
 import type { ListenerRuntime } from '../listener/listener.ts';
 import type { Transport } from '../ports.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
@@ -21,6 +22,8 @@ export interface AdminSubject {
   readonly registry: Registry;
   readonly telemetry: readonly TelemetryPlugin[];
   readonly listeners: ReadonlyMap<string, ListenerRuntime>;
+  /** Those of datagrams. */
+  readonly udp: Pick<UdpListeners, 'describe'>;
   readonly refs: ReadonlyMap<string, ClusterRef>;
   failHealthChecks(fail: boolean): void;
   drain(options: { readonly windowMs: number }): Promise<void>;

@@ -17,6 +17,7 @@ import type {
   CertificateInfo,
   ClientTls,
   ConnectOptions,
+  Datagrams,
   Listening,
   ListenOwner,
   ResolvedName,
@@ -28,6 +29,7 @@ import { acceptDirectly } from './accept.ts';
 import { NodeSocket } from './node-socket.ts';
 import { connectInside, type OpenSocket } from './network-sockets.ts';
 import { NodeTls, type NodeClientTls, type NodeServerTls } from './node-tls.ts';
+import { nodeDatagrams } from './node-datagrams.ts';
 import { setKeepalive } from './keepalive.ts';
 import { resolveWithTtl } from './resolve-with-ttl.ts';
 
@@ -59,6 +61,8 @@ export interface NodeTransportOptions {
    * refused.
    */
   readonly originalDestination?: () => (fd: number) => TcpAddress | undefined;
+  /** Whether several processes take datagrams at the same addresses, each of a share of the callers. Default false: who has one has it alone. */
+  readonly sharesDatagrams?: boolean;
   /** How often certificate files are looked at for a change. Default 5,000: short against any certificate's life. */
   readonly certificateWatchMs?: number;
   /** Told of errors that belong to no connection (accept failed, a certificate file cannot be read). */
@@ -75,11 +79,13 @@ class NodeTransport implements Transport {
   readonly #tls: NodeTls;
   /** Of the workloads that it serves. */
   readonly #others = new Map<string, NodeTls>();
+  readonly datagrams: Datagrams;
   readonly originalDestination?: (socket: Socket) => TcpAddress | undefined;
   readonly prepareOriginalDestination?: () => void;
 
   constructor(options: NodeTransportOptions) {
     this.#options = options;
+    this.datagrams = nodeDatagrams(options.sharesDatagrams === true);
     this.#tls = this.#tlsAs(options.identity);
     const { originalDestination } = options;
     if (originalDestination !== undefined) {
