@@ -17,6 +17,7 @@ import { refusals } from './cases/refusals.ts';
 import { restarts } from './cases/restarts.ts';
 import { serverFirst } from './cases/server-first.ts';
 import { startOrder } from './cases/start-order.ts';
+import { waypoints } from './cases/waypoints.ts';
 import { Mesh } from './mesh.ts';
 import { namespaces } from './network.ts';
 import { Nodes } from './nodes.ts';
@@ -34,6 +35,7 @@ const captureCases = wanted([
   ...restarts,
 ]);
 const wantedNodeCases = wanted([
+  ...waypoints,
   ...nodeCases,
   ...nodeCapture,
   ...nodeOverhead,

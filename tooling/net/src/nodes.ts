@@ -7,6 +7,7 @@ import { Place } from './network.ts';
 
 const TULLE = fileURLToPath(new URL('../../../apps/cli/bin/tulle.mjs', import.meta.url));
 const SIDECAR = fileURLToPath(new URL('../../../apps/sidecar/src/main.ts', import.meta.url));
+const GATEWAY = fileURLToPath(new URL('../../../apps/gateway/src/main.ts', import.meta.url));
 /** See there. */
 export const PEER: string = fileURLToPath(new URL('programs/peer.ts', import.meta.url));
 
@@ -152,9 +153,17 @@ export class Nodes {
   }
 
   async apply(text: string): Promise<void> {
-    const file = join(this.directory, 'apply.yaml');
+    await this.#resources('apply', text);
+  }
+
+  async remove(text: string): Promise<void> {
+    await this.#resources('delete', text);
+  }
+
+  async #resources(command: 'apply' | 'delete', text: string): Promise<void> {
+    const file = join(this.directory, 'resources.yaml');
     writeFileSync(file, text);
-    await this.toEnd(this.one, ['apply', '-f', file]);
+    await this.toEnd(this.one, [command, '-f', file]);
   }
 
   env(node: Node): Readonly<Record<string, string>> {
@@ -225,9 +234,26 @@ export class Nodes {
     return running;
   }
 
-  /** What a program of a pod hears when it asks an address. */
-  ask(from: Pod, host: string, port: number = PORT): string {
-    return from.place.run(process.execPath, [PEER, 'ask', host, String(port)]).trim();
+  /** The process of a Gateway, on the first node, where both find it. */
+  async gateway(name: string): Promise<Running> {
+    const token = (await this.toEnd(this.one, ['token', 'create', name])).trim();
+    const running = this.one.place.start(
+      process.execPath,
+      [
+        GATEWAY,
+        ...['--name', name, '--listen', '10.87.0.1', '--token', token],
+        ...['--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local'],
+        ...['--state-dir', join(this.directory, name), '--run-dir', join(this.directory, `${name}-r`)],
+      ],
+      { env: { NO_COLOR: '1' } },
+    );
+    await running.said(/^gateway spiffe:/m);
+    return running;
+  }
+
+  /** What a program of a pod hears when it asks an address. @param how the method, then fields as `name=value` */
+  ask(from: Pod, host: string, port: number = PORT, ...how: readonly string[]): string {
+    return from.place.run(process.execPath, [PEER, 'ask', host, String(port), ...how]).trim();
   }
 
   /** What a program of a pod finds for a name. @param server asked in place of those of the system */

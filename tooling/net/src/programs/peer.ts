@@ -1,7 +1,7 @@
 /**
  * A program that knows nothing of a mesh.
  * - `serve NAME PORT…`: answers requests with its name and who called, echoes WebSocket-like upgrades (`Upgrade: echo`)
- * - `ask HOST PORT`: prints what is answered, or the error
+ * - `ask HOST PORT [METHOD [NAME=VALUE…]]`: prints what is answered, or the error
  * - `load HOST PORT`: asks again and again by new connections until SIGTERM, then prints counts as JSON
  * - `lookup NAME [SERVER]`: prints its address of IPv4, as the system looks it up, or as that server says
  * - `hold HOST PORT`: holds one upgraded connection; at SIGUSR2 sends a line by it, and prints what comes back
@@ -13,9 +13,10 @@ import type { Duplex } from 'node:stream';
 
 const [what = '', ...rest] = process.argv.slice(2);
 
-function ask(host: string, port: string): Promise<string> {
+function ask(host: string, port: string, method = 'GET', ...fields: string[]): Promise<string> {
+  const headers = Object.fromEntries(fields.map((field) => field.split('=') as [string, string]));
   return new Promise((resolve) => {
-    const outgoing = request({ host, port, agent: false, timeout: 10_000 }, (response) => {
+    const outgoing = request({ host, port, method, headers, agent: false, timeout: 10_000 }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('end', () => resolve(`${response.statusCode} ${text}`));
@@ -41,8 +42,8 @@ if (what === 'serve') {
       })
       .listen(Number(port), '::');
 } else if (what === 'ask') {
-  const [host = '', port = ''] = rest;
-  process.stdout.write(`${await ask(host, port)}\n`);
+  const [host = '', port = '', ...how] = rest;
+  process.stdout.write(`${await ask(host, port, ...how)}\n`);
 } else if (what === 'lookup') {
   const [name = '', server] = rest;
   const resolver = new Resolver({ timeout: 5_000, tries: 1 });
