@@ -219,6 +219,37 @@ spec:
     expect(await statusOf(mesh, 'web', 'orders')).toBe(200);
   });
 
+  it('has the time limits and the retries that its policies say, at the waypoint alone', async () => {
+    let asked = 0;
+    const mesh = await start({
+      services: {
+        web: {},
+        orders: async ({ target }, self) => {
+          asked += 1;
+          if (target === '/slow') await self.delay(30_000);
+          return { status: target === '/fails' ? 503 : 200, body: 'done' };
+        },
+      },
+      resources: [
+        WAYPOINT,
+        service('orders'),
+        `
+apiVersion: tulle.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: orders }
+spec:
+  targetRefs: [{ group: '', kind: Service, name: orders }]
+  timeouts: { request: 60s }
+  retries: { attempts: 2, codes: [503] }
+`,
+      ],
+    });
+    expect(await ask(mesh, 'web', 'orders', { path: '/slow' })).toBe('200 done');
+    asked = 0;
+    expect(await statusOf(mesh, 'web', 'orders', { path: '/fails' })).toBe(503);
+    expect(asked).toBe(3);
+  });
+
   it('is called through it by a Gateway, too, which says from where its callers came', async () => {
     const mesh = await start({
       services: { orders: { handle: ({ headers }) => ({ body: JSON.stringify(headers) }) } },

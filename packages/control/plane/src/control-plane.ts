@@ -116,8 +116,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     cancelFlush?.();
     cancelFlush = undefined;
     // A Gateway that became a waypoint, or is none any more, is found by its processes' Workloads, or not.
-    for (const { node } of sessions.values())
-      if (node.gateway !== undefined && touched.services.has(ownGateway(node))) joined.settle(node);
+    for (const session of sessions.values()) {
+      const { node } = session;
+      if (node.gateway === undefined || !touched.services.has(ownGateway(node))) continue;
+      try {
+        joined.settle(node);
+      } catch (error) {
+        // Its Workload is somebody else's, as it is told again where it comes back.
+        session.end?.(error instanceof Error ? error.message : String(error));
+      }
+    }
     const now = touched;
     const ids = waiting;
     touched = nothingTouched();

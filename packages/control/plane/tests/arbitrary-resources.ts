@@ -4,6 +4,7 @@ import type {
   GRPCRouteMatch,
   GatewayListener,
   GatewayListenerTls,
+  GatewaySpec,
   Metadata,
   ParentRef,
   Resource,
@@ -55,7 +56,10 @@ const metadata = (
 const service: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
   apiVersion: fc.constant('v1' as const),
   kind: fc.constant('Service' as const),
-  metadata: metadata(serviceName),
+  metadata: metadata(
+    serviceName,
+    fc.constantFrom<Readonly<Record<string, string>>[]>({}, {}, { 'tulle.dev/use-waypoint': 'edge' }),
+  ),
   spec: some(
     {
       ports: fc.uniqueArray(
@@ -245,19 +249,26 @@ const listeners = fc
     selector: (l) => `${l.port} ${l.protocol} ${l.hostname ?? ''}`,
   })
   .map((all) => all.map((listener, i): GatewayListener => ({ name: `l${i + 1}`, ...listener })));
+const waypoint = fc.constant<GatewaySpec>({
+  gatewayClassName: 'tulle-waypoint',
+  listeners: [{ name: 'l1', port: 15_008, protocol: 'HBONE' }],
+});
 const gateway: fc.Arbitrary<ResourceOf<'Gateway'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('Gateway' as const),
   metadata: metadata(gatewayName),
-  spec: some(
+  spec: fc.oneof({ weight: 1, arbitrary: waypoint }, { weight: 2, arbitrary: edge() }),
+});
+function edge(): fc.Arbitrary<GatewaySpec> {
+  return some(
     { gatewayClassName: fc.constantFrom('tulle', 'tulle', 'tulle', 'nginx'), listeners },
     {
       allowedListeners: fc
         .constantFrom(...(['All', 'Same', 'All'] as const))
         .map((from) => ({ namespaces: { from } })),
     },
-  ),
-});
+  );
+}
 const listenerSet: fc.Arbitrary<ResourceOf<'ListenerSet'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('ListenerSet' as const),
@@ -505,8 +516,24 @@ const sidecar: fc.Arbitrary<AnyProxy> = fc.record({
   ),
 });
 
+/** A workload behind a node proxy. */
+const behindNodeProxy: fc.Arbitrary<AnyProxy> = fc.record({
+  instance: index,
+  metadata: some(
+    {
+      workload: app,
+      labels: app.map((name) => ({ app: name, version: 'v1' })),
+      ports: fc.constant([5001]),
+      inbound: fc.constantFrom({ address: '10.0.0.1', port: 1 }, { address: '10.0.0.2', port: 1 }),
+      hbone: fc.constant({ outboundPort: 15_001, inboundPort: 15_006 }),
+    },
+    { namespace: fc.constantFrom('default', 'shop') },
+  ),
+});
+
 /** A proxy that may join. */
 export const anyProxy: fc.Arbitrary<AnyProxy> = fc.oneof(
   { weight: 3, arbitrary: sidecar },
+  { weight: 1, arbitrary: behindNodeProxy },
   { weight: 1, arbitrary: gatewayProxy },
 );

@@ -62,15 +62,53 @@ const acrossNamespaces: readonly Resource[] = [
   },
 ];
 
+/** One of them asks for a waypoint, which a process serves, and has workloads with and without a sidecar. */
+const withWaypoint: readonly Step[] = [
+  {
+    do: 'apply',
+    put: [
+      {
+        ...ofService('a', 'default'),
+        metadata: { name: 'a', namespace: 'default', labels: { 'tulle.dev/use-waypoint': 'edge' } },
+      },
+      {
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'Gateway',
+        metadata: { name: 'edge', namespace: 'default' },
+        spec: {
+          gatewayClassName: 'tulle-waypoint',
+          listeners: [{ name: 'l1', port: 15_008, protocol: 'HBONE' }],
+        },
+      },
+    ],
+  },
+  { do: 'join', proxy: { instance: '1', metadata: { workload: 'edge', gateway: {} } } },
+  {
+    do: 'join',
+    proxy: {
+      instance: '7',
+      metadata: {
+        workload: 'a',
+        labels: { app: 'a' },
+        ports: [80],
+        inbound: { address: '10.0.0.7', port: 1 },
+        hbone: { outboundPort: 15_001, inboundPort: 15_006 },
+      },
+    },
+  },
+];
+
 /** Some Services, and callers of them, so that what follows meets something. */
 const beginning: fc.Arbitrary<Step[]> = fc
   .tuple(
+    fc.boolean(),
     fc.uniqueArray(anyResource, { minLength: 8, maxLength: 16, selector: (r) => resourceKey(refOf(r)) }),
     fc.array(anyProxy, { minLength: 1, maxLength: 4 }),
   )
-  .map(([put, proxies]): Step[] => [
+  .map(([waypoint, put, proxies]): Step[] => [
     { do: 'apply', put: acrossNamespaces },
     { do: 'apply', put },
+    ...(waypoint ? withWaypoint : []),
     ...proxies.map((proxy): Step => ({ do: 'join', proxy })),
     { do: 'flush' },
   ]);

@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FilterChain, Listener } from '@tulle/model';
-import { memoryState, createControlPlane, type ControlPlane, type GatewayStatus } from '../src/index.ts';
+import {
+  memoryState,
+  createControlPlane,
+  type ControlPlane,
+  type GatewayStatus,
+  type RouteStatus,
+} from '../src/index.ts';
 import { closeAll, clock, make, put } from './gateway-mesh.ts';
 import { nodeOf } from './nodes.ts';
 import { simulatedProxy } from './simulated-proxy.ts';
@@ -288,6 +294,47 @@ spec: { selector: { matchLabels: { version: ${version} } }, action: ALLOW, rules
     expect(said()[1]).toBe('Programmed=True/Programmed its process takes tunnels');
     expect(cp.conditions('Service/default/orders')).toMatchObject([{}, { status: 'True' }]);
     expect(cp.status().services).toEqual([]);
+  });
+
+  it('is said no subset to by routes elsewhere, which say so; its own split the Service', async () => {
+    const cp = make();
+    const routeOf = (parent: string): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: r }
+spec:
+  parentRefs: [{ group: '', kind: Service, name: ${parent} }]
+  rules: [{ backendRefs: [{ group: tulle.dev, kind: ServiceSubset, name: orders.v1, port: 80 }] }]
+`;
+    await put(
+      cp,
+      WAYPOINT,
+      service(),
+      service('{}').replace('name: orders', 'name: other'),
+      '\napiVersion: tulle.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: { name: t }\nspec: { targetRefs: [{ group: "", kind: Service, name: orders }], subsets: [{ name: v1, labels: { version: v1 } }] }\n',
+      routeOf('other'),
+    );
+    const said = (): unknown =>
+      (cp.resourceStatus('HTTPRoute/default/r') as RouteStatus).parents[0]?.conditions.find(
+        ({ type }) => type === 'ResolvedRefs',
+      );
+    expect(said()).toMatchObject({ status: 'False', message: expect.stringContaining('waypoint') as string });
+    const node = nodeOf({
+      workload: 'orders',
+      labels: { app: 'orders', version: 'v1' },
+      ports: [8080],
+      inbound: { address: '10.0.2.1', port: 1 },
+      hbone,
+    });
+    join(cp, node);
+    const gate = join(cp, process());
+    const web = join(cp, nodeOf({ workload: 'web', upstreams: [{ service: 'other', localPort: 9001 }] }));
+    const ofSubset = (config: ReturnType<typeof web.config>): number[] =>
+      config.endpoints.flatMap((one) => (one.name.includes('|v1|') ? [one.endpoints.length] : []));
+    expect(ofSubset(web.config())).toEqual([0]);
+    await put(cp, routeOf('orders'));
+    expect(said()).toMatchObject({ status: 'True' });
+    expect(ofSubset(gate.config())).toEqual([1]);
   });
 
   it('that went away without a word is still called, and is not forgotten by a restart', async () => {

@@ -116,7 +116,8 @@ export function compileRoutes(
         ...(sessions && {
           persistence: persistenceOf(sessions, { path: { kind: 'prefix', value: '/' } }, mesh.sessionSecret),
         }),
-        ...routeTimes(own),
+        // The waypoint has the time limits; here they would only race with them.
+        ...(through ? { requestTimeoutMs: 0 } : routeTimes(own)),
         ...externalHost([{ service, port }]),
       },
     };

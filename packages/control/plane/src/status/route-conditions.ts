@@ -21,10 +21,12 @@ import {
   type AttachProblem,
   type MergedGateway,
   type ParentRef,
+  type Service,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
 import { stepBackends } from '../compile/backends.ts';
 import { trafficFor } from '../compile/traffic.ts';
+import { waypointKey } from '../waypoint-index.ts';
 import type { World } from '../world.ts';
 
 /** What a route is to one of its parents (Gateway API `RouteParentStatus`). */
@@ -127,6 +129,17 @@ function isConnectionRoute(route: AnyRoute): route is ConnectionRoute {
   return isConnectionRouteKind(route.kind);
 }
 
+/** Whether the waypoint of a Service is where a route applies, for all of its parents. */
+function goesByWaypoint(world: World, route: AnyRoute, service: Service): boolean {
+  return route.spec.parentRefs.every((parent) => {
+    const { namespace = route.metadata.namespace, name } = parent;
+    const of = parentKind(parent) === 'Service' ? world.get('Service', namespace, name) : undefined;
+    return (
+      of !== undefined && route.metadata.namespace === namespace && waypointKey(of) === waypointKey(service)
+    );
+  });
+}
+
 function resolvedRefs(world: World, route: AnyRoute): Condition {
   const own = route.metadata.namespace;
   const no = (reason: string, message: string): Condition => ({
@@ -159,6 +172,15 @@ function resolvedRefs(world: World, route: AnyRoute): Condition {
     const { subsets } = trafficFor(world, namespace, 'Service', target.service, port.name);
     if (target.subset !== undefined && !subsets?.some(({ name }) => name === target.subset))
       return no('BackendNotFound', `Service ${namespace}/${target.service} has no subset ${target.subset}`);
+    if (
+      target.subset !== undefined &&
+      waypointKey(service) !== undefined &&
+      !goesByWaypoint(world, route, service)
+    )
+      return no(
+        'BackendNotFound',
+        `Service ${namespace}/${target.service} is called through its waypoint, which no subset is said to; lead to the Service, and split it by a route of its own`,
+      );
   }
   return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'every backend is there' };
 }
