@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { kernelDestinations } from '@tulle/intercept';
-import type { OverloadOptions } from '@tulle/proxy';
+import type { OverloadOptions, ProxyZone } from '@tulle/proxy';
 import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
 import { lentSockets, overloadOf } from '@tulle/sidecar/engine';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
@@ -12,6 +12,8 @@ export interface EngineSettings {
   readonly workload: string;
   /** How load is shed, for one process. Default: the engine's own way. */
   readonly overload?: OverloadOptions;
+  /** Where it is, and the cluster that it is one of. Default: nobody knows. */
+  readonly zone?: ProxyZone;
   /** While this file is there, health checks fail. */
   readonly failFile: string;
   /** Time over which connections are asked to close, in milliseconds. */
@@ -44,6 +46,7 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
     ),
     monitor: nodeResourceMonitor(),
     ...(overload === undefined ? {} : { overload }),
+    ...(settings.zone && { zone: settings.zone }),
     admin: adminAddress,
     ...(discover && { discover }),
     log,

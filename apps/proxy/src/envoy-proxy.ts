@@ -274,10 +274,11 @@ function makeSupervisor(
   engines: ((text: string) => void) | undefined,
   discover: Discover,
 ): Supervisor {
-  const { node, overload } = translation;
+  const { node, overload, zone } = translation;
   const settings: EngineSettings = {
     workload: node.cluster === '' || node.cluster === undefined ? 'envoy' : node.cluster,
     ...(overload && { overload: overloadFor(overload, workers) }),
+    ...(zone && { zone }),
     failFile: join(runDir, FAIL_FILE),
     drainWindowMs: Math.min(options.drainTimeMs ?? END_WINDOW_MS, DEFAULT_DRAIN_MS),
   };

@@ -106,6 +106,7 @@ describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) =>
     answerAt(network, { path: '/tmp/tulle-corpus.sock' }, 'unix');
     const { translation } = load(name);
     proxy = await testProxy({
+      ...(translation.zone && { zone: translation.zone }),
       config: translation.config,
       registry: await loadStandardFilters(),
       telemetry: await loadStandardTelemetry({}),

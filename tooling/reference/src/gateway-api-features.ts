@@ -464,7 +464,7 @@ export const FEATURES: readonly Feature[] = [
     area: 'Policies',
     name: 'BackendTrafficPolicy: retryConstraint (GEP-3388)',
     level: 'Experimental',
-    note: 'Kind `XBackendTrafficPolicy`. Past the budget the answer that there is goes to the caller, whatever its status.',
+    note: 'Kind `XBackendTrafficPolicy`. Past the budget the answer that there is goes to the caller, whatever its status, where the draft wants 503 ([why](../decisions/028-past-a-retry-budget.md)).',
     proofs: [
       ...by(
         'apps/gateway/tests/policies.spec.ts',

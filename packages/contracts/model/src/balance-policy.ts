@@ -91,6 +91,17 @@ export interface MetadataPlace {
   readonly path: readonly string[];
 }
 
+/**
+ * Callers stay where they are as far as endpoints there reach, by where this proxy says that it and its like are (Envoy
+ * `ZoneAwareLbConfig`): of the first priority, where endpoints and callers are at two places at least.
+ */
+export interface ZoneRouting {
+  /** Part of the requests of which that holds, percent. Default 100. */
+  readonly percent?: number;
+  /** Where fewer endpoints may be picked than so many, it holds of none. Default 6. */
+  readonly minEndpoints?: number;
+}
+
 /** How weights follow reports of load (Envoy `ClientSideWeightedRoundRobin`; defaults as there). */
 export interface ClientSideWeights {
   /** How long an endpoint has to report before its weight counts; until then it has that of the others' median. Default 10,000. */

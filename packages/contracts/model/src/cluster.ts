@@ -1,5 +1,5 @@
 import type { TcpAddress } from './address.ts';
-import type { BalancePolicy, HostOverride, SubsetRules } from './balance-policy.ts';
+import type { BalancePolicy, HostOverride, SubsetRules, ZoneRouting } from './balance-policy.ts';
 import type { Endpoint, EndpointPolicy } from './endpoint.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Http2Options } from './http2.ts';
@@ -33,6 +33,8 @@ export interface Cluster {
   readonly subsets?: SubsetRules;
   /** Localities share by `Endpoint.localityWeight` (Envoy `common_lb_config.locality_weighted_lb_config`). Default false. */
   readonly localityWeighted?: boolean;
+  /** Absent: where callers are makes no difference. Not beside `localityWeighted`. */
+  readonly zoneRouting?: ZoneRouting;
   /** Absent: endpoints are not asked; what their source says holds, and what requests meet. */
   readonly healthCheck?: HealthCheck;
   /** Absent: no ejection. */

@@ -26,6 +26,7 @@ export type {
   SubsetFallback,
   SubsetRules,
   SubsetSelector,
+  ZoneRouting,
 } from './balance-policy.ts';
 export type {
   DropCategory,

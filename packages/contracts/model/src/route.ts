@@ -1,4 +1,5 @@
 import type { ProxyProtocolVersion } from './cluster.ts';
+import type { AuthzMetadataTest } from './filters/authz-expression.ts';
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
@@ -110,6 +111,11 @@ export interface RouteMatch {
    * Default: any.
    */
   readonly provenPeer?: boolean;
+  /**
+   * What filters have found out about the request (Envoy `RouteMatch.dynamic_metadata`): those that ran before it is matched, which may be
+   * once more, where they ask for that. On routes only.
+   */
+  readonly metadata?: readonly AuthzMetadataTest[];
 }
 
 /**

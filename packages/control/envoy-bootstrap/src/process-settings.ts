@@ -72,11 +72,6 @@ function checkClusterManager(
   note: (text: string) => void,
 ): void {
   if (manager === undefined) return;
-  if (manager.localClusterName !== '')
-    context.refuse(
-      'cluster_manager.local_cluster_name',
-      'is not supported; give localities priorities, or weights',
-    );
   if (manager.outlierDetection !== undefined)
     context.refuse(
       'cluster_manager.outlier_detection',

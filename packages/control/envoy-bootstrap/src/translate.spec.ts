@@ -268,6 +268,23 @@ overload_manager:
       { id: 'two', cluster: 'd', locality: { region: 'r', zone: 'y' } },
     );
   });
+
+  it('says where it is among its like, by a static cluster', () => {
+    const text = (name: string, node = ''): string =>
+      `${node}
+cluster_manager: { local_cluster_name: ${name} }
+static_resources: { clusters: [ { name: proxies, type: STATIC } ] }`;
+    const here = 'node: { locality: { zone: z } }';
+    expect(translate(text('proxies', here))).toMatchObject({
+      issues: [],
+      zone: { cluster: 'proxies', locality: { region: '', zone: 'z' } },
+    });
+    expect(translate(text('proxies')).zone).toEqual({ cluster: 'proxies' });
+    expect(translate(text('others')).issues.map(({ path }) => path)).toEqual([
+      'cluster_manager.local_cluster_name',
+    ]);
+    expect(translate(text("''")).zone).toBeUndefined();
+  });
 });
 
 describe('the dynamic resources', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { clone, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import type { Address, Cluster, Listener, ProxyConfig } from '@tulle/model';
+import type { Address, Cluster, Listener, Locality, ProxyConfig } from '@tulle/model';
 import {
   createDecodeContext,
   createResourceDecoder,
@@ -50,6 +50,8 @@ export interface Translation {
   /** Absent: everything is static. */
   readonly discovery?: Discovery;
   readonly overload?: BootstrapOverload;
+  /** Where the proxy is, and the static cluster that it is one of (`local_cluster_name`). Absent: nobody knows. */
+  readonly zone?: { readonly locality?: Locality; readonly cluster: string };
   /**
    * What the engine says against {@link Translation.config}, in words of the bootstrap.
    * @param pointer JSON pointer into the configuration
@@ -140,6 +142,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
         'is missing: a management server has to know who asks; or give --service-cluster',
       );
   }
+  const zone = readZone(bootstrap.clusterManager?.localClusterName ?? '', node, allClusters, refuse);
   const keys = statics === undefined ? new Set<string>() : runtimeKeys(BootstrapSchema, bootstrap, open);
   const runtime = readRuntime(bootstrap.layeredRuntime, keys, refuse, note);
   const overload = withConnections(
@@ -155,6 +158,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     config: proxyConfigOf(resources, versionOf(toBinary(BootstrapSchema, bootstrap))),
     ...(discovery && { discovery }),
     ...(overload && { overload }),
+    ...(zone && { zone }),
     locate(pointer, message) {
       const [, kind = '', at = ''] = /^\/(listeners|clusters)\/(\d+)(?:\/|$)/.exec(pointer) ?? [];
       const named = kind === 'listeners' ? listeners : clusters;
@@ -168,6 +172,22 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
       );
     },
   };
+}
+
+/** The cluster that the proxy itself is an endpoint of. */
+function readZone(
+  cluster: string,
+  { locality: given }: NodeDescription,
+  clusters: readonly Pick<Cluster, 'name'>[],
+  refuse: (path: string, message: string) => void,
+): Translation['zone'] {
+  if (cluster === '') return undefined;
+  if (!clusters.some(({ name }) => name === cluster))
+    refuse(
+      'cluster_manager.local_cluster_name',
+      `${JSON.stringify(cluster)} is none of static_resources.clusters`,
+    );
+  return { cluster, ...(given && { locality: { ...given, region: given.region ?? '' } }) };
 }
 
 /** A decoded resource with its place. */

@@ -34,3 +34,32 @@ it.each<[Json, object]>([
 it('tags of a route are refused by their path', () => {
   expect(readRoute({ tracing: { custom_tags: [{ tag: 'a' }] } })).toEqual(['tracing.custom_tags[0]']);
 });
+
+it('a route is for requests of which filters found something out', () => {
+  const asked = { filter: 'a.filter', path: [{ key: 'who' }], value: { string_match: { exact: 'anna' } } };
+  expect(
+    readRoute({ match: { prefix: '/', dynamic_metadata: [asked, { ...asked, invert: true }] } }),
+  ).toMatchObject({
+    match: {
+      metadata: [
+        { namespace: 'a.filter', path: ['who'], value: { text: { kind: 'exact', value: 'anna' } } },
+        {
+          namespace: 'a.filter',
+          path: ['who'],
+          value: { text: { kind: 'exact', value: 'anna' } },
+          invert: true,
+        },
+      ],
+    },
+  });
+  expect(readRoute({ match: { prefix: '/', dynamic_metadata: [{ filter: 'a', path: [] }] } })).toContain(
+    'match.dynamic_metadata[0].path',
+  );
+});
+
+it('a copy is told of its trace what its request is told', () => {
+  const mirrored = (trace_sampled: boolean): unknown =>
+    readRoute({ route: { cluster: 'c', request_mirror_policies: [{ cluster: 'd', trace_sampled }] } });
+  expect(mirrored(true)).toMatchObject({ action: { mirrors: [{ cluster: 'd' }] } });
+  expect(mirrored(false)).toEqual(['route.request_mirror_policies[0].trace_sampled']);
+});

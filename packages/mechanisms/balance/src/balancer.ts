@@ -5,6 +5,7 @@ import {
   type Endpoint,
   type OutlierDetection,
   type SubsetRules,
+  type ZoneRouting,
 } from '@tulle/model';
 import { leastOfAll, leastRequest, peakEwma } from './best-of-few.ts';
 import { byHash } from './hash-table.ts';
@@ -22,6 +23,7 @@ import { roundRobin } from './round-robin.ts';
 import { rampFactor, rampStepMs } from './slow-start.ts';
 import { State, type StateOwner } from './state.ts';
 import { Subsets, type SubsetCriteria } from './subsets.ts';
+import type { CallerZones } from './zones.ts';
 
 /** An endpoint was ejected or came back. */
 export interface EjectionEvent<Data> {
@@ -48,6 +50,10 @@ export interface BalancerOptions<Data> {
   readonly localityWeighted?: boolean;
   /** Absent: labels decide nothing. */
   readonly subsets?: SubsetRules;
+  /** Absent: where callers are makes no difference. Not of subsets. */
+  readonly zoneRouting?: ZoneRouting;
+  /** Where callers are, for `zoneRouting`; asked for each pick. `undefined`: nobody knows. */
+  callerZones?(): CallerZones | undefined;
   /** Uniform in [0, 1). */
   random(): number;
   /** Makes what the engine keeps with a new endpoint. Called once for each address that appears. */
@@ -104,6 +110,8 @@ export interface Balancer<Data> {
   ): EndpointState<Data> | undefined;
   /** How many there are of each priority, first to last; another list whenever something changed. */
   readonly counts: readonly PriorityCount[];
+  /** Whether so few of the first priority are usable that health is not believed there. */
+  readonly panics: boolean;
   /** How many endpoints the set has. */
   readonly size: number;
   /** Whether the policy goes by hashes. */
@@ -156,6 +164,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
   readonly #subsets: Subsets<Data> | undefined;
   /** Without panic; made for the first that asks. */
   #usableOnly: LevelSet<Data> | undefined;
+  /** As last taken into account. */
+  #zones: CallerZones | undefined;
   /** When shares follow a slow start again. */
   #rampsOnAtMs = Infinity;
   /** Of the last event that may change what is picked. */
@@ -261,6 +271,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
   ): State<Data> | undefined {
     this.#outlier.refresh(nowMs);
     if (nowMs >= this.#rampsOnAtMs) this.#rebuild(nowMs);
+    if (this.#options.zoneRouting !== undefined) this.#followZones(nowMs);
     const levels = this.#subsets === undefined ? this.#all : this.#subsets.find(subset);
     return levels?.pick(nowMs, excluded, hash);
   }
@@ -291,8 +302,21 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     return this.#usableOnly.pickKind(degraded, nowMs, excluded, hash);
   }
 
+  #followZones(nowMs: number): void {
+    const { zoneRouting, callerZones } = this.#options;
+    const zones = callerZones?.();
+    if (zones === this.#zones || zoneRouting === undefined) return;
+    this.#zones = zones;
+    this.#all.setZones(zones, zoneRouting);
+    this.#rebuild(nowMs);
+  }
+
   get counts(): readonly PriorityCount[] {
     return this.#all.counts;
+  }
+
+  get panics(): boolean {
+    return this.#all.panics;
   }
 
   get size(): number {

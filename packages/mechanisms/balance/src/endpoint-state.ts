@@ -57,6 +57,8 @@ export interface EndpointState<Data> {
   readonly checkedDegraded: boolean;
   /** Its source or its health check calls it degraded: it is picked where the others do not suffice. */
   readonly degraded: boolean;
+  /** Whether it may be picked: well by its source and its health check, and not ejected. */
+  readonly usable: boolean;
   /** Whether it left the set; attempts under way may still end on it. */
   readonly removed: boolean;
   /** Peak-EWMA of latency in milliseconds, for dumps. */

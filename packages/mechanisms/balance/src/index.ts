@@ -14,5 +14,7 @@ export type { AggregateBalancer, AggregateOptions } from './aggregate.ts';
 export { createBalancer } from './balancer.ts';
 export type { HealthRules, PriorityCount } from './priority-loads.ts';
 export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';
+export { localityKey } from './zones.ts';
+export type { CallerZones } from './zones.ts';
 export { subsetCriteria } from './subsets.ts';
 export type { SubsetCriteria } from './subsets.ts';

@@ -1,8 +1,10 @@
 import type { EndpointState } from './endpoint-state.ts';
 import type { Picker } from './picker.ts';
 import { countOf, type HealthRules, priorityLoads, type PriorityCount } from './priority-loads.ts';
-import { setShares } from './shares.ts';
+import { setShares, setZoneShares } from './shares.ts';
 import type { State } from './state.ts';
+import type { ZoneRouting } from '@tulle/model';
+import type { CallerZones } from './zones.ts';
 
 /** The endpoints of one priority that are degraded, or those that are not, and how one of them is chosen. */
 interface Level<Data> {
@@ -32,6 +34,8 @@ export interface LevelOwner<Data> {
 export class LevelSet<Data> {
   readonly #owner: LevelOwner<Data>;
   readonly #localityWeighted: boolean;
+  /** Where callers are, where that makes a difference. */
+  #zones: { readonly callers: CallerZones; readonly rules: ZoneRouting } | undefined;
   #levels: Level<Data>[] = [];
   /** The one that has all the load. */
   #only: Level<Data> | undefined;
@@ -39,12 +43,19 @@ export class LevelSet<Data> {
   usable = 0;
   /** How many of them are degraded. */
   degraded = 0;
+  /** Whether health is not believed in the first priority. */
+  panics = false;
   /** By priority, first to last; another list whenever something changed. */
   counts: readonly PriorityCount[] = [];
 
   constructor(owner: LevelOwner<Data>, localityWeighted: boolean) {
     this.#owner = owner;
     this.#localityWeighted = localityWeighted;
+  }
+
+  /** Where callers are now; counts from the next {@link rebuild} on. */
+  setZones(callers: CallerZones | undefined, rules: ZoneRouting): void {
+    this.#zones = callers && { callers, rules };
   }
 
   /** Another policy is in force: everybody begins anew. */
@@ -140,6 +151,7 @@ export class LevelSet<Data> {
     const before = this.#levels;
     this.#levels = [];
     const loads = priorityLoads(this.counts, panicThresholdPercent);
+    this.panics = loads[0]?.panic === true;
     for (const [index, { percent, panic }] of loads.entries())
       this.#addLevel(before, groups[index] as Group<Data>, false, percent, panic, partOf);
     for (const [index, { degradedPercent, panic }] of loads.entries()) {
@@ -171,8 +183,10 @@ export class LevelSet<Data> {
     level.empty = !believesAll && usable.length === 0;
     const refuses = panic && failsOnPanic;
     const chosen = refuses ? [] : believesAll || level.picker.ofMembers === true ? kind : usable;
+    const states = setShares(chosen, all, this.#localityWeighted, partOf, rules.overprovisioningPercent);
+    const zoned = priority === 0 && !degraded && !panic ? this.#zones : undefined;
     level.picker.rebuild(
-      setShares(chosen, all, this.#localityWeighted, partOf, rules.overprovisioningPercent),
+      zoned === undefined ? states : setZoneShares(states, all, zoned.callers, zoned.rules),
       believesAll,
     );
     this.#levels.push(level);

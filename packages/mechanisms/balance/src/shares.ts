@@ -1,6 +1,7 @@
-import type { Locality } from '@tulle/model';
 import { OVERPROVISIONING_PERCENT } from './priority-loads.ts';
 import type { State } from './state.ts';
+import { localityKey, zoneParts, type CallerZones } from './zones.ts';
+import type { ZoneRouting } from '@tulle/model';
 
 /**
  * Sets the shares of what is picked from. Without weights of localities an endpoint's share is its weight, or the part
@@ -64,9 +65,29 @@ function keyOf(state: State<unknown>): string {
   return localityKey(state.endpoint.locality);
 }
 
-/** The same text for the same place. */
-export function localityKey(locality: Locality | undefined): string {
-  return locality === undefined
-    ? ''
-    : `${locality.region}\n${locality.zone ?? ''}\n${locality.subZone ?? ''}`;
+/** See {@link zoneParts}: shares of each place change so that it gets its part. Call it after {@link setShares}. */
+export function setZoneShares<Data>(
+  states: readonly State<Data>[],
+  members: readonly State<Data>[],
+  callers: CallerZones,
+  rules: ZoneRouting,
+): readonly State<Data>[] {
+  const usable = new Map<string, number>();
+  const shares = new Map<string, number>();
+  for (const member of members) usable.set(keyOf(member), 0);
+  let sum = 0;
+  for (const state of states) {
+    const key = keyOf(state);
+    usable.set(key, (usable.get(key) ?? 0) + 1);
+    shares.set(key, (shares.get(key) ?? 0) + state.share);
+    sum += state.share;
+  }
+  for (const [key, share] of shares) shares.set(key, share / sum);
+  const parts = zoneParts(usable, shares, callers, rules);
+  if (parts === undefined) return states;
+  for (const state of states) {
+    const key = keyOf(state);
+    state.share *= (parts.get(key) ?? 0) / (shares.get(key) ?? 1);
+  }
+  return states.filter(({ share }) => share > 0);
 }

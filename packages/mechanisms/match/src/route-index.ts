@@ -1,4 +1,5 @@
 import { isGrpcContentType } from './grpc.ts';
+import type { MetadataTest } from './metadata-match.ts';
 import { testPath, type PathTest } from './path-match.ts';
 import type { QueryTest, RequestTest } from './value-match.ts';
 import type { MatchView } from './view.ts';
@@ -17,11 +18,12 @@ export interface RouteCandidate<Payload> {
   readonly percent: number;
   /** `undefined`: whoever calls. */
   readonly provenPeer: boolean | undefined;
+  readonly metadata: readonly MetadataTest[];
   readonly payload: Payload;
 }
 
 /** Which of a route's conditions a request does not fulfil: the first in the order in which they are tried. */
-export type FailedCondition = 'path' | 'method' | 'grpc' | 'header' | 'query' | 'peer' | 'share';
+export type FailedCondition = 'path' | 'method' | 'grpc' | 'header' | 'query' | 'peer' | 'metadata' | 'share';
 
 /** What became of one route when a request was held against it. */
 export interface RouteTrial<Payload> {
@@ -121,6 +123,8 @@ function failureOf(
   const { provenPeer } = candidate;
   if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false))
     return { failed: 'peer', condition: 0 };
+  const metadata = candidate.metadata.findIndex((test) => !test(request.metadata));
+  if (metadata >= 0) return { failed: 'metadata', condition: metadata };
   return { failed: inShare(candidate, request) ? undefined : 'share', condition: 0 };
 }
 
@@ -174,5 +178,6 @@ function matchesRest<Payload>(candidate: RouteCandidate<Payload>, request: Match
   }
   const { provenPeer } = candidate;
   if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false)) return false;
+  for (const test of candidate.metadata) if (!test(request.metadata)) return false;
   return inShare(candidate, request);
 }

@@ -1,6 +1,7 @@
-import type { Route, RouteConfig, RouteMatch, VirtualHost } from '@tulle/model';
+import type { AuthzValueTest, Route, RouteConfig, RouteMatch, VirtualHost } from '@tulle/model';
 import { CompileContext } from './compile-context.ts';
 import { DomainTable } from './domain-table.ts';
+import { compileMetadataMatch } from './metadata-match.ts';
 import { compilePathMatch } from './path-match.ts';
 import { choosesByRegex, compileChoice, type HostRoutes } from './route-choice.ts';
 import type { RegexEngine } from './regex.ts';
@@ -31,9 +32,16 @@ export function usesRegex(config: RouteConfig): boolean {
       host.routes.some(
         ({ match }) =>
           match.path.kind === 'regex' ||
+          (match.metadata ?? []).some(({ value }) => asksByRegex(value)) ||
           [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex'),
       ),
   );
+}
+
+function asksByRegex(test: AuthzValueTest): boolean {
+  if ('text' in test) return test.text.kind === 'regex';
+  if ('element' in test) return asksByRegex(test.element);
+  return 'anyOf' in test && test.anyOf.some(asksByRegex);
 }
 
 /**
@@ -95,6 +103,9 @@ function compileRouteMatch(
     grpc: match.grpc === true,
     percent: match.percent ?? 100,
     provenPeer: match.provenPeer,
+    metadata: (match.metadata ?? []).map((test, index) =>
+      compileMetadataMatch(test, context, `${path}/metadata/${index}`),
+    ),
     headers: (match.headers ?? []).map((condition, index) =>
       compileRequestMatch(condition, context, `${path}/headers/${index}`),
     ),

@@ -10,6 +10,8 @@ export interface MatchView extends Readonly<Pick<RequestHead, 'authority' | 'met
   readonly scheme?: string;
   /** Whether the caller proved who it is. Absent: it did not. */
   readonly provenPeer?: boolean;
+  /** What filters have found out, by namespace. Absent: nothing. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Uniform in [0, 1), the same whenever it is asked for one request. Absent: 0, which is in every share. */
   draw?(): number;
 }

@@ -6,6 +6,7 @@ import type { Meter, TracingSettings } from '@tulle/telemetry';
 import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
 import { goOn } from './chain/await-demand.ts';
 import { DemandDesk } from './demands.ts';
+import type { ProxyZone } from './options.ts';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
@@ -56,6 +57,8 @@ export class Engine implements Services {
   readonly connections: Set<Closable> = new Set<Closable>();
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Where the proxy is, if somebody said so. */
+  readonly zone: ProxyZone | undefined;
   /** Makes a request id. */
   readonly requestId: () => string;
   /** Makes the calls of filters; set by the proxy, which knows the clusters. */
@@ -85,6 +88,7 @@ export class Engine implements Services {
     readonly overload: OverloadSettings | undefined;
     readonly monitor: ResourceMonitor | undefined;
     readonly discover: Discover | undefined;
+    readonly zone: ProxyZone | undefined;
   }) {
     this.clock = parts.clock;
     this.turn = new Turn(parts.clock);
@@ -94,6 +98,7 @@ export class Engine implements Services {
     this.meter = parts.meter;
     this.limits = parts.limits;
     this.random = parts.random;
+    this.zone = parts.zone;
     this.wheel = createTimerWheel({ clock: parts.clock, onError: (error) => this.logDefect(error) });
     this.metrics = new EngineMetrics(parts.meter);
     this.responseLimits = {

@@ -4,7 +4,7 @@
  */
 export { createProxy } from './proxy.ts';
 export type { Proxy, ProxyState, ProxyStats, UpdateResult } from './proxy.ts';
-export type { AdminAddress, CodeFilterChain, CodeListener, ProxyOptions } from './options.ts';
+export type { AdminAddress, CodeFilterChain, CodeListener, ProxyOptions, ProxyZone } from './options.ts';
 export { cluster, httpListener, route, tcpListener } from './code-config.ts';
 export type { HttpListenerOptions, RouteOptions, TcpListenerOptions } from './code-config.ts';
 export type { ExplainSite, Explanation, Reason } from './explain/explanation.ts';

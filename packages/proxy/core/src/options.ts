@@ -7,6 +7,7 @@ import type {
   HttpHandler,
   IdentitySource,
   Listener,
+  Locality,
   ProxyConfig,
   RouteConfig,
   TcpHandler,
@@ -35,6 +36,13 @@ export interface CodeFilterChain extends Omit<FilterChain, 'handler'> {
 
 /** Where the admin interface listens; see `docs` of the package for its pages. */
 export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number };
+
+/** See {@link ProxyOptions.zone}. */
+export interface ProxyZone {
+  /** Absent: that of endpoints whose place nobody knows. */
+  readonly locality?: Locality;
+  readonly cluster: string;
+}
 
 /** What a proxy is made of. */
 export interface ProxyOptions {
@@ -71,6 +79,11 @@ export interface ProxyOptions {
    * it is a fault, which catches typing errors. `allow`: requests get 503 (404) until it comes, as xDS wants it.
    */
   readonly danglingReferences?: 'refuse' | 'allow';
+  /**
+   * Where this proxy is, and the cluster of which it is an endpoint, like others that call what it calls (Envoy `Node.locality`,
+   * `local_cluster_name`): for clusters with `zoneRouting`. Default: nobody knows, and they balance as without it.
+   */
+  readonly zone?: ProxyZone;
   /** Looks for clusters and virtual hosts that handlers with `onDemand` let requests wait for. Default: nobody does. */
   readonly discover?: Discover;
 }

@@ -145,6 +145,7 @@ export class ProxyRuntime implements Proxy {
       overload: options.overload === false ? undefined : overloadSettings(options.overload),
       monitor: monitorOf(options),
       discover: options.discover,
+      zone: options.zone,
     });
     this.udp = new UdpListeners(this.engine);
     this.engine.hbone = new Carriers(this.engine);

@@ -1,8 +1,9 @@
-import type { Route, RouteMatch } from '@tulle/model';
+import { addMetadata, CONTINUE } from '@tulle/filter';
+import type { AuthzMetadataTest, Route, RouteMatch } from '@tulle/model';
 import { httpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { Caller, TestRequest } from '../src/index.ts';
-import { started } from './support.ts';
+import { filter, started } from './support.ts';
 
 const ALL: RouteMatch['path'] = { kind: 'prefix', value: '/' };
 
@@ -10,7 +11,11 @@ const ALL: RouteMatch['path'] = { kind: 'prefix', value: '/' };
 async function taken(
   matches: readonly RouteMatch[],
   requests: readonly (TestRequest & { readonly from?: Caller })[],
-  more: { readonly random?: () => number; readonly tls?: boolean } = {},
+  more: {
+    readonly random?: () => number;
+    readonly tls?: boolean;
+    readonly filters?: Parameters<typeof httpListener>[0]['filters'];
+  } = {},
 ): Promise<string[]> {
   const routes = matches.map((match, index): Route => ({
     name: `r${index}`,
@@ -23,6 +28,7 @@ async function taken(
         port: 8080,
         routes,
         allowConnect: true,
+        ...(more.filters && { filters: more.filters }),
         ...(more.tls === true && {
           tls: {
             certificate: { kind: 'workload' as const },
@@ -42,6 +48,16 @@ async function taken(
   }
   return found;
 }
+
+/** Who asks is found out when a route is there already, and asked for once more. */
+const findsOut = filter('finds-out', {
+  requestHeaders(stream) {
+    const [name = '', role = ''] = (stream.request.headers.get('x-who') ?? '').split(',');
+    if (name !== '') addMetadata(stream, 'own', { who: { name }, role });
+    stream.rematch();
+    return CONTINUE;
+  },
+})({});
 
 const header = (name: string, value: string): TestRequest => ({ headers: { [name]: value } });
 
@@ -147,6 +163,27 @@ describe('a route', () => {
     expect(
       await taken(matches, [{ from: { tls: { identity } } }, { from: { tls: {} } }], { tls: true }),
     ).toEqual(['r0', 'r1']);
+  });
+
+  it('is for requests of which filters found something out, when they ask for it', async () => {
+    const test = (text: string): AuthzMetadataTest => ({
+      namespace: 'own',
+      path: ['who', 'name'],
+      value: { text: { kind: 'regex', value: text } },
+    });
+    const matches: RouteMatch[] = [
+      {
+        path: ALL,
+        metadata: [
+          test('ann?a'),
+          { namespace: 'own', path: ['role'], value: { text: { kind: 'exact', value: 'cook' } } },
+        ],
+      },
+      { path: ALL, metadata: [{ ...test('.*'), invert: true }] },
+      { path: ALL },
+    ];
+    const requests = ['anna,cook', 'anna,guest', 'constructor,cook', ''].map((who) => header('x-who', who));
+    expect(await taken(matches, requests, { filters: [findsOut] })).toEqual(['r0', 'r2', 'r2', 'r1']);
   });
 
   it('is for CONNECT, which other methods do not take', async () => {

@@ -9,11 +9,13 @@ async function forwarded(
   request: TestRequest,
   path: PathMatch = { kind: 'prefix', value: '/' },
   backend: Partial<WeightedCluster> = {},
+  escapedSlashes?: 'keep' | 'unescape' | 'redirect',
 ): Promise<{ readonly status: number; readonly request: UpstreamRequest | undefined }> {
   const test = await started({
     listeners: [
       httpListener({
         port: 8080,
+        ...(escapedSlashes && { escapedSlashes }),
         routes: [
           {
             name: 'one',
@@ -58,6 +60,18 @@ describe('a path is rewritten', () => {
   it('once by a pattern that fits all of it, as RE2 does it', async () => {
     expect(await target(regex('.*', '/all'), { path: '/a/b' })).toBe('/all');
     expect(await target(regex('x*', '-'), { path: '/axxb' })).toBe('/-/-a-b-');
+  });
+
+  it('with what escaped slashes are at its listener', async () => {
+    const by = (how: 'keep' | 'unescape', path: string) =>
+      target(regex('^/in', '/out'), { path }, undefined, undefined, how);
+    expect([
+      await by('keep', '/in/a%2fb'),
+      await by('keep', '/other%5Cb'),
+      await by('keep', '/in/a%2F..%2Fb'),
+      await by('unescape', '/in%2Fb'),
+    ]).toEqual(['/out/a%2Fb', '/other%5Cb', 400, '/out/b']);
+    expect(await target(regex('x', '%2F'), { path: '/axb' })).toBe(400);
   });
 
   it('unless there is none: OPTIONS * goes on as it is', async () => {

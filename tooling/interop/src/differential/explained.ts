@@ -206,8 +206,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'names-in-handshakes',
     citation:
-      'RFC 7301 §3.2: no_application_protocol where none is common; RFC 9113 §3.2: h2 is chosen by ALPN; Envoy DownstreamTlsContext.require_sni',
-    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it. Where a server name is required, nobody comes in without; Envoy lets them by TLS 1.2.',
+      'RFC 7301 §3.2: no_application_protocol where none is common; RFC 9113 §3.2: h2 is chosen by ALPN; Envoy DownstreamTlsContext.require_sni; SPIFFE X509-SVID §2: exactly one URI; docs/guides/envoy-config.md',
+    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it. Where a server name is required, nobody comes in without, whom Envoy lets by; and who is to have a SPIFFE id has no other URI beside it.',
     explains: explainsAlpn,
   },
   {
@@ -329,7 +329,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'strict-http2',
     citation:
-      'RFC 9113 §8.1.1, §5.4.2: a malformed request is an error of its stream; §5.1.1, §8.2.1, §8.3.1; RFC 6585 §5: 431',
+      'RFC 9113 §6.3: a priority is of a stream; §8.1.1, §5.4.2: a malformed request is an error of its stream; §5.1.1, §8.2.1, §8.3.1; RFC 6585 §5: 431',
     why: 'A malformed request ends its stream before an origin sees any of it, and one with an underscore in a name gets the 400 that it gets over HTTP/1.1; Envoy ends the connection, or the stream, or passes on what the judge calls malformed.',
     explains: explainsHttp2,
   },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Exchange } from './configuration.ts';
 import { askRaw, askTcp } from './byte-clients.ts';
 import { askFrames } from './frames-client.ts';
@@ -20,6 +21,8 @@ const ASK = { http1: askHttp1, http2: askHttp2, raw: askRaw, frames: askFrames, 
 
 /** How long a side may lag behind the other in what its origins see, before it counts as less. */
 const LAG_MS = 1_000;
+/** How long after the end of its stream a request may reach an origin. */
+const STRAGGLERS_MS = 25;
 /** A listener's worker serves a moment after the answer to the xDS server. */
 const START_MS = 5_000;
 
@@ -41,6 +44,8 @@ export async function observe(
       }
     }),
   );
+  // What ends a stream at once may be on its way to an origin all the same, and nothing says when no more comes.
+  if (exchange.protocol === 'frames') await delay(STRAGGLERS_MS);
   await level(sides);
   if (exchange.tally !== undefined) {
     await repeat(sides, ports, exchange, certificates, exchange.tally - 1);

@@ -216,6 +216,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     localityWeighted: flag,
   }),
   localityWeighted: flag,
+  zoneRouting: fields([], { percent, minEndpoints: whole(0, 4_294_967_295) }),
   healthCheck: healthCheckSchema,
   outlier: fields([], {
     consecutiveFailures: whole(0, 1_000_000),

@@ -1,4 +1,5 @@
 import { stringMatchSchema } from '../filters/authz.ts';
+import { metadataTestSchema } from '../filters/authz-expression.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { headerMatchesSchema } from './header-match.ts';
 import { onDemandClustersSchema } from './on-demand.ts';
@@ -41,6 +42,9 @@ export const valueMatchSchema: JsonSchema = fields(['name', 'match'], {
 });
 const valueMatches: JsonSchema = listOf(valueMatchSchema);
 
+/** Values within values that are looked at: as in filters of access logs. */
+const MAX_DEPTH = 4;
+
 const match: JsonSchema = fields(['path'], {
   path: fields(['kind', 'value'], {
     kind: oneOf('exact', 'prefix', 'bytes-prefix', 'regex', 'template', 'connect'),
@@ -53,6 +57,7 @@ const match: JsonSchema = fields(['path'], {
   grpc: flag,
   percent,
   provenPeer: flag,
+  metadata: listOf(metadataTestSchema(MAX_DEPTH)),
 });
 
 const regexRewrite: JsonSchema = fields(['kind', 'pattern', 'substitution'], {

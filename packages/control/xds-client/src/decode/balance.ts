@@ -38,7 +38,14 @@ import { isObject, milliseconds, present, structOf } from './values.ts';
 /** What says how endpoints are chosen; `balance` is `undefined` when the proxy is to choose. */
 export type Balancing = {
   readonly [
-    K in 'balance' | 'panicThresholdPercent' | 'localityWeighted' | 'failOnPanic' | 'subsets' | 'hostOverride'
+    K in
+      | 'balance'
+      | 'panicThresholdPercent'
+      | 'localityWeighted'
+      | 'failOnPanic'
+      | 'subsets'
+      | 'hostOverride'
+      | 'zoneRouting'
   ]?: ModelCluster[K] | undefined;
 };
 
@@ -47,12 +54,17 @@ export function decodeBalancing(context: DecodeContext, cluster: Cluster): Balan
   const own = cluster.loadBalancingPolicy
     ? decodePolicies(context, cluster.loadBalancingPolicy, 'load_balancing_policy')
     : decodeOldPolicy(context, cluster);
+  const { zoneRouting, ...places } = localities(common?.localityConfigSpecifier);
   return {
     panicThresholdPercent: common?.healthyPanicThreshold?.value,
-    ...localities(common?.localityConfigSpecifier),
+    ...places,
+    // Of a policy in the newer form its own field says it; and whoever goes by hashes knows no zones.
+    ...(cluster.loadBalancingPolicy === undefined && ZONED.has(cluster.lbPolicy) && { zoneRouting }),
     ...own,
   };
 }
+
+const ZONED: ReadonlySet<LbPolicy> = new Set([LbPolicy.ROUND_ROBIN, LbPolicy.LEAST_REQUEST, LbPolicy.RANDOM]);
 
 function decodeOldPolicy(context: DecodeContext, cluster: Cluster): Balancing {
   const { lbConfig, commonLbConfig: common, lbSubsetConfig } = cluster;
@@ -106,15 +118,22 @@ type LocalitySpecifier =
   | Cluster_CommonLbConfig['localityConfigSpecifier']
   | LocalityLbConfig['localityConfigSpecifier'];
 
-/**
- * Zone-aware routing needs to know the cluster that the proxy itself belongs to (`local_cluster_name`); without one it
- * changes nothing, as in Envoy, but for what is done in panic.
- */
+/** Without a cluster that is known as the proxy's own (`local_cluster_name`) zones make no difference, as in Envoy. */
 function localities(specifier: LocalitySpecifier | undefined): Balancing {
   if (specifier?.case === 'localityWeightedLbConfig') return { localityWeighted: true };
-  return specifier?.case === 'zoneAwareLbConfig' && specifier.value.failTrafficOnPanic
-    ? { failOnPanic: true }
-    : {};
+  if (specifier?.case !== 'zoneAwareLbConfig') return {};
+  const { routingEnabled, minClusterSize, failTrafficOnPanic } = specifier.value;
+  return present({
+    // Nothing of it is wanted then but the last.
+    zoneRouting:
+      routingEnabled?.value === 0
+        ? undefined
+        : present({
+            percent: routingEnabled?.value,
+            minEndpoints: minClusterSize === undefined ? undefined : Number(minClusterSize),
+          }),
+    failOnPanic: failTrafficOnPanic || undefined,
+  });
 }
 
 function hashOptions(

@@ -100,6 +100,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'headers',
     'query_parameters',
     'grpc',
+    'dynamic_metadata',
   ],
   'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': [],
   'envoy.config.route.v3.RouteMatch.ConnectMatcher': [],
@@ -178,6 +179,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [
     'cluster',
     'runtime_fraction',
+    'trace_sampled',
     'disable_shadow_host_suffix_append',
   ],
   'envoy.config.core.v3.RuntimeFractionalPercent': ['default_value', 'runtime_key'],

@@ -211,13 +211,14 @@ export function decodeFilterMatch(
       context.refuse(`${here}.treat_missing_header_as_empty`, 'is honoured on routes only');
     if (chosen.case === 'rangeMatch') context.refuse(`${here}.range_match`, 'is honoured on routes only');
   }
+  if (match !== undefined && match.dynamicMetadata.length > 0)
+    context.refuse(`${path}.dynamic_metadata`, 'is honoured on routes only');
   const { headers, ...decoded } = decodeRouteMatch(context, match, { query: [], headers: [] }, path);
-  for (const key of ['percent', 'provenPeer'] as const)
-    if (decoded[key] !== undefined)
-      context.refuse(
-        `${path}.${key === 'percent' ? 'runtime_fraction' : 'tls_context'}`,
-        'is honoured on routes only',
-      );
+  for (const [key, field] of [
+    ['percent', 'runtime_fraction'],
+    ['provenPeer', 'tls_context'],
+  ] as const)
+    if (decoded[key] !== undefined) context.refuse(`${path}.${field}`, 'is honoured on routes only');
   const { kind, ignoreCase } = decoded.path;
   if (kind === 'template' || kind === 'connect' || ignoreCase === true)
     context.refuse(path, 'must be a path, prefix, path_separated_prefix or safe_regex, and case_sensitive');

@@ -169,9 +169,11 @@ export function decodeMirrors(
 /** A key of Envoy's runtime names nothing here, so its default holds. */
 function decodeMirror(
   context: DecodeContext,
-  { cluster, runtimeFraction, disableShadowHostSuffixAppend }: RouteAction_RequestMirrorPolicy,
+  { cluster, runtimeFraction, disableShadowHostSuffixAppend, traceSampled }: RouteAction_RequestMirrorPolicy,
   path: string,
 ): Mirror {
+  if (traceSampled === false)
+    context.refuse(`${path}.trace_sampled`, 'must be true: a copy says of its trace what its request says');
   if (cluster === '') context.refuse(`${path}.cluster`, 'is missing');
   return present({
     cluster,

@@ -15,6 +15,7 @@ import {
   type VirtualHost,
   VirtualHost_TlsRequirementType as TlsRequirement,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { decodeMetadataMatch } from './authz/expression.ts';
 import { readSource } from './config-source.ts';
 import { decodePersistence } from './session-persistence.ts';
 import type { DecodeContext } from './context.ts';
@@ -242,7 +243,10 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     headers: extras.list('invertedHeaders') ?? [],
     joinsWithoutSlash: joinsWithoutSlash(route),
   };
-  const match = decodeRouteMatch(context, route.match, notes, `${path}.match`);
+  const match = {
+    ...decodeRouteMatch(context, route.match, notes, `${path}.match`),
+    ...decodeMetadata(context, route, `${path}.match.dynamic_metadata`),
+  };
   const here = `${path}.typed_per_filter_config`;
   const { overrides: left, onDemand } = takeOnDemand(context, route.typedPerFilterConfig, here);
   const { host, overrides: given } = takeForwardProxyHost(context, left, here);
@@ -260,6 +264,16 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     ...decodeEditsOf(context, route, path),
     filterConfigs: merged(overrides, decodeOverrides(context, given, here)),
   });
+}
+
+function decodeMetadata(
+  context: DecodeContext,
+  { match }: Route,
+  path: string,
+): Pick<ModelRoute['match'], 'metadata'> {
+  const asked = match?.dynamicMetadata ?? [];
+  if (asked.length === 0) return {};
+  return { metadata: asked.map((one, index) => decodeMetadataMatch(context, one, `${path}[${index}]`)) };
 }
 
 function decodeDecorator(

@@ -40,6 +40,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
   localOnly(pool?.network, 'pool.network');
   localOnly(cluster.hostOverride, 'hostOverride');
+  localOnly(cluster.zoneRouting, 'zoneRouting');
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
     maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,
@@ -122,14 +123,16 @@ function commonLbConfig(
   return Object.keys(fields).length === 0 ? {} : { commonLbConfig: fields };
 }
 
-/**
- * One of the two is all that there is room for; a zone-aware one does nothing but this where no cluster is known as the
- * proxy's own.
- */
+/** One of the two is all that there is room for; a zone-aware one for no request does nothing but this. */
 function localities(weighted: boolean, failOnPanic: boolean): Fields<typeof CommonLbConfigSchema> {
   if (weighted) return { localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } };
   return failOnPanic
-    ? { localityConfigSpecifier: { case: 'zoneAwareLbConfig', value: { failTrafficOnPanic: true } } }
+    ? {
+        localityConfigSpecifier: {
+          case: 'zoneAwareLbConfig',
+          value: { routingEnabled: { value: 0 }, failTrafficOnPanic: true },
+        },
+      }
     : {};
 }
 

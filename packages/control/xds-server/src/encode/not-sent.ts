@@ -30,9 +30,10 @@ export function refuseNotSent(part: Part): void {
 /** @throws Error likewise */
 export function refuseNotSentOfRoute(route: Route): void {
   refuse(route, NOT_SENT_OF_ROUTES);
+  refuse(route.match, { metadata: 'this control plane chooses routes by the request alone' });
 }
 
-function refuse(part: Part | Route, fields: Readonly<Record<string, string>>): void {
+function refuse(part: Part | Route | Route['match'], fields: Readonly<Record<string, string>>): void {
   for (const [field, why] of Object.entries(fields)) {
     const value = (part as unknown as Readonly<Record<string, unknown>>)[field];
     if (value !== undefined && value !== false) throw new Error(`${field} is not sent: ${why}`);

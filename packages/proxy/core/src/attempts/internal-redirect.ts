@@ -4,7 +4,8 @@ import { hasEscapedSlashes, normalizeHost, normalizePath } from '@tulle/match';
 import type { Bytes } from '../bytes.ts';
 import { beginOver } from '../chain/complete.ts';
 import { requestData, requestEnd } from '../chain/request-body.ts';
-import { beginAgain, slashesOf } from '../chain/walk.ts';
+import { slashesOf } from '../chain/escaped-slashes.ts';
+import { beginAgain } from '../chain/walk.ts';
 import type { CompiledInternalRedirect } from '../compile/compiled.ts';
 import { isQuery } from '../stream/request-edits.ts';
 import { REDIRECT_REFUSALS, SITE_REDIRECT, type RedirectRefusal } from '../stream/sites.ts';
@@ -107,9 +108,9 @@ function fieldsOf(stream: Stream, { copyHeaders }: CompiledInternalRedirect): Fi
 
 /** The route that would take it; `undefined`: none. */
 function routeOf(stream: Stream, place: Place, headers: FieldTable): string | undefined {
-  const { method, provenPeer } = stream;
+  const { method, provenPeer, metadata } = stream;
   const { matcher } = stream.chain.place?.current ?? stream.chain;
-  return matcher.match({ ...place, method, headers, provenPeer, draw: () => stream.draw() })?.name;
+  return matcher.match({ ...place, method, headers, provenPeer, metadata, draw: () => stream.draw() })?.name;
 }
 
 /** RFC 9110 §15.4.4: what a 303 leads to is asked for by GET. */

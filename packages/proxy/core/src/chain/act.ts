@@ -14,6 +14,7 @@ import type { Stream } from '../stream/stream.ts';
 import { appendField } from './append-field.ts';
 import { tellOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
+import { slashesOf } from './escaped-slashes.ts';
 import { recordReply } from './reply.ts';
 import { collectsRequest } from './body-steps.ts';
 import { carryOutReply } from './response.ts';
@@ -180,7 +181,7 @@ function rewrite(
   const host = ownHost !== '' || rule === undefined ? ownHost : hostBy(stream, rule);
   // What is asked of the server itself (RFC 9112 §3.2.4) has no path.
   const isKept = rule?.path === undefined || stream.path === '*';
-  const path = isKept ? stream.path : rewrittenPath(stream.path, route, rule.path);
+  const path = isKept ? stream.path : rewrittenPath(stream, route, rule.path);
   if (path === '') return false;
   if (host !== '') {
     if (rule?.forwardHost === true) appendField(stream.headers, 'x-forwarded-host', stream.authority);
@@ -198,8 +199,9 @@ function hostBy({ headers, path }: Stream, { host, hostFrom }: CompiledRewrite):
 }
 
 /** Gateway API ReplaceFullPath and ReplacePrefixMatch. @returns `''` where no path comes out */
-function rewrittenPath(path: string, route: CompiledRoute, rule: CompiledPathRewrite): string {
-  if (rule.kind === 'made') return rule.make(path);
+function rewrittenPath(stream: Stream, route: CompiledRoute, rule: CompiledPathRewrite): string {
+  const { path } = stream;
+  if (rule.kind === 'made') return rule.make(path, slashesOf(stream.chain.settings));
   if (rule.kind === 'full') return rule.value === '' ? '/' : rule.value;
   const { prefix, bytesPrefix, ignoreCase } = route;
   const begins = (start: string): boolean =>
@@ -228,7 +230,7 @@ function locationOf(stream: Stream, route: CompiledRoute, action: CompiledRedire
   const host = action.host === undefined || typeof action.port === 'number' ? hostOf(named) : named;
   const port = redirectPort(stream, action, asked);
   const wellKnown = WELL_KNOWN[scheme] ?? 80;
-  const path = action.path === undefined ? stream.path : rewrittenPath(stream.path, route, action.path);
+  const path = action.path === undefined ? stream.path : rewrittenPath(stream, route, action.path);
   if (path === '') return '';
   const ownQuery = action.path?.kind === 'full' && path.includes('?');
   const query =

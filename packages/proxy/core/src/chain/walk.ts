@@ -7,7 +7,6 @@ import {
   normalizePath,
   portOf,
   stripPathParameters,
-  type EscapedSlashes,
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { putOff } from '../overload/put-off.ts';
@@ -28,6 +27,7 @@ import type { HttpSettings } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
 import { act } from './act.ts';
 import { takeOperation } from './decorator.ts';
+import { slashesOf } from './escaped-slashes.ts';
 import { editFields } from './edits.ts';
 import { awaitRoute } from './await-demand.ts';
 import { addRequestFields, treatUnderscores } from './hygiene.ts';
@@ -112,11 +112,6 @@ export function beginStream(stream: Stream): void {
   if (stream.startMs > overload.admitUntilMs && (refuse(stream, overload) || putOff(stream, overload)))
     return;
   beginRequest(stream);
-}
-
-/** What escaped slashes are in paths. */
-export function slashesOf({ escapedSlashes }: HttpSettings): EscapedSlashes {
-  return escapedSlashes === 'redirect' ? 'unescape' : escapedSlashes;
 }
 
 /** A request that its endpoint's answer led on begins anew: its head is clean, and it was let in. */

@@ -31,6 +31,11 @@ export function compileCluster(
     issues.add(`${path}/balance/tableSize`, `${balance.tableSize} is no prime; e.g. 65537 is one`);
   if (balance?.policy === 'ring-hash' && (balance.minRingSize ?? 1_024) > (balance.maxRingSize ?? 65_537))
     issues.add(`${path}/balance/minRingSize`, `${balance.minRingSize ?? 1_024} is more than maxRingSize`);
+  if (cluster.zoneRouting !== undefined && cluster.localityWeighted === true)
+    issues.add(
+      `${path}/zoneRouting`,
+      'must be absent beside localityWeighted: localities share by one of them',
+    );
   if (cluster.hostOverride !== undefined)
     checkHostOverride(cluster.hostOverride, cluster.discovery.kind, `${path}/hostOverride`, issues);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
@@ -51,6 +56,13 @@ export function compileCluster(
     proxyProtocol: match.proxyProtocol,
   }));
   return { config: cluster, key, tls, tlsMatches, proxyProtocol: cluster.proxyProtocol, kept };
+}
+
+/** Whether some TLS of a cluster takes whatever certificate it is shown. */
+export function believesAnybody(cluster: Cluster): boolean {
+  return [cluster, ...(cluster.tlsMatches ?? [])].some(
+    ({ tls }) => tls?.trust.kind === 'none' && !tls.certificateHashes && !tls.publicKeyHashes,
+  );
 }
 
 /** Kinds of clusters that have no list of endpoints of their own to find an address in. */

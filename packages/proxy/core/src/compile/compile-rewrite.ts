@@ -1,5 +1,6 @@
 import {
   type CompileContext,
+  type EscapedSlashes,
   normalizeConfiguredPath,
   normalizeHost,
   normalizePath,
@@ -80,7 +81,7 @@ function compilePath(
       if (/[?#]/.test(rewrite.substitution))
         context.issue(`${path}/substitution`, 'has a ? or #; the query stays as it is');
       const replace = context.rewrite(rewrite, path);
-      return { kind: 'made', make: (given) => rooted(replace(given)) };
+      return { kind: 'made', make: (given, slashes) => rooted(replace(given), slashes) };
     }
     case 'template': {
       const template = match.kind === 'template' ? parseUriTemplate(match.value) : undefined;
@@ -92,7 +93,10 @@ function compilePath(
         context.issue(`${path}/value`, parts);
         return undefined;
       }
-      return { kind: 'made', make: (given) => rooted(rewriteByTemplate(given, template, parts) ?? given) };
+      return {
+        kind: 'made',
+        make: (given, slashes) => rooted(rewriteByTemplate(given, template, parts) ?? given, slashes),
+      };
     }
     case 'full':
     case 'prefix': {
@@ -109,6 +113,6 @@ function compilePath(
 }
 
 /** A path in its canonical spelling, whatever groups of the request's were put together; `''`: it has none. */
-function rooted(path: string): string {
-  return normalizePath(path.startsWith('/') ? path : `/${path}`);
+function rooted(path: string, slashes: EscapedSlashes): string {
+  return normalizePath(path.startsWith('/') ? path : `/${path}`, slashes);
 }

@@ -22,7 +22,7 @@ import {
 import { AddressCheck } from './check-addresses.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
-import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
+import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig } from './compile-routes.ts';
 import { compileMatch } from './compile-match.ts';
@@ -189,14 +189,13 @@ class Compilation {
     this.#undo.push(() => {
       for (const { tls } of [compiled, ...compiled.tlsMatches]) tls?.close();
     });
-    const unverified = [cluster, ...(cluster.tlsMatches ?? [])].some(
-      ({ tls }) => tls?.trust.kind === 'none' && !tls.certificateHashes && !tls.publicKeyHashes,
-    );
-    if (!compiled.kept && unverified)
+    if (!compiled.kept && believesAnybody(cluster))
       this.#warnings.push(
         `/clusters/${index}/tls/trust believes whoever answers: connections are encrypted, and anybody on the way can be the endpoint`,
       );
     clusters.set(cluster.name, compiled);
+    if (cluster.zoneRouting !== undefined && engine.zone !== undefined)
+      this.#ref(engine.zone.cluster, `/clusters/${index}/zoneRouting`);
     const { discovery } = cluster;
     if (discovery.kind !== 'aggregate') return;
     for (const [part, name] of discovery.clusters.entries())

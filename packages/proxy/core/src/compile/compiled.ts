@@ -3,7 +3,7 @@ import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
 import type { Http2Options } from '@tulle/http2';
-import type { CidrSet, RouteMatcher } from '@tulle/match';
+import type { CidrSet, EscapedSlashes, RouteMatcher } from '@tulle/match';
 import type {
   CertificatePart,
   ConnectTermination,
@@ -148,7 +148,7 @@ export interface CompiledRewrite {
 export type CompiledPathRewrite =
   | { readonly kind: 'full' | 'prefix'; readonly value: string }
   /** @returns `''` where no path comes out */
-  | { readonly kind: 'made'; make(path: string): string };
+  | { readonly kind: 'made'; make(path: string, slashes: EscapedSlashes): string };
 
 /** Answers with a redirect. */
 export interface CompiledRedirect extends Omit<RedirectAction, 'path'> {

@@ -10,7 +10,7 @@ export function isSecretField(name: string): boolean {
 
 /** A route's conditions in words. */
 export function describeMatch(match: RouteMatch): string {
-  const { path, method, headers = [], query = [], grpc, percent, provenPeer } = match;
+  const { path, method, headers = [], query = [], grpc, percent, provenPeer, metadata = [] } = match;
   return [
     describePath(path),
     ...(method === undefined ? [] : [`method ${method}`]),
@@ -18,6 +18,7 @@ export function describeMatch(match: RouteMatch): string {
     ...headers.map((condition) => `header ${describeValue(condition)}`),
     ...query.map((condition) => `query ${describeValue(condition)}`),
     ...(provenPeer === undefined ? [] : [`caller ${provenPeer ? 'with' : 'without'} a certificate`]),
+    ...metadata.map(({ namespace, path: way }) => `metadata ${[namespace, ...way].join(':')}`),
     ...(percent === undefined ? [] : [`${percent} % of the requests`]),
   ].join(', ');
 }

@@ -59,6 +59,11 @@ export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined,
       return why('grpc', 'is for gRPC requests only, whose content-type is application/grpc');
     if (failed === 'peer')
       return why('peer', `is for callers ${match.provenPeer === true ? 'with' : 'without'} a certificate`);
+    if (failed === 'metadata')
+      return why(
+        'metadata',
+        `asks for metadata at ${[match.metadata?.[condition]?.namespace, ...(match.metadata?.[condition]?.path ?? [])].join(':')}, which filters did not find so`,
+      );
     if (failed === 'share')
       return why('share', `takes ${match.percent ?? 100} % of the requests, not this one`);
     const conditions = failed === 'header' ? match.headers : match.query;

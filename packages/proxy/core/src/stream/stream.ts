@@ -1,5 +1,5 @@
 import { FieldTable } from '@tulle/fields';
-import type { HttpStream, ResponseFlag } from '@tulle/filter';
+import { DYNAMIC_METADATA, type HttpStream, type ResponseFlag } from '@tulle/filter';
 import { RequestHead, ResponseHead } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
 import { EMPTY_TABLE, type PhaseTable } from '../chain/tables.ts';
@@ -185,6 +185,11 @@ export class Stream extends StreamExtras {
   /** Whether the caller proved who it is. */
   get provenPeer(): boolean {
     return this.downstream.connection.peerIdentity !== undefined;
+  }
+
+  /** What filters have found out, by namespace. */
+  get metadata(): Readonly<Record<string, unknown>> | undefined {
+    return this.getSlot(DYNAMIC_METADATA);
   }
 
   // — times: V8 keeps a whole number in the field itself, for any other it makes an object —

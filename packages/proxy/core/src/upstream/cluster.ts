@@ -1,4 +1,10 @@
-import { createBalancer, type AggregateBalancer, type Balancer, type EndpointState } from '@tulle/balance';
+import {
+  createBalancer,
+  type AggregateBalancer,
+  type Balancer,
+  type BalancerOptions,
+  type EndpointState,
+} from '@tulle/balance';
 import { aggregateOf } from './aggregate.ts';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
 import type { Cluster, Endpoint, EndpointPolicy, PoolOptions } from '@tulle/model';
@@ -6,6 +12,7 @@ import { spokenAlpn } from '../compile/alpn.ts';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
+import { callerZonesOf } from './caller-zones.ts';
 import { connectOptionsOf, type ConnectingCluster } from './connect-endpoint.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { type Drops, dropsOf } from './drops.ts';
@@ -138,6 +145,7 @@ export class ClusterRuntime {
       ...(config.localityWeighted === undefined ? {} : { localityWeighted: config.localityWeighted }),
       ...(config.failOnPanic === undefined ? {} : { failsOnPanic: config.failOnPanic }),
       ...(config.subsets === undefined ? {} : { subsets: config.subsets }),
+      ...zoneOptions(engine, config, ref),
       healthChecked: config.healthCheck !== undefined,
       random: engine.random,
       attach: (endpoint, address) => new EndpointPool(this, endpoint, address),
@@ -275,4 +283,14 @@ export class ClusterRuntime {
     this.metrics.close();
     for (const { tls } of [this, ...this.tlsMatches]) tls?.close();
   }
+}
+
+/** What a balancer needs to know of where callers are. */
+function zoneOptions(
+  engine: Engine,
+  { zoneRouting }: Cluster,
+  ref: (name: string) => ClusterRef,
+): Pick<BalancerOptions<EndpointPool>, 'zoneRouting' | 'callerZones'> {
+  const callerZones = zoneRouting && callerZonesOf(engine, ref);
+  return callerZones === undefined || zoneRouting === undefined ? {} : { zoneRouting, callerZones };
 }

@@ -6,6 +6,9 @@ import type { Pair } from './pair.ts';
 /** What a listener of HTTP names where its TLS names nothing. */
 const SPOKEN: readonly string[] = ['h2', 'http/1.1'];
 
+/** How a chain asks for SPIFFE ids, by the words that Tulle itself says it in. */
+const SVIDS = /\{"san_type":"URI","matcher":\{"prefix":"spiffe:\/\//;
+
 const isHandshake = (aspect: string): boolean =>
   ['reply.outcome', 'reply.tls', 'reply.fate', 'reply.interim'].includes(aspect);
 
@@ -20,6 +23,15 @@ export function explainsAlpn(
     exchange?.tls !== undefined &&
     exchange.tls.serverName === undefined &&
     configuration.filterChains?.some(isForNamed) === true &&
+    observations !== undefined &&
+    observations.tulle.seen.length === 0 &&
+    ['no connection', 'ended'].includes(observations.tulle.reply.outcome)
+  )
+    return isHandshake(aspect) || reachedOnlyAt('envoy', difference);
+  // A certificate with another URI beside its SPIFFE id is no SVID.
+  if (
+    exchange?.tls?.certificate === 'both' &&
+    configuration.filterChains?.some((chain) => SVIDS.test(JSON.stringify(chain))) === true &&
     observations !== undefined &&
     observations.tulle.seen.length === 0 &&
     ['no connection', 'ended'].includes(observations.tulle.reply.outcome)

@@ -99,6 +99,19 @@ describe('an entry of the list', () => {
     expect(asked({ ...chain, filter_chain_match: { server_names: ['a'] } }, { tls: {} })).not.toEqual([]);
   });
 
+  it('names-in-handshakes: no SVID where one is asked for', () => {
+    const asked = (certificate: string, matcher: Json): string[] =>
+      judge(
+        passed({}),
+        { tookMs: 1, seen: [], reply: { outcome: 'ended' } },
+        { tls: { certificate } },
+        { filterChains: [{ match_typed_subject_alt_names: [{ san_type: 'URI', matcher }] }] },
+      ).left;
+    expect(asked('both', { prefix: 'spiffe://mesh.test/' })).toEqual([]);
+    expect(asked('alice', { prefix: 'spiffe://mesh.test/' })).not.toEqual([]);
+    expect(asked('both', { exact: 'spiffe://mesh.test/a' })).not.toEqual([]);
+  });
+
   it('backend-edits-last: of what is made of a field that others edit', () => {
     const add = (key: string, value: string): Json => ({ header: { key, value } });
     const asked = (backend: Json, route: Json, aspect: 'x-made' | 'x-other' = 'x-made'): string[] =>

@@ -94,4 +94,10 @@ describe('the judge of HTTP/2', () => {
       'many fields',
     );
   });
+
+  it('finds a priority of no stream', () => {
+    const priority = (stream: number) =>
+      faultOfHttp2(Buffer.from(frame(TYPE.priority, 0, stream, '12345'), 'latin1'));
+    expect([priority(0), priority(3)]).toEqual(['a priority of no stream', undefined]);
+  });
 });

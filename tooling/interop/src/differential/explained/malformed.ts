@@ -111,11 +111,12 @@ function literals(block: Buffer): (readonly [string, string])[] {
   return fields;
 }
 
-/** What of the requests in some frames RFC 9113 §8 does not allow, or may be refused as too much; `undefined`: nothing. */
+/** What of some frames RFC 9113 §6.3 and of the requests in them §8 does not allow, or may be refused as too much; `undefined`: nothing. */
 export function faultOfHttp2(bytes: Buffer): string | undefined {
   let last = 0;
   let isOver = false;
   for (const { type, flags, stream, payload } of readFrames(bytes).frames) {
+    if (type === TYPE.priority && stream === 0) return 'a priority of no stream';
     if (type !== TYPE.headers || (flags & 0x28) !== 0) continue;
     if (stream === last && isOver) return 'a stream twice';
     isOver = (flags & END_STREAM) !== 0;

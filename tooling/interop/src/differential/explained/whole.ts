@@ -118,6 +118,6 @@ export function isRefused(observation: Observation, exchange: Exchange, status: 
     reply.status === status &&
     (exchange.method === 'HEAD' ? reply.body === '' : OWN_TEXT.test(reply.body ?? '')) &&
     (connection === undefined || connection === 'close') &&
-    hasFields(observation, new Set([...REFUSED, 'connection']))
+    hasFields(observation, new Set([...REFUSED, 'connection', 'x-route']))
   );
 }
