@@ -114,6 +114,7 @@ export type {
   RouteScopes,
   ScopeKeyPart,
   TcpHandler,
+  TcpTunnel,
 } from './listener.ts';
 export type { UdpProxy, UdpShare } from './udp.ts';
 export type {

@@ -313,8 +313,26 @@ export interface TcpHandler {
   readonly maxConnectAttempts?: number;
   /** How long a connection may live; 0: for ever. Default 0 (Envoy `max_downstream_connection_duration`). */
   readonly maxDurationMs?: number;
+  /** Endpoints are proxies, which are asked to connect on (Envoy `TcpProxy.tunneling_config`). Default: they get the bytes. */
+  readonly tunnel?: TcpTunnel;
   /** Where lines about its connections go. Default none. */
   readonly accessLogs?: readonly AccessLog[];
+}
+
+/**
+ * How an endpoint is asked for a tunnel, by HTTP/1.1 or HTTP/2 as its cluster says: by CONNECT, to which 200 says that it stands (over
+ * HTTP/1.1 any 2xx, RFC 9110 §9.3.6). Whatever else is answered is an attempt that failed.
+ */
+export interface TcpTunnel {
+  /**
+   * Host and port that are asked for; operators of access logs stand for what is known of the caller's connection, e.g.
+   * `%REQUESTED_SERVER_NAME%:443`.
+   */
+  readonly authority: string;
+  /** By POST instead of CONNECT: the bytes are its content, and that of its answer. `path` by default `/`. */
+  readonly post?: { readonly path?: string };
+  /** Fields that go with it. */
+  readonly headers?: Omit<RouteHeaderEdits, 'remove'>;
 }
 
 /** A filter in a chain. */

@@ -408,3 +408,42 @@ describe('TLS that asks callers for a certificate', () => {
     expect(asked(names, {}, { 'tulle.dev': { certificateIfShown: true } })).toBe('accept');
   });
 });
+
+it('a TCP proxy may lead through others', () => {
+  const of = (tunneling_config: Json): unknown => {
+    const got = read({ filter_chains: [{ filters: [tcp({ tunneling_config })] }] });
+    if (Array.isArray(got)) return got;
+    const handler = got.filterChains[0]?.handler;
+    return handler?.kind === 'tcp' ? handler.tunnel : undefined;
+  };
+  expect([
+    of({ hostname: 'db.example:5432' }),
+    of({ hostname: '%REQUESTED_SERVER_NAME%:443', use_post: true }),
+    of({
+      hostname: 'a',
+      use_post: true,
+      post_path: '/p',
+      headers_to_add: [{ header: { key: 'x-a', value: '%DOWNSTREAM_LOCAL_PORT%' } }],
+    }),
+  ]).toEqual([
+    { authority: 'db.example:5432' },
+    { authority: '%REQUESTED_SERVER_NAME%:443', post: {} },
+    {
+      authority: 'a',
+      post: { path: '/p' },
+      headers: { add: [{ name: 'x-a', value: '%DOWNSTREAM_LOCAL_PORT%', format: true }] },
+    },
+  ]);
+  const at = `${HTTP}.tunneling_config`;
+  expect([
+    of({}),
+    of({ hostname: 'a:1', post_path: '/p' }),
+    of({ hostname: 'a:1', propagate_response_headers: true }),
+    of({ hostname: 'a:1', propagate_response_trailers: true }),
+  ]).toEqual([
+    [`${at}.hostname`],
+    [`${at}.post_path`],
+    [`${at}.propagate_response_headers`],
+    [`${at}.propagate_response_trailers`],
+  ]);
+});

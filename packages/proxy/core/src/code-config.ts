@@ -122,6 +122,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
     hash,
     maxConnectAttempts,
     maxDurationMs,
+    tunnel,
   } = options;
   return {
     name,
@@ -143,6 +144,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
           ...(hash === undefined ? {} : { hash }),
           ...(maxConnectAttempts === undefined ? {} : { maxConnectAttempts }),
           ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
+          ...(tunnel === undefined ? {} : { tunnel }),
         },
       },
     ],

@@ -29,7 +29,7 @@ interface Corpus {
 }
 
 /** Ports of listeners and of the admin interface in the corpus; each run has others. */
-const OWN_PORTS = [9901, 10000, 10001, 10443] as const;
+const OWN_PORTS = [9901, 10000, 10001, 10002, 10443] as const;
 /** Status of what is closed without an answer. */
 const CLOSED = 0;
 /** Port at which nobody listens. */

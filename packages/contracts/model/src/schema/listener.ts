@@ -114,6 +114,11 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
   maxConnectAttempts: whole(1, 100),
   maxDurationMs: milliseconds(),
   idleTimeoutMs: milliseconds(),
+  tunnel: fields(['authority'], {
+    authority: name,
+    post: fields([], { path: name }),
+    headers: routeHeaderEditsSchema,
+  }),
   accessLogs: accessLogsSchema,
 });
 

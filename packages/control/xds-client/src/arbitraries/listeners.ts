@@ -14,6 +14,7 @@ import type {
   LocalReplyFormat,
   LocalReplyMapper,
   TcpHandler,
+  TcpTunnel,
 } from '@tulle/model';
 import {
   http2Options,
@@ -25,6 +26,7 @@ import {
   milliseconds,
   object,
   options,
+  routeHeaderEdits,
   share,
   subset,
   uint32,
@@ -184,6 +186,13 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
     statPrefix: label,
     filters: connectionFilters,
     idleTimeoutMs: milliseconds,
+    tunnel: object<TcpTunnel>(
+      { authority: fc.constantFrom('db.example:5432', '%REQUESTED_SERVER_NAME%:443') },
+      {
+        post: object<NonNullable<TcpTunnel['post']>>({}, { path: label.map((one) => `/${one}`) }),
+        headers: routeHeaderEdits.filter(({ remove }) => remove === undefined),
+      },
+    ),
     accessLogs: accessLogs('tcp'),
   },
 );

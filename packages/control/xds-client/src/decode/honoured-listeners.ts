@@ -84,6 +84,13 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'max_downstream_connection_duration',
     'hash_policy',
     'access_log',
+    'tunneling_config',
+  ],
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig': [
+    'hostname',
+    'use_post',
+    'post_path',
+    'headers_to_add',
   ],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': ['clusters'],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': [

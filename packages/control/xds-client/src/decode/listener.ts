@@ -6,7 +6,6 @@ import {
   type FilterEntry,
   type Listener as ModelListener,
   type ProxyProtocol,
-  type TcpHandler,
 } from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
@@ -25,10 +24,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import {
-  type TcpProxy,
-  TcpProxySchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
 import { asksForServerName } from './authz/conn-rbac.ts';
@@ -45,7 +41,7 @@ import {
   readFlags,
 } from './filters.ts';
 import { decodeHttpHandler } from './http-handler.ts';
-import { subsetsOf } from './labels.ts';
+import { decodeTcpHandler } from './tcp-handler.ts';
 import { decodeDownstreamTls } from './tls.ts';
 import { decodeUdp, isUdp } from './udp.ts';
 import { filled, milliseconds, present } from './values.ts';
@@ -298,45 +294,3 @@ const SOURCES: ReadonlyMap<SourceType, NonNullable<ChainMatch['sourceType']>> = 
   [SourceType.SAME_IP_OR_LOOPBACK, 'local'],
   [SourceType.EXTERNAL, 'external'],
 ] as const);
-
-function decodeTcpHandler(
-  context: DecodeContext,
-  proxy: TcpProxy,
-  filters: readonly FilterEntry[],
-  listenerName: string,
-  path: string,
-): TcpHandler {
-  const { clusterSpecifier: chosen } = proxy;
-  if (chosen.case === undefined) context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
-  const subsetAt = subsetsOf(context, proxy.metadataMatch);
-  const clusters =
-    chosen.case === 'cluster'
-      ? [present({ name: chosen.value, subset: subsetAt(undefined, path) })]
-      : chosen.case === 'weightedClusters'
-        ? chosen.value.clusters.map(({ name, weight, metadataMatch }, index) =>
-            present({
-              name,
-              weight: weight === 1 ? undefined : weight,
-              subset: subsetAt(metadataMatch, `${path}.weighted_clusters.clusters[${index}]`),
-            }),
-          )
-        : [];
-  return present({
-    kind: 'tcp' as const,
-    statPrefix: proxy.statPrefix === listenerName || proxy.statPrefix === '' ? undefined : proxy.statPrefix,
-    clusters,
-    filters: filled(filters),
-    hash: decodeHash(context, proxy, path),
-    maxConnectAttempts: proxy.maxConnectAttempts,
-    maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
-    idleTimeoutMs: milliseconds(proxy.idleTimeout),
-    accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
-  });
-}
-
-function decodeHash(context: DecodeContext, { hashPolicy }: TcpProxy, path: string): TcpHandler['hash'] {
-  for (const [index, { policySpecifier }] of hashPolicy.entries())
-    if (policySpecifier.case !== 'sourceIp')
-      context.refuse(`${path}.hash_policy[${index}]`, 'must be a source_ip');
-  return hashPolicy.length === 0 ? undefined : 'source-ip';
-}

@@ -90,6 +90,12 @@ function chain(value: FilterChain, listenerName: string): FilterChain {
               ...handler,
               clusters: handler.clusters.map((one) => without(one, { weight: 1 })),
               filters: handler.filters?.map(entry),
+              tunnel:
+                handler.tunnel &&
+                without({
+                  ...handler.tunnel,
+                  headers: edits(handler.tunnel.headers),
+                } as typeof handler.tunnel),
             } as FilterChain['handler'],
             { filters: [], statPrefix: listenerName },
           ),

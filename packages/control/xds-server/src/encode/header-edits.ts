@@ -55,8 +55,8 @@ export function encodeEditsOf(
   };
 }
 
-/** Envoy removes first, then replaces, then adds. */
-function routeEdits(edits: RouteHeaderEdits | undefined, release: ClientRelease): HeaderValueOption[] {
+/** Fields that are put; what is removed stands elsewhere, and goes first. */
+export function routeEdits(edits: RouteHeaderEdits | undefined, release: ClientRelease): HeaderValueOption[] {
   const list = (fields: readonly RouteHeaderValue[] = [], action: AppendAction): HeaderValueOption[] =>
     fields.map(({ name, value, format }) => {
       // In Envoy every value is a format. A client of the release before takes it as it stands.

@@ -7,6 +7,7 @@ import type {
   HttpHandler,
   Listener as ModelListener,
   TcpHandler,
+  TcpTunnel,
 } from '@tulle/model';
 import { SocketAddress_Protocol as Protocol } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
@@ -30,6 +31,7 @@ import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/f
 import {
   TcpProxy_WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   TcpProxySchema,
+  type TcpProxy_TunnelingConfigSchema as TunnelingConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { LB_METADATA } from '../wire.ts';
 import { encodeAccessLogs } from './access-logs.ts';
@@ -37,6 +39,7 @@ import { encodeAddress, encodeCidr } from './address.ts';
 import { encodeListenerFilter, encodeNetworkFilter, filterFlags } from './filters.ts';
 import { requestedLogs } from './client-telemetry.ts';
 import type { EncodeForm } from './form.ts';
+import { routeEdits } from './header-edits.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
 import { encodeDownstreamTls } from './tls.ts';
 import { encodeUdp } from './udp.ts';
@@ -241,6 +244,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
     ...(handler.maxDurationMs !== undefined && {
       maxDownstreamConnectionDuration: duration(handler.maxDurationMs),
     }),
+    ...(handler.tunnel && { tunnelingConfig: tunnel(handler.tunnel, form) }),
     ...(handler.hash && { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } as const }] }),
   });
   return [
@@ -250,4 +254,16 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
       configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) },
     }),
   ];
+}
+
+function tunnel(
+  { authority, post, headers }: TcpTunnel,
+  form: EncodeForm,
+): Fields<typeof TunnelingConfigSchema> {
+  return {
+    hostname: authority,
+    usePost: post !== undefined,
+    postPath: post?.path ?? '',
+    headersToAdd: routeEdits(headers, form.release),
+  };
 }

@@ -74,7 +74,8 @@ function checkConditional(edits: RouteHeaderEdits, path: string, issues: Issues)
 /** Values are cut past this. */
 const MAX_VALUE_CHARS = 4_096;
 
-function compileValue(format: string, path: string, issues: Issues): Render {
+/** A text with operators; what it finds goes to the issues. */
+export function compileValue(format: string, path: string, issues: Issues): Render {
   const faults: FormatIssue[] = [];
   const render = compileText(format, faults, {
     query: 'keep',

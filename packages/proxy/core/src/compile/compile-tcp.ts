@@ -1,9 +1,15 @@
-import type { TcpHandler } from '@tulle/model';
-import type { EngineLimits } from '../limits.ts';
+import type { SubsetCriteria } from '@tulle/balance';
+import { isValidTarget } from '@tulle/http1';
+import type { TcpHandler, TcpTunnel } from '@tulle/model';
+import { EMPTY_TABLE } from '../chain/tables.ts';
+import type { Engine } from '../engine.ts';
+import { internalChain } from '../fetch/internal-chain.ts';
 import type { ChainLogs } from '../stream/logs.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { compileEdits, compileValue } from './compile-edits.ts';
 import { criteriaOf } from './compile-routes.ts';
-import type { TcpChain } from './compiled-tcp.ts';
+import type { ForwardTarget } from './compiled.ts';
+import type { CompiledTunnel, TcpChain, TcpShare } from './compiled-tcp.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
@@ -16,15 +22,16 @@ export function compileTcp(
   context: {
     readonly ref: (cluster: string, path: string) => ClusterRef;
     readonly issues: Issues;
-    readonly limits: EngineLimits;
+    readonly engine: Engine;
     readonly generation: number;
   },
 ): TcpChain {
-  const shares = handler.clusters.map((share, index) => ({
-    ref: context.ref(share.name, `${path}/clusters/${index}/name`),
-    weight: share.weight ?? 1,
-    subset: criteriaOf(share.subset),
-  }));
+  const shares = handler.clusters.map((share, index): TcpShare => {
+    const ref = context.ref(share.name, `${path}/clusters/${index}/name`);
+    const subset = criteriaOf(share.subset);
+    const weight = share.weight ?? 1;
+    return { ref, weight, subset, target: targetOf(name, share.name, ref, subset) };
+  });
   if (shares.length === 0) context.issues.add(`${path}/clusters`, 'names no cluster; give at least one');
   return Object.freeze({
     name,
@@ -34,8 +41,52 @@ export function compileTcp(
     accessLogs: parts.accessLogs,
     idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
     hashesSource: handler.hash === 'source-ip',
-    maxConnectAttempts: handler.maxConnectAttempts ?? context.limits.maxConnectAttempts,
+    maxConnectAttempts: handler.maxConnectAttempts ?? context.engine.limits.maxConnectAttempts,
     maxDurationMs: handler.maxDurationMs ?? 0,
+    tunnel: handler.tunnel && compileTunnel(handler.tunnel, `${path}/tunnel`, context),
     generation: context.generation,
+  });
+}
+
+function targetOf(
+  name: string,
+  cluster: string,
+  ref: ClusterRef,
+  subset: SubsetCriteria | undefined,
+): ForwardTarget {
+  return Object.freeze({
+    kind: 'target',
+    name,
+    pattern: '',
+    cluster,
+    ref,
+    weight: 1,
+    subset,
+    host: '',
+    table: EMPTY_TABLE,
+    requestEdits: [],
+    responseEdits: [],
+  });
+}
+
+function compileTunnel(
+  tunnel: TcpTunnel,
+  path: string,
+  { issues, engine }: { readonly issues: Issues; readonly engine: Engine },
+): CompiledTunnel {
+  const { authority, post, headers } = tunnel;
+  if (!authority.includes('%') && post === undefined && !isValidTarget('CONNECT', authority))
+    issues.add(
+      `${path}/authority`,
+      `${JSON.stringify(authority)} is no host with a port, which CONNECT asks for (RFC 9110 §9.3.6)`,
+    );
+  if (post?.path !== undefined && !isValidTarget('POST', post.path))
+    issues.add(`${path}/post/path`, `${JSON.stringify(post.path)} is no path; give one that begins with /`);
+  const edits = compileEdits(headers, `${path}/headers`, issues);
+  return Object.freeze({
+    chain: internalChain(engine, 'tunnel'),
+    authority: compileValue(authority, `${path}/authority`, issues),
+    postPath: post && (post.path ?? '/'),
+    edits: edits === undefined ? [] : [edits],
   });
 }

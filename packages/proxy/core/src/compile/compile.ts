@@ -360,7 +360,7 @@ class Compilation {
     return compileTcp(name, handler, parts, path, {
       ref: (cluster, where) => this.#ref(cluster, where),
       issues: this.#issues,
-      limits: this.#base.engine.limits,
+      engine: this.#base.engine,
       generation: this.#base.generation,
     });
   }

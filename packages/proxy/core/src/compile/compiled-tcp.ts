@@ -1,6 +1,8 @@
 import type { SubsetCriteria } from '@tulle/balance';
+import type { Render } from '@tulle/record-format';
 import type { ChainLogs } from '../stream/logs.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import type { CompiledEdits, ForwardTarget, HttpChain } from './compiled.ts';
 import type { FilterSet } from './filter-set.ts';
 
 /** A cluster that connections of a TCP chain go to. */
@@ -9,6 +11,18 @@ export interface TcpShare {
   readonly weight: number;
   /** Labels that the endpoint must have, where the cluster has subsets; `undefined`: none. */
   readonly subset: SubsetCriteria | undefined;
+  /** The same, for the request by which an endpoint is asked for a tunnel. */
+  readonly target: ForwardTarget;
+}
+
+/** How endpoints are asked to connect on. */
+export interface CompiledTunnel {
+  /** Of the requests by which they are asked. */
+  readonly chain: HttpChain;
+  readonly authority: Render;
+  /** Of a POST; `undefined`: they are asked by CONNECT. */
+  readonly postPath: string | undefined;
+  readonly edits: readonly CompiledEdits[];
 }
 
 /** A TCP chain of one configuration generation. */
@@ -23,5 +37,7 @@ export interface TcpChain {
   readonly maxConnectAttempts: number;
   /** 0: any. */
   readonly maxDurationMs: number;
+  /** `undefined`: endpoints get the bytes as they are. */
+  readonly tunnel: CompiledTunnel | undefined;
   readonly generation: number;
 }

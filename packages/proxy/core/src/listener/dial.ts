@@ -16,10 +16,45 @@ export interface DialOwner {
   notDialled(code: ErrorCode): void;
 }
 
+/** A connection to an endpoint that is looked for, until it is let go of. */
+export interface Dial {
+  owner: DialOwner;
+  readonly cluster: Pick<ClusterRuntime, 'name' | 'labels'> | undefined;
+  /** That which is connected, or was tried last. */
+  readonly endpoint: Pick<UpstreamEndpoint, 'address' | 'endpoint'> | undefined;
+  /** Who the endpoint proved to be. */
+  readonly identity: string | undefined;
+  /** What it said before its socket was taken, and whether it said that this was all. */
+  readonly heard: Buffer | undefined;
+  readonly heardEnd: boolean;
+  readonly connected: boolean;
+  /** Looks for an endpoint. What fails at once is told at once. */
+  begin(): void;
+  /** The socket of what is connected: whoever takes it closes it. */
+  take(): Socket;
+  /** The connection is over, or nobody wants it. @param outcome what that says of the endpoint; default nothing */
+  end(outcome?: Outcome): void;
+}
+
+/** By weight. @returns `undefined`: there is none that has any */
+export function drawShare({ shares, totalWeight }: TcpChain, engine: Engine): TcpShare | undefined {
+  let draw = engine.random() * totalWeight;
+  for (const share of shares) {
+    draw -= share.weight;
+    if (draw < 0) return share;
+  }
+  return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0);
+}
+
+/** What connections of one caller have in common; -1: nothing. */
+export function hashOf({ hashesSource }: TcpChain, { remoteAddress }: ConnectionFacts): number {
+  return hashesSource ? addHash(-1, hashText(remoteAddress)) : -1;
+}
+
 const NOBODY = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
 /** The endpoint of a connection of bytes: chosen, connected, where that fails another; counted until it is let go of. */
-export class EndpointDial {
+export class EndpointDial implements Dial {
   owner: DialOwner;
   cluster: ClusterRuntime | undefined;
   /** That which is connected, or was tried last. */
@@ -56,12 +91,12 @@ export class EndpointDial {
     this.#chain = chain;
     this.#facts = facts;
     this.owner = owner;
-    this.#hash = chain.hashesSource ? addHash(-1, hashText(facts.remoteAddress)) : -1;
+    this.#hash = hashOf(chain, facts);
   }
 
   /** Looks for an endpoint. What fails at once is told at once. */
   begin(): void {
-    const share = this.#draw();
+    const share = drawShare(this.#chain, this.#engine);
     const cluster = share?.ref.current;
     this.#subset = share?.subset;
     this.cluster = cluster;
@@ -139,16 +174,6 @@ export class EndpointDial {
       }
     }
     if (this.#admitted) this.cluster?.leave(false);
-  }
-
-  #draw(): TcpShare | undefined {
-    const { shares, totalWeight } = this.#chain;
-    let draw = this.#engine.random() * totalWeight;
-    for (const share of shares) {
-      draw -= share.weight;
-      if (draw < 0) return share;
-    }
-    return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0);
   }
 
   #endpointOf(cluster: ClusterRuntime, nowMs: number): UpstreamEndpoint | undefined {

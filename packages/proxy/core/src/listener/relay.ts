@@ -282,12 +282,13 @@ export class RelaySide implements SocketEvents {
   /** Writes what is gathered, then closes. */
   close(reset: boolean): void {
     if (this.#gone) return;
+    // Also before a reset: what came before it was said.
+    this.#outbox.flush();
     if (reset) {
       this.#outbox.close();
       this.socket.destroy(true);
       return;
     }
-    this.#outbox.flush();
     if (this.socket.queuedBytes === 0) return this.socket.destroy();
     this.#outbox.end();
     this.#flushOn(this.socket.unsentBytes);

@@ -9,7 +9,8 @@ import { recordConnection } from '../stream/record-connection.ts';
 import type { Mutable } from '../stream/recorder.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
-import { EndpointDial, type DialOwner } from './dial.ts';
+import { EndpointDial, type Dial, type DialOwner } from './dial.ts';
+import { TunnelDial } from './tunnel-dial.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import type { ListenerConnection, ServingListener } from './serving.ts';
 
@@ -38,7 +39,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
   readonly #facts: ConnectionFacts;
   readonly #hooks: ConnectionHooks | undefined;
   readonly #startMs: number;
-  readonly #dial: EndpointDial;
+  readonly #dial: Dial;
   #held: Buffer[] = [];
   #peerEnded = false;
   #line: RecordConnection | undefined;
@@ -69,7 +70,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     this.#facts = facts;
     this.#hooks = hooks;
     this.#startMs = engine.turn.nowMs;
-    this.#dial = detected?.dial ?? new EndpointDial(engine, chain, facts, this);
+    const Kind = chain.tunnel === undefined ? EndpointDial : TunnelDial;
+    this.#dial = detected?.dial ?? new Kind(engine, chain, facts, this);
     this.#silent = detected?.silent ?? false;
     this.#detected = detected === undefined ? '' : `protocol_detected{bytes,${detected.by}}`;
     if (chain.maxDurationMs > 0)

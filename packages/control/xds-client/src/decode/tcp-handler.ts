@@ -1,0 +1,70 @@
+import type { FilterEntry, TcpHandler, TcpTunnel } from '@tulle/model';
+import type {
+  TcpProxy,
+  TcpProxy_TunnelingConfig as TunnelingConfig,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { decodeAccessLogs } from './access-logs.ts';
+import type { DecodeContext } from './context.ts';
+import { decodeRouteEdits } from './header-edits.ts';
+import { subsetsOf } from './labels.ts';
+import { filled, milliseconds, present } from './values.ts';
+
+/** A chain that ends with TcpProxy. @param path of its configuration */
+export function decodeTcpHandler(
+  context: DecodeContext,
+  proxy: TcpProxy,
+  filters: readonly FilterEntry[],
+  listenerName: string,
+  path: string,
+): TcpHandler {
+  const { clusterSpecifier: chosen } = proxy;
+  if (chosen.case === undefined) context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
+  const subsetAt = subsetsOf(context, proxy.metadataMatch);
+  const clusters =
+    chosen.case === 'cluster'
+      ? [present({ name: chosen.value, subset: subsetAt(undefined, path) })]
+      : chosen.case === 'weightedClusters'
+        ? chosen.value.clusters.map(({ name, weight, metadataMatch }, index) =>
+            present({
+              name,
+              weight: weight === 1 ? undefined : weight,
+              subset: subsetAt(metadataMatch, `${path}.weighted_clusters.clusters[${index}]`),
+            }),
+          )
+        : [];
+  return present({
+    kind: 'tcp' as const,
+    statPrefix: proxy.statPrefix === listenerName || proxy.statPrefix === '' ? undefined : proxy.statPrefix,
+    clusters,
+    filters: filled(filters),
+    hash: decodeHash(context, proxy, path),
+    maxConnectAttempts: proxy.maxConnectAttempts,
+    maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
+    idleTimeoutMs: milliseconds(proxy.idleTimeout),
+    tunnel: decodeTunnel(context, proxy.tunnelingConfig, `${path}.tunneling_config`),
+    accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
+  });
+}
+
+function decodeHash(context: DecodeContext, { hashPolicy }: TcpProxy, path: string): TcpHandler['hash'] {
+  for (const [index, { policySpecifier }] of hashPolicy.entries())
+    if (policySpecifier.case !== 'sourceIp')
+      context.refuse(`${path}.hash_policy[${index}]`, 'must be a source_ip');
+  return hashPolicy.length === 0 ? undefined : 'source-ip';
+}
+
+function decodeTunnel(
+  context: DecodeContext,
+  config: TunnelingConfig | undefined,
+  path: string,
+): TcpTunnel | undefined {
+  if (config === undefined) return undefined;
+  const { hostname, usePost, postPath, headersToAdd } = config;
+  if (hostname === '') context.refuse(`${path}.hostname`, 'is missing');
+  if (postPath !== '' && !usePost) context.refuse(`${path}.post_path`, 'must stand with use_post');
+  return present({
+    authority: hostname,
+    post: usePost ? present({ path: postPath === '' ? undefined : postPath }) : undefined,
+    headers: decodeRouteEdits(context, headersToAdd, [], `${path}.headers_to_add`),
+  });
+}
