@@ -9,7 +9,10 @@ import type {
   EndpointPolicy,
   EndpointSet,
   HealthCheck,
+  HostOverride,
+  HostSource,
   Locality,
+  MetadataPlace,
   OutlierDetection,
   PoolOptions,
   ProxyProtocolVersion,
@@ -21,6 +24,7 @@ import type {
   SubsetSelector,
   TcpKeepalive,
   TlsMatch,
+  ZoneRouting,
 } from '@tulle/model';
 import {
   http2Options,
@@ -370,6 +374,30 @@ const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
 
 const proxyProtocol: fc.Arbitrary<ProxyProtocolVersion> = fc.constantFrom(1, 2);
 
+const place: fc.Arbitrary<MetadataPlace> = object<MetadataPlace>({
+  namespace: label,
+  path: fc.array(label, { minLength: 1, maxLength: 2 }),
+});
+const hostOverride: fc.Arbitrary<HostOverride> = object<HostOverride>(
+  {
+    sources: fc.array(
+      fc.oneof(
+        object<HostSource>({ kind: fc.constant('header'), name: label }),
+        place.map((at): HostSource => ({ kind: 'metadata', ...at })),
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+  },
+  { chosenIn: place },
+);
+
+/** Places of callers stand beside few policies, and not beside weights of localities. */
+function sound({ zoneRouting, ...cluster }: Cluster): Cluster {
+  const { balance, localityWeighted = false } = cluster;
+  const zoned = ['round-robin', 'least-request', 'random'].includes(balance?.policy ?? '');
+  return zoned && !localityWeighted && zoneRouting !== undefined ? { ...cluster, zoneRouting } : cluster;
+}
+
 /** A cluster of the given name. */
 export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluster> {
   return object<Cluster>(
@@ -379,6 +407,11 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       panicThresholdPercent: percent,
       localityWeighted: fc.boolean(),
       failOnPanic: fc.boolean(),
+      hostOverride,
+      zoneRouting: options<ZoneRouting>({
+        percent: fc.integer({ min: 1, max: 100 }),
+        minEndpoints: fc.nat(99),
+      }),
       subsets,
       connectTimeoutMs: milliseconds,
       limits,
@@ -401,5 +434,5 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       pool,
       labels,
     },
-  );
+  ).map(sound);
 }

@@ -85,6 +85,8 @@ export function canonicalCluster(cluster: Cluster): Cluster {
       // These kinds choose endpoints themselves.
       ...(['aggregate', 'forward-proxy', 'original-dst'].includes(discovery.kind) && {
         balance: undefined,
+        hostOverride: undefined,
+        zoneRouting: undefined,
         subsets: undefined,
       }),
       pool: cluster.pool && pool(cluster.pool),

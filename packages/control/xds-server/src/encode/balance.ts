@@ -18,9 +18,16 @@ import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancin
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
 import { canonicalObject, duration, type Fields, typedStruct } from './values.ts';
+import { localityConfig, type ZoneFields } from './zone-routing.ts';
 
-/** Ours first, then what a proxy that does not know it takes instead: it uses the first policy that it has. */
-export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof ClusterSchema> {
+/**
+ * Ours first, then what a proxy that does not know it takes instead: it uses the first policy that it has.
+ * @param zones for a policy that is sent in the newer form
+ */
+export function encodeBalance(
+  balance: BalancePolicy | undefined,
+  zones: ZoneFields | undefined,
+): Fields<typeof ClusterSchema> {
   switch (balance?.policy) {
     case 'round-robin':
       return {
@@ -50,7 +57,7 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
     case 'random':
       return { lbPolicy: LbPolicy.RANDOM };
     case 'least-request':
-      return leastRequest(balance);
+      return leastRequest(balance, zones);
     case 'pick-first':
       return listed(
         'envoy.load_balancing_policies.pick_first',
@@ -86,6 +93,7 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
 /** A scan of all stands in the newer form only. */
 function leastRequest(
   balance: Extract<BalancePolicy, { readonly policy: 'least-request' }>,
+  zones: ZoneFields | undefined,
 ): Fields<typeof ClusterSchema> {
   const { choices, fullScan = false, activeRequestBias: bias } = balance;
   const value = {
@@ -100,7 +108,11 @@ function leastRequest(
       'envoy.load_balancing_policies.least_request',
       anyPack(
         LeastRequestSchema,
-        create(LeastRequestSchema, { ...value, selectionMethod: SelectionMethod.FULL_SCAN }),
+        create(LeastRequestSchema, {
+          ...value,
+          ...localityConfig(zones),
+          selectionMethod: SelectionMethod.FULL_SCAN,
+        }),
       ),
     );
   return {
@@ -111,7 +123,8 @@ function leastRequest(
   };
 }
 
-function listed(name: string, typedConfig: Any): Fields<typeof ClusterSchema> {
+/** One policy in the newer form. */
+export function listed(name: string, typedConfig: Any): Fields<typeof ClusterSchema> {
   return {
     lbPolicy: LbPolicy.LOAD_BALANCING_POLICY_CONFIG,
     loadBalancingPolicy: { policies: [{ typedExtensionConfig: { name, typedConfig } }] },

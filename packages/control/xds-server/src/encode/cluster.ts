@@ -21,6 +21,8 @@ import {
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT } from '../wire.ts';
 import { encodeBalance, withSubsets } from './balance.ts';
+import { encodeInner, withHostOverride } from './host-override.ts';
+import { encodeZones } from './zone-routing.ts';
 import { discovery, isProvided } from './discovery.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttp2 } from './http2.ts';
@@ -39,8 +41,6 @@ type ClusterInit = Fields<typeof ClusterSchema>;
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
   localOnly(pool?.network, 'pool.network');
-  localOnly(cluster.hostOverride, 'hostOverride');
-  localOnly(cluster.zoneRouting, 'zoneRouting');
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
     maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,
@@ -54,7 +54,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   });
   return create(ClusterSchema, {
     name: cluster.name,
-    ...(!isProvided(cluster) && withSubsets(encodeBalance(cluster.balance), cluster.subsets)),
+    ...(!isProvided(cluster) && balancing(cluster)),
     ...discovery(cluster, form),
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
@@ -70,6 +70,12 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...transportSockets(cluster, form),
     ...(extra && { metadata: extra }),
   });
+}
+
+function balancing(cluster: ModelCluster): ClusterInit {
+  const { balance, subsets, hostOverride } = cluster;
+  if (hostOverride === undefined) return withSubsets(encodeBalance(balance, encodeZones(cluster)), subsets);
+  return withHostOverride(withSubsets(encodeInner(cluster), subsets), hostOverride);
 }
 
 /** What the kernel is told about connections. */
@@ -102,17 +108,15 @@ function connections({
   };
 }
 
-function commonLbConfig(
-  { balance, panicThresholdPercent, localityWeighted = false, failOnPanic = false }: ModelCluster,
-  { release }: EncodeForm,
-): ClusterInit {
+function commonLbConfig(cluster: ModelCluster, { release }: EncodeForm): ClusterInit {
+  const { balance, panicThresholdPercent } = cluster;
   // The release before never panics.
   const panics = panicThresholdPercent !== undefined && (release !== 'before' || panicThresholdPercent !== 0);
   const hashes = balance?.policy === 'ring-hash' || balance?.policy === 'maglev';
   const { useHostname = false, balanceFactorPercent }: HashOptions = hashes ? balance : {};
   const fields = {
     ...(panics && { healthyPanicThreshold: { value: panicThresholdPercent } }),
-    ...localities(localityWeighted, failOnPanic),
+    ...localities(cluster),
     ...((useHostname || balanceFactorPercent !== undefined) && {
       consistentHashingLbConfig: {
         useHostnameForHashing: useHostname,
@@ -123,17 +127,16 @@ function commonLbConfig(
   return Object.keys(fields).length === 0 ? {} : { commonLbConfig: fields };
 }
 
-/** One of the two is all that there is room for; a zone-aware one for no request does nothing but this. */
-function localities(weighted: boolean, failOnPanic: boolean): Fields<typeof CommonLbConfigSchema> {
-  if (weighted) return { localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } };
-  return failOnPanic
-    ? {
-        localityConfigSpecifier: {
-          case: 'zoneAwareLbConfig',
-          value: { routingEnabled: { value: 0 }, failTrafficOnPanic: true },
-        },
-      }
-    : {};
+/** One of the two is all that there is room for; a zone-aware one for no request does nothing but what it says of panic. */
+function localities(cluster: ModelCluster): Fields<typeof CommonLbConfigSchema> {
+  const { localityWeighted = false, failOnPanic: failTrafficOnPanic = false } = cluster;
+  if (localityWeighted) return { localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } };
+  const zones = encodeZones(cluster) ?? (failTrafficOnPanic && { routingEnabled: { value: 0 } });
+  return zones === false
+    ? {}
+    : {
+        localityConfigSpecifier: { case: 'zoneAwareLbConfig', value: { ...zones, failTrafficOnPanic } },
+      };
 }
 
 function circuitBreakers({ limits = {}, highLimits }: ModelCluster): Fields<typeof CircuitBreakersSchema> {
