@@ -89,6 +89,7 @@ export type {
   RoutePriority,
   StringMatch,
   ValueMatch,
+  VirtualCluster,
   VirtualHost,
   WeightedCluster,
 } from './route.ts';

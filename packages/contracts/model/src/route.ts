@@ -57,6 +57,19 @@ export interface VirtualHost {
   readonly requireTls?: 'all' | 'external';
   /** Whether `x-envoy-attempt-count` tells which attempt it is, to the endpoint and to the caller. Default: to neither. */
   readonly attemptCount?: { readonly request?: boolean; readonly response?: boolean };
+  /**
+   * Kinds of requests that are counted apart, in order: a request is of the first whose conditions hold all, or else of `other`
+   * (Envoy `VirtualHost.virtual_clusters`). Default: none are.
+   */
+  readonly virtualClusters?: readonly VirtualCluster[];
+}
+
+/** A kind of requests. */
+export interface VirtualCluster {
+  /** In statistics. */
+  readonly name: string;
+  /** As routes have them, with pseudo-headers. */
+  readonly headers: readonly HeaderMatch[];
 }
 
 /**
@@ -78,6 +91,8 @@ export interface Route {
   readonly filterConfigs?: FilterConfigs;
   /** Who is refused last while a proxy sheds load. Default `default`. */
   readonly priority?: RoutePriority;
+  /** Its requests are counted apart under this name (Envoy `Route.stat_prefix`). Default: they are not. */
+  readonly statPrefix?: string;
   /** What spans of its requests are called. Default: by method and path of the route. */
   readonly decorator?: RouteDecorator;
   /** Which of its requests are traced, where the handler has `tracing`. Default: as that says. */

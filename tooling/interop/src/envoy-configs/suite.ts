@@ -60,6 +60,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
   cases: [
     ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
+    { name: 'routes and kinds of requests are counted alike', run: compareCounts },
     { name: 'health checks fail by hand alike', run: compareFailing },
     {
       name: 'access logs say the same, operator by operator',
@@ -177,6 +178,21 @@ async function compareAdmin(corpus: Corpus): Promise<string> {
   const faults = adminDifferences(envoy, tulle);
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return `${tulle.stats.size} statistics, each one of Envoy's`;
+}
+
+/** What of virtual hosts was counted; of times that there are some. */
+async function compareCounts(corpus: Corpus): Promise<string> {
+  const name = 'virtual-clusters';
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const faults = await faultsOf(corpus, ports, expectations()[name] ?? [], ({ status }) => status);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    const page = await fetch(`http://127.0.0.1:${ports.get(9901)}/stats?usedonly&filter=^vhost`);
+    const counted = (await page.text()).split('\n').filter((line) => !/: 0$|_time: |backoff/.test(line));
+    return counted.toSorted().join('\n');
+  };
+  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
+  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  return `${tulle.split('\n').length} statistics`;
 }
 
 /** What callers see while health checks fail by hand, and before and after. */

@@ -88,6 +88,7 @@ export function envoyStats(
   for (const family of families) {
     if (family.name.startsWith('tulle_cluster_')) addCluster(collected, family);
     else if (family.name.startsWith('tulle_listener_')) addListener(collected, family, listeners);
+    else if (family.name.startsWith('tulle_vhost_')) addVirtualHost(collected, family);
     else addRequests(collected, family, listeners);
   }
   const { length } = config.listeners;
@@ -162,6 +163,35 @@ function addCluster(collected: Collected, { name, type, samples }: Family): void
     // Memberships go down as well, whatever the meter calls them.
     const kind = type === 'gauge' || stat.startsWith('membership_') ? 'gauge' : 'counter';
     collected.number(kind, `cluster.${cluster}.${dotted}`, `cluster_${stat}`, tags, sample.value);
+  }
+}
+
+/** Of routes with `stat_prefix`, and of virtual clusters. */
+function addVirtualHost(collected: Collected, { name, type, samples }: Family): void {
+  const whole = name.slice('tulle_vhost_'.length);
+  for (const sample of samples) {
+    const { virtual_host = '', scope = '', name: own = '', response_code: code } = sample.labels;
+    const prefix = `vhost.${virtual_host}.${scope}.${own}`;
+    const tags = { virtual_host, [scope === 'route' ? 'route' : 'virtual_cluster']: own };
+    const add = (stat: string, tagless: string, more: Tags = {}): void =>
+      collected.number(
+        'counter',
+        `${prefix}.${stat}`,
+        `vhost_${scope}_${tagless}`,
+        { ...tags, ...more },
+        sample.value,
+      );
+    if (type === 'histogram')
+      collected.bucket(`${prefix}.upstream_rq_time`, `vhost_${scope}_upstream_rq_time`, tags, sample, 1_000);
+    else if (code !== undefined) {
+      const of = code.slice(0, 1);
+      add(`upstream_rq_${code}`, 'upstream_rq', { response_code: code });
+      add(`upstream_rq_${of}xx`, 'upstream_rq_xx', { response_code_class: of });
+      add('upstream_rq_completed', 'upstream_rq_completed');
+    } else {
+      const stat = plain(whole);
+      add(stat, stat);
+    }
   }
 }
 

@@ -22,7 +22,7 @@ import type { DecodeContext } from './context.ts';
 import { readExtras, type Extras } from './extras.ts';
 import { decodeEditsOf } from './edits-of.ts';
 import { decodeOverrides } from './filters.ts';
-import { decodeRouteMatch } from './matchers.ts';
+import { decodeHeaderCondition, decodeRouteMatch } from './matchers.ts';
 import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry, decodeRetryPriority } from './retry.ts';
@@ -209,10 +209,30 @@ function decodeVirtualHost(
     ...decodeRoutes(context, host, around, base),
     ...decodeEditsOf(context, host, place),
     requireTls: TLS_FOR.get(host.requireTls),
+    virtualClusters: decodeVirtualClusters(context, host, `${base}virtual_clusters`),
     attemptCount:
       request || response ? { ...(request && { request }), ...(response && { response }) } : undefined,
     filterConfigs: merged(retry && { [RETRY_FILTER]: retry }, decodeOverrides(context, overrides, here)),
   });
+}
+
+function decodeVirtualClusters(
+  context: DecodeContext,
+  { virtualClusters }: VirtualHost,
+  path: string,
+): ModelVirtualHost['virtualClusters'] {
+  return filled(
+    virtualClusters.map(({ name, headers }, index) => {
+      if (name === '') context.refuse(`${path}[${index}].name`, 'is missing');
+      if (headers.length === 0) context.refuse(`${path}[${index}].headers`, 'is empty');
+      return {
+        name,
+        headers: headers.map((one, at) =>
+          decodeHeaderCondition(context, one, false, `${path}[${index}].headers[${at}]`),
+        ),
+      };
+    }),
+  );
 }
 
 function decodeRoutes(
@@ -259,6 +279,7 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     match,
     action: host === undefined ? action : withHost(context, action, host, here),
     priority,
+    statPrefix: route.statPrefix === '' ? undefined : route.statPrefix,
     decorator: decodeDecorator(context, route, `${path}.decorator`),
     tracing: decodeRouteTracing(context, route.tracing, `${path}.tracing`),
     ...decodeEditsOf(context, route, path),

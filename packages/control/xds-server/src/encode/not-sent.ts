@@ -9,10 +9,12 @@ const NOT_SENT = {
   earlyEdits: 'this control plane edits fields by routes and filters',
   newPriorityEvery: 'this control plane lets retries go where the balancer leads them',
   internalRedirect: 'this control plane lets redirects go to who called',
+  virtualClusters: 'this control plane counts requests by routes and services',
 } as const;
 
 /** The same of routes. */
 const NOT_SENT_OF_ROUTES = {
+  statPrefix: 'this control plane counts requests by routes and services',
   decorator: 'this control plane names routes so that they tell what they are for',
   tracing: 'this control plane has the traces of all routes of a handler sampled alike',
 } as const;

@@ -193,6 +193,7 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   attempt.line = connection.line;
   attempt.connectedUs = stream.microsAt(stream.engine.turn.nowMs);
   if (stream.deadlineMs !== 0) tellDeadline(stream);
+  for (const counters of stream.counters) counters.attempted();
   const action = stream.route?.action;
   if (action?.kind === 'forward' && action.countsToEndpoint)
     stream.headers.put('x-envoy-attempt-count', String(stream.attemptCount));

@@ -110,6 +110,8 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     (stream.isConnect || (action.connect.post === true && stream.method === 'POST'))
   )
     stream.toBytes = true;
+  // By the request as it came, before anything of it is rewritten.
+  if (route.countersOf !== undefined) stream.counters = route.countersOf(stream);
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
   if (action.rewrite !== undefined || target.host !== '') {
     if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);

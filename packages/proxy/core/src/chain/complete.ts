@@ -3,6 +3,7 @@ import type { Stream } from '../stream/stream.ts';
 import { AT_END } from '../stream/stream.ts';
 import type { CompleteStep, FilterInstance } from './tables.ts';
 import { stateOf, viewOf } from './run.ts';
+import type { CountedRequest } from '../upstream/route-metrics.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 
 /** Ends the stream when both directions are over. */
@@ -49,6 +50,7 @@ function conclude(stream: Stream): void {
     for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);
   if (stream.retired.length > 0)
     for (const { filter, config } of stream.retired) retireFilter(stream, filter, config);
+  if (stream.counters.length > 0) count(stream);
   if (!chain.internal) {
     engine.recorder.record(stream);
     engine.decisions.keep(stream);
@@ -57,6 +59,21 @@ function conclude(stream: Stream): void {
   stream.view?.revoke();
   stream.requestPipe?.revoke();
   stream.responsePipe?.revoke();
+}
+
+/** What endpoints were never asked about is nothing of theirs. */
+function count(stream: Stream): void {
+  const { attemptCount, code } = stream;
+  if (attemptCount === 0) return;
+  const request: CountedRequest = {
+    status: stream.responseStarted || stream.responseEnded ? stream.status : 0,
+    attempts: attemptCount,
+    retryRefused: stream.retryRefused,
+    answered: !stream.responseLocal,
+    timedOut: code === 'TULLE_REQUEST_TIMEOUT',
+    serviceMs: stream.upstreamServiceMs,
+  };
+  for (const counters of stream.counters) counters.completed(request);
 }
 
 function runComplete(stream: Stream, step: CompleteStep): void {

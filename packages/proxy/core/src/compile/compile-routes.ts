@@ -16,12 +16,14 @@ import {
   type RouteRateLimits,
   type VirtualHost,
 } from '@tulle/model';
+import type { Meter } from '@tulle/telemetry';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileEdits } from './compile-edits.ts';
 import { compilePersistence } from './compile-persistence.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
 import { compileInternalRedirect } from './compile-internal-redirect.ts';
+import { compileRouteMetrics } from './compile-route-metrics.ts';
 import { checkedDecorator, compileRouteTracing } from './compile-route-tracing.ts';
 import { compileHost, compileRedirect, compileRewrite } from './compile-rewrite.ts';
 import type {
@@ -45,6 +47,8 @@ export interface RouteContext {
   readonly tables: TableMaker;
   readonly issues: Issues;
   readonly regex: RegexEngine | undefined;
+  /** Where requests that are counted apart are counted. */
+  readonly meter: Meter;
   /** The reference of a cluster name; notes where the name stands, so that a dangling one can be reported. */
   cluster(name: string, path: string): ClusterRef;
   /** That of a name which something else has named; `undefined`: nothing has. */
@@ -164,6 +168,9 @@ function compileRoute(
     cluster: undefined,
     virtualHost: host.name,
     priority: route.priority ?? 'default',
+    countersOf: withContext(context, (matching) =>
+      compileRouteMetrics(route, host, hostPath, context.meter, matching),
+    ),
     decorator: checkedDecorator(route, path, issues),
     tracing: compileRouteTracing(route.tracing),
     match: route.match,

@@ -470,6 +470,7 @@ class Compilation {
       tables,
       issues,
       regex: this.#regex,
+      meter: this.#base.engine.meter,
       cluster: (cluster: string, where: string) => this.#ref(cluster, where),
       find: (cluster: string) => this.#base.find(cluster),
     };

@@ -22,6 +22,7 @@ import type { UpstreamRef } from '../sides.ts';
 import type { ChainLogs, ChainTracer, CompiledLog } from '../stream/logs.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
+import type { CountersOf } from '../upstream/route-metrics.ts';
 import type { CompiledPersistence } from './compile-persistence.ts';
 
 /** Header edits of a route, compiled: in the order remove, set, add. */
@@ -201,6 +202,8 @@ export interface CompiledRoute extends RouteInfo {
   readonly requireTls: 'all' | 'external' | undefined;
   /** Who is refused last while the proxy sheds load. */
   readonly priority: RoutePriority;
+  /** What counts its requests apart; `undefined`: nothing does. */
+  readonly countersOf: CountersOf | undefined;
   /** What spans of its requests are called; `undefined`: it does not say. */
   readonly decorator: RouteDecorator | undefined;
   /** `undefined`: as its handler says. */

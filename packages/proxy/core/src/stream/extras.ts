@@ -5,6 +5,7 @@ import type { Bytes } from '../bytes.ts';
 import type { DataStep, FilterInstance, PhaseTable } from '../chain/tables.ts';
 import type { MessageCounter } from '../grpc/message-counter.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
+import type { RouteMetrics } from '../upstream/route-metrics.ts';
 import type { MirrorFeed } from './mirror-feed.ts';
 import { StreamTrace } from './stream-trace.ts';
 
@@ -30,6 +31,7 @@ export const NO_SLOTS: readonly number[] = [];
 export const NO_ENDPOINTS: readonly UpstreamEndpoint[] = [];
 export const NO_FILTERS: readonly RetiredFilter[] = [];
 export const NO_NAMES: readonly string[] = [];
+export const NO_COUNTERS: readonly RouteMetrics[] = [];
 export const NO_FLAGS: readonly ResponseFlag[] = [];
 export const NO_TRACE: StreamTrace = new StreamTrace();
 
@@ -49,6 +51,7 @@ export class Extras {
   retryRefused: string = '';
   staleReplays: number = 0;
   mirrors: MirrorFeed | undefined = undefined;
+  counters: readonly RouteMetrics[] = NO_COUNTERS;
   hash: number = -1;
   hashCookie: string = '';
   sessionEndpoint: UpstreamEndpoint | undefined = undefined;
@@ -94,6 +97,7 @@ export class Extras {
     this.retryRefused = '';
     this.staleReplays = 0;
     this.mirrors = undefined;
+    this.counters = NO_COUNTERS;
     this.hash = -1;
     this.hashCookie = '';
     this.sessionEndpoint = undefined;

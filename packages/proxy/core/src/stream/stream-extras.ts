@@ -5,9 +5,11 @@ import type { Bytes } from '../bytes.ts';
 import type { DataStep, PhaseTable } from '../chain/tables.ts';
 import { MessageCounter } from '../grpc/message-counter.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
+import type { RouteMetrics } from '../upstream/route-metrics.ts';
 import type { MirrorFeed } from './mirror-feed.ts';
 import {
   Extras,
+  NO_COUNTERS,
   NO_ENDPOINTS,
   NO_FILTERS,
   NO_FLAGS,
@@ -215,6 +217,15 @@ export abstract class StreamExtras extends StreamFlags {
 
   set mirrors(value: MirrorFeed | undefined) {
     if (this.#extras !== undefined || value !== undefined) this.own().mirrors = value;
+  }
+
+  /** What counts the request apart from others. */
+  get counters(): readonly RouteMetrics[] {
+    return this.#extras === undefined ? NO_COUNTERS : this.#extras.counters;
+  }
+
+  set counters(value: readonly RouteMetrics[]) {
+    if (this.#extras !== undefined || value !== NO_COUNTERS) this.own().counters = value;
   }
 
   /** Of what it has in common with others, where its cluster goes by that; below 0: nothing. */

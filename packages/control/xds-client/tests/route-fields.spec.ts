@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Json, readRoute } from './read-route.ts';
+import { type Json, readRoute, readRoutes } from './read-route.ts';
 
 it('a route says what its requests ask for, and who is told', () => {
   expect(readRoute({ decorator: { operation: 'shop/*' } })).toMatchObject({
@@ -62,4 +62,28 @@ it('a copy is told of its trace what its request is told', () => {
     readRoute({ route: { cluster: 'c', request_mirror_policies: [{ cluster: 'd', trace_sampled }] } });
   expect(mirrored(true)).toMatchObject({ action: { mirrors: [{ cluster: 'd' }] } });
   expect(mirrored(false)).toEqual(['route.request_mirror_policies[0].trace_sampled']);
+});
+
+it('requests of a route, and kinds of them, are counted apart', () => {
+  const kind = { name: 'posts', headers: [{ name: ':method', string_match: { exact: 'POST' } }] };
+  const routes = [{ name: 'one', match: { prefix: '/' }, route: { cluster: 'c' }, stat_prefix: 'all' }];
+  const read = (virtual_clusters: readonly object[]): unknown =>
+    readRoutes({
+      name: 'r',
+      virtual_hosts: [{ name: 'v', domains: ['*'], routes, virtual_clusters } as unknown as Json],
+    });
+  expect(read([kind])).toMatchObject({
+    virtualHosts: [
+      {
+        routes: [{ statPrefix: 'all' }],
+        virtualClusters: [
+          { name: 'posts', headers: [{ name: ':method', match: { kind: 'exact', value: 'POST' } }] },
+        ],
+      },
+    ],
+  });
+  expect(read([{ headers: [] }])).toEqual([
+    'virtual_hosts[0].virtual_clusters[0].name',
+    'virtual_hosts[0].virtual_clusters[0].headers',
+  ]);
 });
