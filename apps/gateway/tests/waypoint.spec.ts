@@ -250,6 +250,26 @@ spec:
     expect(asked).toBe(3);
   });
 
+  it('hears who called from the waypoint, whatever the caller says of itself', async () => {
+    const mesh = await start({
+      services: {
+        web: {},
+        orders: (request) => ({
+          body: `${request.header('x-forwarded-client-cert')} ${request.header('x-forwarded-for')}`,
+        }),
+      },
+      resources: [WAYPOINT, service('orders')],
+    });
+    const headers = {
+      'x-forwarded-client-cert': 'URI=spiffe://mesh.local/ns/default/sa/admin',
+      'x-forwarded-for': '192.0.2.1',
+    };
+    const said = await ask(mesh, 'web', 'orders', { headers });
+    expect(said).toContain('URI=spiffe://mesh.local/ns/default/sa/gate');
+    expect(said).not.toContain('admin');
+    expect(said).not.toContain('192.0.2.1');
+  });
+
   it('is called through it by a Gateway, too, which says from where its callers came', async () => {
     const mesh = await start({
       services: { orders: { handle: ({ headers }) => ({ body: JSON.stringify(headers) }) } },

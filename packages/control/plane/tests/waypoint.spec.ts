@@ -259,6 +259,32 @@ spec: { selector: { matchLabels: { version: ${version} } }, action: ALLOW, rules
     );
   });
 
+  it('asks what the Service asks of endpoints that are no workloads, and not of those that are', async () => {
+    const cp = make();
+    const slice = (endpoint: string): string => `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: e, labels: { kubernetes.io/service-name: orders } }
+addressType: IPv4
+ports: [{ port: 8080 }]
+endpoints: [{ ${endpoint} }]
+`;
+    const ofWorkload =
+      '\napiVersion: tulle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: w }\nspec: { selector: { matchLabels: { app: orders } }, action: ALLOW, rules: [{ from: { serviceAccounts: [web] } }] }\n';
+    join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    const toWorkload =
+      'addresses: [10.0.2.1], targetRef: { kind: Workload, name: orders.1, namespace: default }';
+    await put(cp, WAYPOINT, service(), ofWorkload, denies('{ to: { methods: [POST] } }'), slice(toWorkload));
+    const gate = join(cp, process());
+    const names = (): unknown =>
+      authzOf(chainsOf(gate.config().listeners, 'gateway_10.0.9.1_15008')[0]).map((config) =>
+        (config as { policies: { name: string }[] }).policies.map(({ name }) => name),
+      );
+    expect(names()).toEqual([['default/p', 'default/w']]);
+    await put(cp, slice('addresses: [10.0.2.9]'));
+    expect(names()).toEqual([['default/p', 'default/w'], ['default/p']]);
+  });
+
   it('says whether it is served, and for whom', async () => {
     const cp = make();
     await put(cp, WAYPOINT);

@@ -34,7 +34,7 @@ export function policySets(world: World, backends: readonly Backend[], mesh: Mes
       add(authorizationFor(world, { namespace: of, labels }, services, mesh));
     }
     // Of endpoints that are no workloads, and of workloads to come, is known which Service they are of.
-    if (workloads.length === 0 || world.slicesOf(service).length > 0)
+    if (workloads.length === 0 || hasOthers(world, backend))
       add(authorizationFor(world, { namespace, labels: {} }, [service], mesh));
   }
   return [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, policies]) => policies);
@@ -46,6 +46,14 @@ function workloadsBehind(world: World, { service, subset }: Backend): Workload[]
     .flatMap(({ endpoints }) => endpoints.flatMap((one) => workloadOf(world, one, service) ?? []));
   return [...new Set([...world.workloadsOf(service), ...bySlice])].filter(
     ({ metadata }) => subset === undefined || matchesLabels(subset.labels, metadata.labels),
+  );
+}
+
+/** Whether a Service has endpoints that are no workloads; these are in no subset. */
+function hasOthers(world: World, { service, subset }: Backend): boolean {
+  const slices = subset === undefined ? world.slicesOf(service) : [];
+  return slices.some(({ endpoints }) =>
+    endpoints.some((one) => workloadOf(world, one, service) === undefined),
   );
 }
 
