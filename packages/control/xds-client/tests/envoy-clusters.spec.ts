@@ -443,16 +443,23 @@ describe("Envoy's transport sockets for some endpoints", () => {
         },
       };
     };
-    const preserve = {
+    const preserve = (more: JsonObject): JsonObject => ({
       stateful_formatter: {
         name: 'preserve_case',
         typed_config: {
           '@type':
             'type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig',
+          ...more,
         },
       },
-    };
-    expect(refusedAt(options(preserve), PreserveCaseFormatterConfigSchema)).toEqual([]);
+    });
+    expect(
+      refusedAt(options(preserve({ forward_reason_phrase: true })), PreserveCaseFormatterConfigSchema),
+    ).toEqual([]);
+    const proper = preserve({ formatter_type_on_envoy_headers: 'PROPER_CASE' });
+    expect(refusedAt(options(proper), PreserveCaseFormatterConfigSchema)).toEqual([
+      expect.stringMatching(/typed_config\.formatter_type_on_envoy_headers$/),
+    ]);
     expect(refusedAt(options({ proper_case_words: {} }))).toEqual([
       expect.stringMatching(/http_protocol_options\.header_key_format$/),
     ]);
