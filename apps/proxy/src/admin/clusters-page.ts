@@ -1,6 +1,7 @@
 import { create, toJson } from '@bufbuild/protobuf';
 import { type HostStatus, ClustersSchema } from '@tulle/xds-proto/envoy/admin/v3/clusters';
 import { SimpleMetric_Type as MetricType } from '@tulle/xds-proto/envoy/admin/v3/metrics';
+import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import type { AdminHost } from './admin-host.ts';
 import { listOf } from './ask-front.ts';
@@ -15,20 +16,31 @@ interface EndpointPart {
   readonly weight: number;
   readonly priority: number;
   readonly locality: { readonly region?: string; readonly zone?: string; readonly subZone?: string };
+  readonly hostname?: string;
   readonly active: number;
-  readonly started: number;
+  readonly succeeded: number;
   readonly failed: number;
   readonly connections: number;
+  readonly opened: number;
+  readonly connectFailures: number;
+  readonly carried: number;
+  readonly sent: number;
+  readonly timeouts: number;
+  readonly waiting: number;
+}
+
+interface LimitsPart {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries?: number;
 }
 
 /** A cluster, likewise. */
 interface ClusterPart {
   readonly name: string;
-  readonly limits: {
-    readonly maxConnections: number;
-    readonly maxPendingRequests: number;
-    readonly maxRequests: number;
-  };
+  readonly limits: LimitsPart;
+  readonly highLimits: LimitsPart;
   readonly endpoints: readonly EndpointPart[];
 }
 
@@ -38,15 +50,30 @@ const partsOf = (page: Readonly<Record<string, unknown>>): readonly ClusterPart[
 const isAdded = (host: AdminHost, name: string): boolean =>
   !host.fixed().clusters.some((cluster) => cluster.name === name);
 
-/** Numbers of an endpoint; those that the engine does not count for each of them are left out. */
+/** Numbers of an endpoint, counters first, as there; connections of bytes are no success of a request. */
 const numbersOf = (
   endpoint: EndpointPart,
 ): readonly (readonly [name: string, value: number, type: 'COUNTER' | 'GAUGE'])[] => [
-  ['cx_active', endpoint.connections, 'GAUGE'],
-  ['rq_active', endpoint.active, 'GAUGE'],
+  ['cx_connect_fail', endpoint.connectFailures, 'COUNTER'],
+  ['cx_total', endpoint.opened, 'COUNTER'],
   ['rq_error', endpoint.failed, 'COUNTER'],
-  ['rq_success', Math.max(0, endpoint.started - endpoint.failed - endpoint.active), 'COUNTER'],
-  ['rq_total', endpoint.started, 'COUNTER'],
+  ['rq_success', endpoint.succeeded - endpoint.carried, 'COUNTER'],
+  ['rq_timeout', endpoint.timeouts, 'COUNTER'],
+  ['rq_total', endpoint.sent, 'COUNTER'],
+  ['cx_active', endpoint.connections, 'GAUGE'],
+  ['rq_active', Math.max(0, endpoint.active - endpoint.waiting), 'GAUGE'],
+  ['rq_pending_active', endpoint.waiting, 'GAUGE'],
+];
+
+/** In the text they stand by name. */
+const byName = (a: readonly [string, ...unknown[]], b: readonly [string, ...unknown[]]): number =>
+  a[0] < b[0] ? -1 : 1;
+
+const limitLines = (limits: LimitsPart, path: string): string[] => [
+  `${path}::max_connections::${limits.maxConnections}`,
+  `${path}::max_pending_requests::${limits.maxPendingRequests}`,
+  `${path}::max_requests::${limits.maxRequests}`,
+  ...(limits.maxRetries === undefined ? [] : [`${path}::max_retries::${limits.maxRetries}`]),
 ];
 
 function flagsOf(endpoint: EndpointPart): string {
@@ -62,17 +89,18 @@ function flagsOf(endpoint: EndpointPart): string {
 /** Envoy's lines, `cluster::endpoint::name::value`. */
 export function clustersText(page: Readonly<Record<string, unknown>>, host: AdminHost): string {
   return partsOf(page)
-    .flatMap(({ name, limits, endpoints }) => [
+    .flatMap(({ name, limits, highLimits, endpoints }) => [
       `${name}::observability_name::${name}`,
-      `${name}::default_priority::max_connections::${limits.maxConnections}`,
-      `${name}::default_priority::max_pending_requests::${limits.maxPendingRequests}`,
-      `${name}::default_priority::max_requests::${limits.maxRequests}`,
+      ...limitLines(limits, `${name}::default_priority`),
+      ...limitLines(highLimits, `${name}::high_priority`),
       `${name}::added_via_api::${isAdded(host, name)}`,
       ...endpoints.flatMap((endpoint) => {
         const { region = '', zone = '', subZone = '' } = endpoint.locality;
         const facts: readonly (readonly [string, string | number])[] = [
-          ...numbersOf(endpoint).map(([key, value]) => [key, value] as const),
-          ['hostname', ''],
+          ...numbersOf(endpoint)
+            .toSorted(byName)
+            .map(([key, value]) => [key, value] as const),
+          ['hostname', endpoint.hostname ?? ''],
           ['health_flags', flagsOf(endpoint)],
           ['weight', endpoint.weight],
           ['region', region],
@@ -91,18 +119,12 @@ export function clustersText(page: Readonly<Record<string, unknown>>, host: Admi
 /** `envoy.admin.v3.Clusters`. */
 export function clustersJson(page: Readonly<Record<string, unknown>>, host: AdminHost): unknown {
   const clusters = create(ClustersSchema, {
-    clusterStatuses: partsOf(page).map(({ name, limits, endpoints }) => ({
+    clusterStatuses: partsOf(page).map(({ name, limits, highLimits, endpoints }) => ({
       name,
       addedViaApi: isAdded(host, name),
       observabilityName: name,
       circuitBreakers: {
-        thresholds: [
-          {
-            maxConnections: limits.maxConnections,
-            maxPendingRequests: limits.maxPendingRequests,
-            maxRequests: limits.maxRequests,
-          },
-        ],
+        thresholds: [limits, { ...highLimits, priority: RoutingPriority.HIGH }],
       },
       hostStatuses: endpoints.map(
         (endpoint): Partial<HostStatus> =>
@@ -118,6 +140,7 @@ export function clustersJson(page: Readonly<Record<string, unknown>>, host: Admi
               failedActiveHealthCheck: endpoint.healthCheck === 'unhealthy',
               failedOutlierCheck: endpoint.ejected,
             },
+            hostname: endpoint.hostname ?? '',
             weight: Math.round(endpoint.weight),
             priority: endpoint.priority,
             locality: { region: '', zone: '', subZone: '', ...endpoint.locality },

@@ -7,6 +7,7 @@ import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
 import type { Drops } from './upstream/drops.ts';
+import type { EndpointCounts } from './upstream/endpoint-counts.ts';
 import type { Resources } from './upstream/resources.ts';
 
 /**
@@ -94,6 +95,7 @@ export interface UpstreamStream {
 export interface UpstreamPool {
   /** Whose endpoint it is: of an aggregate, one of its members. */
   readonly cluster: object;
+  readonly counts: EndpointCounts;
   /** A connection for the stream, or `undefined`: it waits, or its attempt has failed already. */
   take(stream: StreamRef): UpstreamStream | undefined;
   /** The stream does not wait any more. */

@@ -3,6 +3,8 @@ export interface ClusterPart {
   readonly name: string;
   /** Bounds, each for one process. */
   readonly limits: Readonly<Record<string, number>>;
+  /** Likewise of the other priority. */
+  readonly highLimits?: Readonly<Record<string, number>>;
   readonly endpoints: readonly EndpointPart[];
   readonly [field: string]: unknown;
 }
@@ -22,8 +24,15 @@ const SUMMED = new Set([
   'requests',
   'active',
   'started',
+  'succeeded',
   'failed',
   'ejections',
+  'opened',
+  'connectFailures',
+  'carried',
+  'sent',
+  'timeouts',
+  'waiting',
   'idle',
 ]);
 
@@ -38,9 +47,8 @@ export function mergeClusters(parts: readonly (readonly ClusterPart[])[]): reado
     return {
       ...summed(same),
       name: first.name,
-      limits: Object.fromEntries(
-        Object.keys(first.limits).map((name) => [name, sum(same.map(({ limits }) => limits[name]))]),
-      ),
+      limits: summedLimits(same.map(({ limits }) => limits)),
+      ...(first.highLimits && { highLimits: summedLimits(same.map(({ highLimits = {} }) => highLimits)) }),
       endpoints: [
         ...Map.groupBy(
           same.flatMap(({ endpoints }) => endpoints),
@@ -49,6 +57,12 @@ export function mergeClusters(parts: readonly (readonly ClusterPart[])[]): reado
       ].map(mergeEndpoint),
     };
   });
+}
+
+function summedLimits(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  return Object.fromEntries(
+    Object.keys(all[0] ?? {}).map((name) => [name, sum(all.map((limits) => limits[name]))]),
+  );
 }
 
 function mergeEndpoint(same: readonly EndpointPart[]): EndpointPart {

@@ -50,6 +50,9 @@ const endpoint = (fields: object): object => ({
   ejected: false,
   weight: 3,
   active: 1,
+  opened: 2,
+  sent: 9,
+  timeouts: 1,
   started: 10,
   latencyMs: 2,
   consecutiveFailures: 0,
@@ -62,6 +65,7 @@ const cluster = (fields: object, ...endpoints: readonly object[]): object => ({
   pending: 0,
   requests: 2,
   limits: { maxConnections: 1024 },
+  highLimits: { maxConnections: 7 },
   endpoints,
   ...fields,
 });
@@ -83,10 +87,19 @@ describe('one view of several processes', () => {
     expect(await view('/clusters?format=json', ...pages)).toEqual({
       clusters: [
         cluster(
-          { connections: 5, http2Connections: 2, requests: 4, limits: { maxConnections: 2048 } },
+          {
+            connections: 5,
+            http2Connections: 2,
+            requests: 4,
+            limits: { maxConnections: 2048 },
+            highLimits: { maxConnections: 14 },
+          },
           endpoint({
             ejected: true,
             active: 2,
+            opened: 4,
+            sent: 18,
+            timeouts: 2,
             started: 40,
             latencyMs: 5,
             consecutiveFailures: 5,

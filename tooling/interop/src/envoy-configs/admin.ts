@@ -35,6 +35,19 @@ const OTHERS: readonly (readonly [method: string, path: string])[] = [
   ['POST', '/logging?level=error'],
 ];
 
+/** What Envoy says of clusters and this proxy does not: rates of success are compared, and kept nowhere; retries of HIGH have a budget. */
+const UNSAID = /::(?:(?:local_origin_)?success_rate::-1|high_priority::max_retries::3)$/;
+
+/** `/clusters` as text, sorted. @param ports real ones, by those of the corpus */
+export async function readClusters(ports: ReadonlyMap<number, number>): Promise<readonly string[]> {
+  let text = await (await fetch(`http://127.0.0.1:${ports.get(9901)}/clusters`)).text();
+  for (const [named, real] of ports) text = text.replaceAll(String(real), String(named));
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !UNSAID.test(line))
+    .toSorted();
+}
+
 /** Asks for everything. @param ports real ones, by those of the corpus */
 export async function readAdmin(ports: ReadonlyMap<number, number>): Promise<AdminPages> {
   const base = `http://127.0.0.1:${ports.get(9901)}`;

@@ -16,7 +16,7 @@ import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
 import { program } from '../needs.ts';
 import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
-import { type AdminPages, adminDifferences, readAdmin } from './admin.ts';
+import { type AdminPages, adminDifferences, readAdmin, readClusters } from './admin.ts';
 import { ask, differences } from './ask.ts';
 import { forgetLogs, logDifferences, type Logs, readConnections, readLogs } from './logs.ts';
 import { type Services, startServices } from './services.ts';
@@ -61,6 +61,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
     { name: 'routes and kinds of requests are counted alike', run: compareCounts },
+    { name: 'endpoints are counted alike', run: compareEndpoints },
     { name: 'health checks fail by hand alike', run: compareFailing },
     {
       name: 'access logs say the same, operator by operator',
@@ -193,6 +194,28 @@ async function compareCounts(corpus: Corpus): Promise<string> {
   const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
   if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
   return `${tulle.split('\n').length} statistics`;
+}
+
+/** Of connections that fail, attempts that are repeated, requests without an answer, and bytes. */
+async function compareEndpoints(corpus: Corpus): Promise<string> {
+  let lines = 0;
+  for (const name of ['retry-priority', 'timeouts', 'listener-logs']) {
+    const requests = expectations()[name] ?? [];
+    const look = async (ports: ReadonlyMap<number, number>): Promise<readonly string[]> => {
+      const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);
+      if (faults.length > 0) throw new Error(faults.join('\n'));
+      return readClusters(ports);
+    };
+    const envoy = await withEnvoy(corpus, name, look);
+    const tulle = await withTulle(corpus, name, look);
+    const faults = [
+      ...envoy.filter((line) => !tulle.includes(line)).map((line) => `Envoy: ${line}`),
+      ...tulle.filter((line) => !envoy.includes(line)).map((line) => `Tulle: ${line}`),
+    ];
+    if (faults.length > 0) throw new Error(`${name}:\n${faults.join('\n')}`);
+    lines += tulle.length;
+  }
+  return `${lines} lines of /clusters`;
 }
 
 /** What callers see while health checks fail by hand, and before and after. */

@@ -185,7 +185,7 @@ export function connectAttempt(stream: Stream): void {
 
 /** A connection is there: the request is sent, as far as it came. */
 export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
-  const { attempt, keptReplay: replay } = stream;
+  const { attempt, keptReplay: replay, endpoint } = stream;
   stream.waiting = false;
   stream.upstream = connection;
   attempt.reused = connection.reused;
@@ -207,6 +207,7 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
     return rescue(stream, fault.code, 'request_head_not_encodable');
   }
   attempt.unsent = false;
+  if (endpoint !== undefined) endpoint.data.counts.sent++;
   const pieces = replay === undefined ? NO_PIECES : replay.pieces;
   for (let i = 0; i < pieces.length; i++) {
     const piece = pieces[i] as Bytes;
@@ -340,6 +341,7 @@ export function attemptFailed(
 export function perTryTimeout(stream: Stream): void {
   if (stream.phase !== AT_ATTEMPTS || !stream.attempt.running) return;
   stream.cluster?.metrics.perTryTimeouts.add();
+  if (stream.endpoint !== undefined) stream.endpoint.data.counts.timeouts++;
   stream.upstream?.abandon();
   stopWaiting(stream);
   attemptFailed(stream, 'TULLE_PER_TRY_TIMEOUT', stream.attempt.unsent, undefined);

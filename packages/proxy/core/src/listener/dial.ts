@@ -1,4 +1,12 @@
-import { addHash, hashText, LOCAL_FAILURE, NEUTRAL, type Outcome, type SubsetCriteria } from '@tulle/balance';
+import {
+  addHash,
+  hashText,
+  LOCAL_FAILURE,
+  NEUTRAL,
+  type Outcome,
+  type SubsetCriteria,
+  SUCCESS,
+} from '@tulle/balance';
 import type { ErrorCode } from '@tulle/filter';
 import type { TcpChain, TcpShare } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
@@ -201,6 +209,9 @@ export class EndpointDial implements Dial {
     cluster.connections++;
     cluster.used = true;
     cluster.metrics.connections.add();
+    const { counts } = endpoint.data;
+    counts.opened++;
+    counts.dialled++;
     const { engine } = cluster;
     const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
       whose: addressesOf(this.#facts),
@@ -224,6 +235,7 @@ export class EndpointDial implements Dial {
     this.#cancelTimer?.();
     this.#connectMs = this.#engine.turn.nowMs - this.#startedMs;
     this.identity = socket.tls?.identity;
+    if (this.endpoint !== undefined) this.endpoint.data.counts.sent++;
     this.#connected = true;
     this.owner.dialled();
   }
@@ -238,6 +250,7 @@ export class EndpointDial implements Dial {
     this.#cancelTimer?.();
     this.#gone(LOCAL_FAILURE, this.#engine.turn.nowMs - this.#startedMs);
     cluster.metrics.connectFailures.add();
+    endpoint.data.counts.connectFailures++;
     if (timedOut) cluster.metrics.connectTimeouts.add();
     const kind = fault?.kind;
     if (kind === 'tls' || kind === 'identity')
@@ -260,6 +273,9 @@ export class EndpointDial implements Dial {
   #gone(outcome: Outcome, connectMs: number): void {
     this.socket = undefined;
     if (this.cluster !== undefined) this.cluster.connections--;
+    const counts = this.endpoint?.data.counts;
+    if (counts !== undefined) counts.dialled--;
+    if (counts !== undefined && outcome === SUCCESS) counts.carried++;
     if (!this.#resting) this.endpoint?.onEnd(outcome, connectMs, this.#engine.turn.nowMs);
   }
 

@@ -1,4 +1,5 @@
-import { formatAddress } from '@tulle/model';
+import { type CircuitLimits, formatAddress } from '@tulle/model';
+import type { Resources } from '../upstream/resources.ts';
 import { isSecretField } from '../explain/describe.ts';
 import { explainPages } from './explain-pages.ts';
 import type { AdminPageEntry, AdminReply } from './admin-page.ts';
@@ -184,17 +185,35 @@ function redacted(value: unknown): unknown {
   );
 }
 
+interface LimitsDump {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  /** Where retries are bounded by a number. */
+  readonly maxRetries?: number;
+}
+
+function limitsOf(
+  { maxConnections, maxPending, maxRequests }: Resources,
+  configured: CircuitLimits | undefined,
+): LimitsDump {
+  const maxRetries = configured?.maxRetries;
+  return {
+    maxConnections,
+    maxPendingRequests: maxPending,
+    maxRequests,
+    ...(maxRetries !== undefined && { maxRetries }),
+  };
+}
+
 interface ClusterDump {
   readonly name: string;
   readonly connections: number;
   readonly http2Connections: number;
   readonly pending: number;
   readonly requests: number;
-  readonly limits: {
-    readonly maxConnections: number;
-    readonly maxPendingRequests: number;
-    readonly maxRequests: number;
-  };
+  readonly limits: LimitsDump;
+  readonly highLimits: LimitsDump;
   readonly endpoints: readonly object[];
 }
 
@@ -209,13 +228,11 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
         http2Connections: current.http2Connections,
         pending: current.pending,
         requests: current.requests,
-        limits: {
-          maxConnections: current.resources.maxConnections,
-          maxPendingRequests: current.resources.maxPending,
-          maxRequests: current.resources.maxRequests,
-        },
+        limits: limitsOf(current.resources, current.config.limits),
+        highLimits: limitsOf(current.highResources, current.config.highLimits),
         endpoints: current.own.endpoints.map((state) => ({
           address: formatAddress(state.endpoint.address),
+          ...(state.endpoint.hostname !== undefined && { hostname: state.endpoint.hostname }),
           health: state.endpoint.health ?? 'healthy',
           ejected: state.ejected,
           healthCheck: state.check,
@@ -224,11 +241,18 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
           locality: state.endpoint.locality ?? {},
           active: state.active,
           started: state.started,
+          succeeded: state.succeeded,
           failed: state.failed,
           consecutiveFailures: state.consecutiveFailures,
           ejections: state.ejections,
           latencyMs: Math.round(state.latencyMs * 100) / 100,
-          connections: state.data.connections,
+          connections: state.data.allConnections,
+          opened: state.data.counts.opened,
+          connectFailures: state.data.counts.connectFailures,
+          carried: state.data.counts.carried,
+          sent: state.data.counts.sent,
+          timeouts: state.data.counts.timeouts,
+          waiting: state.data.waiting,
           idle: state.data.idle,
           http2: state.data.shared,
           labels: state.endpoint.labels ?? {},

@@ -22,6 +22,7 @@ export function onRequestTimeout(stream: Stream): void {
 
 function timeOut(stream: Stream): void {
   stream.cluster?.metrics.timeouts.add();
+  if (stream.attempt.running && stream.endpoint !== undefined) stream.endpoint.data.counts.timeouts++;
   rescue(stream, 'TULLE_REQUEST_TIMEOUT');
 }
 

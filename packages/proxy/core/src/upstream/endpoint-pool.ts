@@ -7,6 +7,7 @@ import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
 import { addressesOf, connectEndpoint } from './connect-endpoint.ts';
+import { EndpointCounts } from './endpoint-counts.ts';
 import { mayAgreeOnHttp2, proxyProtocolOf, tlsOf } from './endpoint-tls.ts';
 import { BytesConnection } from './bytes-client.ts';
 import { UpstreamConnection } from './h1-client.ts';
@@ -52,6 +53,7 @@ interface PoolPart {
   /** Requests whose content is all that the endpoint gets. */
   readonly forBytes?: boolean;
   readonly onUnused?: () => void;
+  readonly counts?: EndpointCounts;
 }
 
 /**
@@ -62,6 +64,8 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   readonly cluster: ClusterRuntime;
   readonly address: string;
   endpoint: Endpoint;
+  /** Of the endpoint as a whole; parts have the same. */
+  readonly counts: EndpointCounts;
   /** Open or connecting. */
   connections = 0;
   connecting = 0;
@@ -99,8 +103,16 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     cluster: ClusterRuntime,
     endpoint: Endpoint,
     address: string,
-    { serverName = '', protocol = cluster.protocol, caller, forBytes = false, onUnused }: PoolPart = {},
+    {
+      serverName = '',
+      protocol = cluster.protocol,
+      caller,
+      forBytes = false,
+      onUnused,
+      counts = new EndpointCounts(),
+    }: PoolPart = {},
   ) {
+    this.counts = counts;
     this.#forBytes = forBytes;
     this.#serverName = serverName;
     this.#protocol = protocol;
@@ -130,6 +142,19 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** Whether a stream uses one of its connections, or of those of its parts. */
   get inUse(): boolean {
     return this.connections > this.idle || this.#parts().some((part) => part.inUse);
+  }
+
+  /** Connections to the endpoint, open or connecting, whatever they carry. */
+  get allConnections(): number {
+    return this.#parts().reduce(
+      (sum, part) => sum + part.connections,
+      this.connections + this.counts.dialled,
+    );
+  }
+
+  /** Streams that wait for one of them. */
+  get waiting(): number {
+    return this.#parts().reduce((sum, part) => sum + part.#waiters.size, this.#waiters.size);
   }
 
   /** Open connections that speak HTTP/2. */
@@ -214,6 +239,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       protocol: this.#protocol,
       caller: this.#caller,
       forBytes: this.#forBytes,
+      counts: this.counts,
       ...part,
     });
   }
@@ -377,6 +403,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   #codeOf(fault: SocketFault): ErrorCode {
     const { metrics, engine, name } = this.cluster;
     metrics.connectFailures.add();
+    this.counts.connectFailures++;
     if (fault.kind === 'timeout') {
       metrics.connectTimeouts.add();
       return 'TULLE_UPSTREAM_CONNECT_TIMEOUT';
@@ -435,6 +462,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       this.connections++;
       cluster.connections++;
       cluster.metrics.connections.add();
+      this.counts.opened++;
       new ConnectingSocket(
         this,
         connectEndpoint(cluster, this.endpoint, {
