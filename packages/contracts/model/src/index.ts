@@ -115,6 +115,7 @@ export type {
   RouteScopes,
   ScopeKeyPart,
   TcpHandler,
+  TcpLogMoments,
   TcpTunnel,
 } from './listener.ts';
 export type { UdpProxy, UdpShare } from './udp.ts';

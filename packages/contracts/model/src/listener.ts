@@ -317,6 +317,16 @@ export interface TcpHandler {
   readonly tunnel?: TcpTunnel;
   /** Where lines about its connections go. Default none. */
   readonly accessLogs?: readonly AccessLog[];
+  /** When there is a line about a connection, besides at its end. Default never. */
+  readonly logMoments?: TcpLogMoments;
+}
+
+/** When there is a line about a connection that goes on (Envoy `TcpProxy.access_log_options`). */
+export interface TcpLogMoments {
+  /** When its endpoint is connected (`flush_access_log_on_connected`). Default false. */
+  readonly connected?: boolean;
+  /** Each time that so long has passed, from 1 (`access_log_flush_interval`). Default: not by time. */
+  readonly everyMs?: number;
 }
 
 /**

@@ -22,6 +22,8 @@ export interface StreamRecord {
   readonly kind: 'http' | 'tcp';
   /** A line of a listener's own log about a connection, whatever served it. Default false. */
   readonly ofListener?: boolean;
+  /** A line about a connection that goes on: its endpoint was connected, or some time has passed. Absent: it is over. */
+  readonly moment?: 'connected' | 'periodic';
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'TCP';
 
   /** Method as sent; `''` for TCP and for requests that could not be parsed. */

@@ -447,3 +447,28 @@ it('a TCP proxy may lead through others', () => {
     [`${at}.propagate_response_trailers`],
   ]);
 });
+
+it('a TCP proxy may log connections that go on', () => {
+  const of = (config: Json): unknown => {
+    const got = read({ filter_chains: [{ filters: [tcp(config)] }] });
+    if (Array.isArray(got)) return got;
+    const handler = got.filterChains[0]?.handler;
+    return handler?.kind === 'tcp' ? handler.logMoments : undefined;
+  };
+  const options = (access_log_options: Json, more: Json = {}): unknown => of({ access_log_options, ...more });
+  expect([
+    options({}),
+    options({ flush_access_log_on_connected: true }),
+    options({ access_log_flush_interval: '1.5s' }),
+    of({ flush_access_log_on_connected: true, access_log_flush_interval: '2s' }),
+  ]).toEqual([undefined, { connected: true }, { everyMs: 1_500 }, { connected: true, everyMs: 2_000 }]);
+  expect([
+    options({ access_log_flush_interval: '0s' }),
+    of({ access_log_flush_interval: '0s' }),
+    options({}, { flush_access_log_on_connected: true }),
+  ]).toEqual([
+    [`${HTTP}.access_log_options.access_log_flush_interval`],
+    [`${HTTP}.access_log_flush_interval`],
+    [`${HTTP}.access_log_options`],
+  ]);
+});

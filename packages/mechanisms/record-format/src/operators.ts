@@ -83,9 +83,12 @@ const OPERATORS: Operators = {
   ROUTE_NAME: plain((r) => r.routeName),
   GRPC_STATUS: grpcStatus,
   GRPC_STATUS_NUMBER: plain((r) => (r.grpcStatus < 0 ? undefined : r.grpcStatus)),
-  ACCESS_LOG_TYPE: plain((r) =>
-    r.ofListener === true ? 'NotSet' : r.kind === 'tcp' ? 'TcpConnectionEnd' : 'DownstreamEnd',
-  ),
+  ACCESS_LOG_TYPE: plain((r) => {
+    if (r.ofListener === true) return 'NotSet';
+    if (r.kind !== 'tcp') return 'DownstreamEnd';
+    if (r.moment === undefined) return 'TcpConnectionEnd';
+    return r.moment === 'connected' ? 'TcpUpstreamConnected' : 'TcpPeriodic';
+  }),
   // Another one each time that it is asked for, as Envoy's.
   UNIQUE_ID: plain(() => globalThis.crypto.randomUUID()),
   STREAM_ID: plain((r) => r.requestId),

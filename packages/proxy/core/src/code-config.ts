@@ -123,6 +123,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
     maxConnectAttempts,
     maxDurationMs,
     tunnel,
+    logMoments,
   } = options;
   return {
     name,
@@ -145,6 +146,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
           ...(maxConnectAttempts === undefined ? {} : { maxConnectAttempts }),
           ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
           ...(tunnel === undefined ? {} : { tunnel }),
+          ...(logMoments === undefined ? {} : { logMoments }),
         },
       },
     ],

@@ -60,6 +60,9 @@ describe('operators of the end', () => {
     expect(lineOf(format, { kind: 'tcp', protocol: 'TCP', durationMs: 0, attempts: [] })).toBe(
       '1700000000.000 TcpConnectionEnd -',
     );
+    const going = (moment: 'connected' | 'periodic'): string =>
+      lineOf('%ACCESS_LOG_TYPE%', { kind: 'tcp', moment });
+    expect([going('connected'), going('periodic')]).toEqual(['TcpUpstreamConnected', 'TcpPeriodic']);
     expect(issuesOf('%EMIT_TIME(%Q)%')).toEqual([expect.stringContaining('%Q') as string]);
   });
 

@@ -21,7 +21,12 @@ class Loggers implements TelemetryPlugin {
       const lines = (this.lines[path] ??= []);
       return {
         name: path,
-        record: (record: StreamRecord) => void lines.push(`${record.kind} ${record.path} ${record.status}`),
+        record: (record: StreamRecord) =>
+          void lines.push(
+            record.moment === undefined
+              ? `${record.kind} ${record.path} ${record.status}`
+              : `${record.moment} ${record.upstreamAddress} ${record.bytesReceived}`,
+          ),
         close: () => void this.open.splice(this.open.indexOf(path), 1),
       };
     },
@@ -334,4 +339,38 @@ describe('access logs of a TCP handler', () => {
     expect(loggers.lines['/no-header']).toEqual(loggers.lines['/tcp']);
     expect(loggers.open).toEqual([]);
   });
+});
+
+it('of a TCP chain have lines about connections that go on, which telemetry is not told of', async () => {
+  const loggers = new Loggers();
+  const clock = fakeClock();
+  const network = memoryNetwork(clock);
+  network.listen('10.0.0.1:80', () => {});
+  const test = await started({
+    clock,
+    network,
+    telemetry: [loggers],
+    listeners: [
+      tcpListener({
+        host: '127.0.0.1',
+        port: 8080,
+        cluster: 'c',
+        accessLogs: [to('/tcp')],
+        logMoments: { connected: true, everyMs: 1_000 },
+      }),
+    ],
+    clusters: [cluster('c', ['10.0.0.1:80'])],
+  });
+  const caller = test.connect();
+  await clock.advance(10);
+  expect(loggers.lines['/tcp']).toEqual(['connected 10.0.0.1:80 0']);
+  caller.send('hello');
+  await clock.advance(2_500);
+  const going = ['connected 10.0.0.1:80 0', 'periodic 10.0.0.1:80 5', 'periodic 10.0.0.1:80 5'];
+  expect(loggers.lines['/tcp']).toEqual(going);
+  expect(test.records).toEqual([]);
+  caller.close(true);
+  await clock.advance(5_000);
+  expect(loggers.lines['/tcp']).toEqual([...going, 'tcp  0']);
+  expect(test.records.length).toBe(1);
 });

@@ -19,6 +19,7 @@ import { until } from '../until.ts';
 import { type AdminPages, adminDifferences, readAdmin, readClusters } from './admin.ts';
 import { ask, differences } from './ask.ts';
 import { forgetLogs, logDifferences, type Logs, readConnections, readLogs } from './logs.ts';
+import { forgetMoments, momentsOf } from './log-moments.ts';
 import { type Services, startServices } from './services.ts';
 
 /** What the cases share. */
@@ -63,6 +64,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     { name: 'routes and kinds of requests are counted alike', run: compareCounts },
     { name: 'endpoints are counted alike', run: compareEndpoints },
     { name: 'health checks fail by hand alike', run: compareFailing },
+    { name: 'TCP connections that go on are logged alike', run: compareMoments },
     {
       name: 'access logs say the same, operator by operator',
       run: async (corpus) => compareLogs(corpus, 'access-log-operators', readLogs),
@@ -244,6 +246,19 @@ async function compareFailing(corpus: Corpus): Promise<string> {
   ];
   if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
   return 'statuses, fields and readiness of both';
+}
+
+/** What is logged of a connection of bytes from its beginning to its end. */
+async function compareMoments(corpus: Corpus): Promise<string> {
+  const name = 'tcp-log-moments';
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> =>
+    (await momentsOf(corpus.directory, ports.get(10_000) ?? 0)).join(', ');
+  forgetMoments(corpus.directory);
+  const envoy = await withEnvoy(corpus, name, look);
+  forgetMoments(corpus.directory);
+  const tulle = await withTulle(corpus, name, look);
+  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  return tulle;
 }
 
 /** Same configuration, same requests: what the logs of both say. */

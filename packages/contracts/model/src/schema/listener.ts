@@ -119,6 +119,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
     post: fields([], { path: name }),
     headers: routeHeaderEditsSchema,
   }),
+  logMoments: fields([], { connected: flag, everyMs: milliseconds(1) }),
   accessLogs: accessLogsSchema,
 });
 

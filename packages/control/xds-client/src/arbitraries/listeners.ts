@@ -14,6 +14,7 @@ import type {
   LocalReplyFormat,
   LocalReplyMapper,
   TcpHandler,
+  TcpLogMoments,
   TcpTunnel,
 } from '@tulle/model';
 import {
@@ -186,6 +187,10 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
     statPrefix: label,
     filters: connectionFilters,
     idleTimeoutMs: milliseconds,
+    logMoments: options<TcpLogMoments>({
+      connected: fc.boolean(),
+      everyMs: fc.integer({ min: 1, max: 60_000 }),
+    }),
     tunnel: object<TcpTunnel>(
       { authority: fc.constantFrom('db.example:5432', '%REQUESTED_SERVER_NAME%:443') },
       {

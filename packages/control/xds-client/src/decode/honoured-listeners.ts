@@ -85,6 +85,13 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'hash_policy',
     'access_log',
     'tunneling_config',
+    'access_log_options',
+    'access_log_flush_interval',
+    'flush_access_log_on_connected',
+  ],
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': [
+    'access_log_flush_interval',
+    'flush_access_log_on_connected',
   ],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig': [
     'hostname',

@@ -1,4 +1,4 @@
-import type { FilterEntry, TcpHandler, TcpTunnel } from '@tulle/model';
+import type { FilterEntry, TcpHandler, TcpLogMoments, TcpTunnel } from '@tulle/model';
 import type {
   TcpProxy,
   TcpProxy_TunnelingConfig as TunnelingConfig,
@@ -43,6 +43,7 @@ export function decodeTcpHandler(
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
     tunnel: decodeTunnel(context, proxy.tunnelingConfig, `${path}.tunneling_config`),
     accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
+    logMoments: decodeLogMoments(context, proxy, path),
   });
 }
 
@@ -67,4 +68,22 @@ function decodeTunnel(
     post: usePost ? present({ path: postPath === '' ? undefined : postPath }) : undefined,
     headers: decodeRouteEdits(context, headersToAdd, [], `${path}.headers_to_add`),
   });
+}
+
+/** The fields beside `access_log_options` are the older form; Envoy takes one of the two. */
+function decodeLogMoments(context: DecodeContext, proxy: TcpProxy, path: string): TcpLogMoments | undefined {
+  const { accessLogOptions: options } = proxy;
+  const older = proxy.flushAccessLogOnConnected || proxy.accessLogFlushInterval !== undefined;
+  if (options !== undefined && older)
+    context.refuse(
+      `${path}.access_log_options`,
+      'must not stand beside access_log_flush_interval and flush_access_log_on_connected',
+    );
+  const { accessLogFlushInterval: interval, flushAccessLogOnConnected: connected } = options ?? proxy;
+  const everyMs = milliseconds(interval);
+  const base = options === undefined ? path : `${path}.access_log_options`;
+  if (everyMs !== undefined && everyMs < 1)
+    context.refuse(`${base}.access_log_flush_interval`, 'must be at least 1ms');
+  if (!connected && everyMs === undefined) return undefined;
+  return present({ connected: connected ? true : undefined, everyMs });
 }

@@ -1,4 +1,4 @@
-import type { FilterChain, Forwarding, HttpHandler, Listener } from '@tulle/model';
+import type { FilterChain, Forwarding, HttpHandler, Listener, TcpHandler } from '@tulle/model';
 import { without, edits, cidr } from './values.ts';
 import { entry } from './filters.ts';
 import { canonicalRouteConfig } from './routes.ts';
@@ -59,6 +59,11 @@ function forwarding(rules: Forwarding): Forwarding {
   );
 }
 
+function momentsOf({ logMoments }: TcpHandler): TcpHandler['logMoments'] {
+  const said = logMoments && without(logMoments, { connected: false });
+  return said === undefined || Object.keys(said).length === 0 ? undefined : said;
+}
+
 function chain(value: FilterChain, listenerName: string): FilterChain {
   const { handler, match } = value;
   return without({
@@ -90,6 +95,7 @@ function chain(value: FilterChain, listenerName: string): FilterChain {
               ...handler,
               clusters: handler.clusters.map((one) => without(one, { weight: 1 })),
               filters: handler.filters?.map(entry),
+              logMoments: momentsOf(handler),
               tunnel:
                 handler.tunnel &&
                 without({

@@ -244,6 +244,14 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
     ...(handler.maxDurationMs !== undefined && {
       maxDownstreamConnectionDuration: duration(handler.maxDurationMs),
     }),
+    ...(handler.logMoments && {
+      accessLogOptions: {
+        flushAccessLogOnConnected: handler.logMoments.connected === true,
+        ...(handler.logMoments.everyMs !== undefined && {
+          accessLogFlushInterval: duration(handler.logMoments.everyMs),
+        }),
+      },
+    }),
     ...(handler.tunnel && { tunnelingConfig: tunnel(handler.tunnel, form) }),
     ...(handler.hash && { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } as const }] }),
   });

@@ -44,6 +44,10 @@ export function compileTcp(
     maxConnectAttempts: handler.maxConnectAttempts ?? context.engine.limits.maxConnectAttempts,
     maxDurationMs: handler.maxDurationMs ?? 0,
     tunnel: handler.tunnel && compileTunnel(handler.tunnel, `${path}/tunnel`, context),
+    logMoments: {
+      connected: handler.logMoments?.connected ?? false,
+      everyMs: handler.logMoments?.everyMs ?? 0,
+    },
     generation: context.generation,
   });
 }

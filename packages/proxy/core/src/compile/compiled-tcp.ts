@@ -39,5 +39,7 @@ export interface TcpChain {
   readonly maxDurationMs: number;
   /** `undefined`: endpoints get the bytes as they are. */
   readonly tunnel: CompiledTunnel | undefined;
+  /** When there is a line about a connection that goes on; `everyMs` 0: not by time. */
+  readonly logMoments: { readonly connected: boolean; readonly everyMs: number };
   readonly generation: number;
 }

@@ -50,6 +50,9 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
   readonly #detected: string;
   readonly #silent: boolean;
   #cancelDuration: (() => void) | undefined;
+  #cancelLog: (() => void) | undefined;
+  /** Of the line that is written now. */
+  #moment: StreamRecord['moment'];
   #over = false;
 
   constructor(
@@ -85,6 +88,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
 
   /** Looks for an endpoint, once the listener knows this connection: what fails at once ends it there. */
   begin(): void {
+    this.#logLater();
     const dial = this.#dial;
     if (dial.owner === this) return dial.begin();
     dial.owner = this;
@@ -112,6 +116,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     );
     this.#relay = relay;
     this.#socket.tunnel?.accept();
+    if (this.#chain.logMoments.connected) this.#log('connected');
     for (const bytes of this.#held.splice(0)) relay.caller.take(bytes, 0, bytes.length, true);
     if (this.#peerEnded) relay.caller.onEnd();
     const { heard } = dial;
@@ -146,6 +151,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     if (this.#over) return;
     this.#over = true;
     this.#cancelDuration?.();
+    this.#cancelLog?.();
     this.#dial.end();
     if (!this.#silent || (this.#relay?.endpoint.bytes ?? 0) > 0) this.#record();
     this.#hooks?.close();
@@ -158,6 +164,26 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     this.#engine.recorder.recordOther((record) => this.describe(record), this.#chain.accessLogs?.logs);
   }
 
+  /** A line of the chain's logs alone: telemetry is told of what is over. */
+  #log(moment: NonNullable<StreamRecord['moment']>): void {
+    const logs = this.#chain.accessLogs?.logs;
+    if (logs === undefined) return;
+    this.#moment = moment;
+    this.#engine.recorder.logOther((record) => this.describe(record), logs);
+    this.#moment = undefined;
+  }
+
+  #logLater(): void {
+    const { everyMs } = this.#chain.logMoments;
+    if (everyMs === 0 || this.#over) return;
+    this.#cancelLog = this.#engine.clock.setTimer(everyMs, () =>
+      this.#inTurn(() => {
+        this.#log('periodic');
+        this.#logLater();
+      }),
+    );
+  }
+
   describe(record: Mutable<StreamRecord>): void {
     const { clock } = this.#engine;
     const facts = this.#facts;
@@ -165,6 +191,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     const row = errorRow(this.#code);
     const durationMs = clock.nowMs() - this.#startMs;
     record.kind = 'tcp';
+    if (this.#moment !== undefined) record.moment = this.#moment;
     record.protocol = 'TCP';
     record.startEpochMs = clock.epochMs() - durationMs;
     record.durationMs = durationMs;

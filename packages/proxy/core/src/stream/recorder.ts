@@ -208,6 +208,7 @@ class RecordView implements Mutable<StreamRecord> {
   direction: StreamRecord['direction'] = 'unspecified';
   kind: StreamRecord['kind'] = 'http';
   ofListener = false;
+  moment?: NonNullable<StreamRecord['moment']>;
   protocol: StreamRecord['protocol'] = 'HTTP/1.1';
   method = '';
   path = '';
