@@ -209,6 +209,36 @@ layered_runtime: { layers: [ { name: static, static_layer: { own.key: 1, envoy.r
     ]);
   });
 
+  it('says where spans go of handlers that do not say, those of its servers too', () => {
+    const tracing = `
+tracing:
+  http:
+    name: envoy.tracers.zipkin
+    typed_config:
+      "@type": type.googleapis.com/envoy.config.trace.v3.ZipkinConfig
+      collector_cluster: a
+      collector_endpoint: /api/v2/spans
+      collector_endpoint_version: HTTP_JSON
+`;
+    const traced = listener('a').replace(
+      'stat_prefix: http',
+      'stat_prefix: http\n                tracing: {}',
+    );
+    const provider = { kind: 'zipkin', cluster: 'a', path: '/api/v2/spans' };
+    const own = translate(`static_resources:${traced}${CLUSTERS}${tracing}`);
+    expect(own.issues).toEqual([]);
+    expect(own.config.listeners[0]?.filterChains[0]?.handler).toMatchObject({ tracing: { provider } });
+    const without = translate(`static_resources:${listener('a')}${CLUSTERS}${tracing}`);
+    expect(without.config.listeners[0]?.filterChains[0]?.handler).not.toHaveProperty('tracing');
+    const served = translate(
+      `node: { id: n, cluster: c }
+static_resources:${CLUSTERS}${tracing}dynamic_resources: { lds_config: { path_config_source: { path: /lds.yaml } } }`,
+    );
+    expect(served.issues).toEqual([]);
+    expect(served.discovery?.tracer).toEqual(provider);
+    expect(faults(`tracing: {}\n`)).toEqual([expect.stringContaining('tracing.http: is missing')]);
+  });
+
   it('limits connections by the runtime key that edges are told to set', () => {
     const layer = (value: string): string =>
       `layered_runtime: { layers: [ { name: s, static_layer: { overload: { global_downstream_max_connections: ${value} } } } ] }`;
