@@ -17,6 +17,7 @@ describe('an entry of the list', () => {
     expect(asked('https://a.test:81:80/new//A', 'https://a.test:80/new/A')).toEqual([]);
     expect(asked('https://a.test:81:80/new//A', 'https://a.test:81/new/A')).toEqual(not);
     expect(asked('https://a.test:81:80/new//A', 'https://a.test:80/A')).toEqual(not);
+    expect(asked('http://a.test:81:80//A', 'http://a.test//A')).toEqual([]);
     expect(asked('http://a.test:80/', 'http://a.test/')).toEqual([]);
     expect(asked('http://a.test:443/', 'http://a.test/')).toEqual(not);
     const forwarded: Exchange = { ...http2, headers: [['x-forwarded-proto', 'https']] };

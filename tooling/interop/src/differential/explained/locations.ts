@@ -20,8 +20,7 @@ export function explainsLocation({ envoy, tulle }: Difference, pair: Pair): bool
   return schemes.some((scheme) => {
     const ports = [port === WELL_KNOWN[scheme] ? '' : port];
     if (scheme === 'https' && routes.includes('"require_tls"')) ports.push('');
-    return ports.some(
-      (one) => tulle === `${scheme}://${host}${one}${target === '' ? '' : canonical(target)}`,
-    );
+    const targets = target === '' ? [''] : [target, canonical(target)];
+    return ports.some((one) => targets.some((place) => tulle === `${scheme}://${host}${one}${place}`));
   });
 }
