@@ -18,7 +18,7 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   },
   // Has said everything at once, and goes on listening.
   greets(socket) {
-    socket.end('hello');
+    socket.end('welcome');
   },
 };
 

@@ -21,6 +21,7 @@ describe('the judge of HTTP/1.1', () => {
     `POST / HTTP/1.1\r\n${HOST}Content-Length: 4\r\n\r\nbodyGET /`,
     `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4;a=b\r\nbody\r\n0\r\nX: y\r\n\r\n`,
     `GET / HTTP/1.1\r\n${HOST}Expect: 100-continue\r\n\r\n`,
+    `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4\r\nbo\n`,
   ])('finds nothing in %j', (text) => {
     expect(faultOfHttp1(text)).toBeUndefined();
   });
@@ -51,6 +52,7 @@ describe('the judge of HTTP/1.1', () => {
       'two framings',
     ],
     [`POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4\r\nbodyX\r\n0\r\n\r\n`, 'its body'],
+    [`POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4\nbody\n0\n\n`, 'its body'],
     [
       `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 4\r\n\r\n`,
       'a trailer',

@@ -64,6 +64,8 @@ function faultOfBody(
   if (codings.length + lengths.length > 1) return 'two framings';
   try {
     const message = readMessage(text.replace(/^\r\n/, '').replaceAll(EXTENSIONS, '$1'), 'request', false);
+    // A line of a chunk ends with CRLF (RFC 9112 §7.1): what has none is not waited for.
+    if (message === undefined && codings.length > 0 && /\r\n\r\n[\da-f]+\n/i.test(text)) return 'its body';
     return message?.trailers.some(([name]) => name === 'content-length') === true ? 'a trailer' : undefined;
   } catch {
     return 'its body';

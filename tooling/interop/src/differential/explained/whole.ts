@@ -24,7 +24,14 @@ const ADDED: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 /** What answers have that a proxy makes, or passes on as the origins make them. */
-const ANSWERED: ReadonlySet<string> = new Set(['content-length', 'date', 'server', 'x-origin', 'x-route']);
+const ANSWERED: ReadonlySet<string> = new Set([
+  'content-length',
+  'date',
+  'server',
+  'transfer-encoding',
+  'x-origin',
+  'x-route',
+]);
 const REFUSED: ReadonlySet<string> = new Set([
   'content-length',
   'content-type',
