@@ -78,10 +78,16 @@ export class UdpListeners {
     return Object.fromEntries([...this.#listeners].map(([name, { address }]) => [name, address]));
   }
 
-  describe(): readonly { readonly name: string; readonly address: string; readonly sessions: number }[] {
+  describe(): readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly protocol: 'udp';
+    readonly sessions: number;
+  }[] {
     return [...this.#listeners].map(([name, { address, sessions }]) => ({
       name,
-      address: `udp://${formatAddress(address)}`,
+      address: formatAddress(address),
+      protocol: 'udp',
       sessions,
     }));
   }
