@@ -137,6 +137,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
           bootstrap: () => loaded.text.bootstrap,
           fixed: () => loaded.translation.config,
           discovered: () => discoveredOnly(whole, loaded.translation.config),
+          inUse: () => whole,
           discovery: () => xds?.state(),
           state: () => (failedByHand && state === 'LIVE' ? 'DRAINING' : state),
           failHealthCheck,

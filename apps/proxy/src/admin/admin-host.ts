@@ -20,6 +20,8 @@ export interface AdminHost {
   fixed(): ProxyConfig;
   /** Discovered ones; `undefined` before the first. */
   discovered(): ProxyConfig | undefined;
+  /** Everything that was discovered, with what that makes of static resources; `undefined` likewise. */
+  inUse(): ProxyConfig | undefined;
   /** `undefined` where nothing is discovered. */
   discovery(): XdsClientState | undefined;
   state(): ServerState;

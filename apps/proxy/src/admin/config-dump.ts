@@ -1,14 +1,13 @@
 import {
   create,
   createRegistry,
-  isMessage,
   type DescMessage,
   type JsonObject,
   type JsonValue,
   type Registry,
   toJson,
 } from '@bufbuild/protobuf';
-import { type Any, anyPack, anyUnpack, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { bootstrapTypes } from '@tulle/envoy-bootstrap';
 import {
   BootstrapConfigDumpSchema,
@@ -19,6 +18,7 @@ import {
   EndpointsConfigDumpSchema,
   ListenersConfigDumpSchema,
   RoutesConfigDumpSchema,
+  ScopedRoutesConfigDumpSchema,
 } from '@tulle/xds-proto/envoy/admin/v3/config_dump_shared';
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
@@ -27,12 +27,13 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route';
-import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { ScopedRouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/scoped_route';
 import { SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { encodeResource } from '@tulle/xds-server';
 import { RE2JS } from 're2js';
 import { type AdminHost, jsonReply, type PageReply } from './admin-host.ts';
 import { redactJson } from './redact.ts';
+import { managersOf, scopedRoutesDump } from './scoped-routes-dump.ts';
 
 const TYPES: Registry = createRegistry(
   bootstrapTypes,
@@ -40,11 +41,13 @@ const TYPES: Registry = createRegistry(
   ClustersConfigDumpSchema,
   ListenersConfigDumpSchema,
   RoutesConfigDumpSchema,
+  ScopedRoutesConfigDumpSchema,
   SecretsConfigDumpSchema,
   EndpointsConfigDumpSchema,
   ClusterSchema,
   ListenerSchema,
   RouteConfigurationSchema,
+  ScopedRouteConfigurationSchema,
   ClusterLoadAssignmentSchema,
   SecretSchema,
 );
@@ -109,13 +112,10 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
   const discovered = host.discovered();
   const version = host.discovery()?.changeId ?? '';
   const statics = bootstrap.staticResources;
-  const state = (
-    key: string,
-    any: Any,
-  ): { versionInfo: string; lastUpdated: Timestamp } & Record<string, unknown> => ({
+  const state = (key: string, any: Any | undefined): Record<string, unknown> => ({
     versionInfo: version,
     lastUpdated: at,
-    [key]: any,
+    ...(any && { [key]: any }),
   });
   const dump = (desc: DescMessage, fields: Record<string, unknown>): Dump => ({
     desc,
@@ -129,9 +129,10 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
         cluster: anyPack(ClusterSchema, one),
         lastUpdated: at,
       })),
-      dynamicActiveClusters: (discovered?.clusters ?? []).map((one) =>
-        state('cluster', encodeResource('cluster', one)),
-      ),
+      dynamicActiveClusters: (discovered?.clusters ?? []).map((one) => {
+        const { any, errorState } = written(one.name, () => encodeResource('cluster', one));
+        return { ...state('cluster', any), ...errorState };
+      }),
     }),
     ...(withEndpoints
       ? [
@@ -141,9 +142,10 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
                 ? []
                 : [{ endpointConfig: anyPack(ClusterLoadAssignmentSchema, loadAssignment), lastUpdated: at }],
             ),
-            dynamicEndpointConfigs: (discovered?.endpoints ?? []).map((one) =>
-              state('endpointConfig', encodeResource('endpoint', one)),
-            ),
+            dynamicEndpointConfigs: (discovered?.endpoints ?? []).map((one) => {
+              const { any, errorState } = written(one.name, () => encodeResource('endpoint', one));
+              return { ...state('endpointConfig', any), ...errorState };
+            }),
           }),
         ]
       : []),
@@ -153,19 +155,24 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
         listener: anyPack(ListenerSchema, one),
         lastUpdated: at,
       })),
-      dynamicListeners: (discovered?.listeners ?? []).map((one) => ({
-        name: one.name,
-        activeState: state('listener', encodeResource('listener', one)),
-      })),
+      dynamicListeners: (discovered?.listeners ?? []).map((one) => {
+        const { any, errorState } = written(one.name, () => encodeResource('listener', one));
+        return { name: one.name, activeState: state('listener', any), ...errorState };
+      }),
     }),
+    dump(
+      ScopedRoutesConfigDumpSchema,
+      scopedRoutesDump(statics?.listeners ?? [], host.inUse()?.listeners ?? [], version, at),
+    ),
     dump(RoutesConfigDumpSchema, {
       staticRouteConfigs: (statics?.listeners ?? []).flatMap(inlineRoutes).map((one) => ({
         routeConfig: anyPack(RouteConfigurationSchema, one),
         lastUpdated: at,
       })),
-      dynamicRouteConfigs: (discovered?.routes ?? []).map((one) =>
-        state('routeConfig', encodeResource('route', one)),
-      ),
+      dynamicRouteConfigs: (discovered?.routes ?? []).map((one) => {
+        const { any, errorState } = written(one.name, () => encodeResource('route', one));
+        return { ...state('routeConfig', any), ...errorState };
+      }),
     }),
     dump(SecretsConfigDumpSchema, {
       staticSecrets: (statics?.secrets ?? []).map((one) => ({
@@ -177,16 +184,26 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
   ];
 }
 
+/** A resource as a message, or why what is in use cannot be written as one. */
+function written(
+  name: string,
+  encode: () => Any,
+): { readonly any?: Any; readonly errorState?: { readonly errorState: { readonly details: string } } } {
+  try {
+    return { any: encode() };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return {
+      errorState: { errorState: { details: `${name} is in use and cannot be written here: ${why}` } },
+    };
+  }
+}
+
 /** Route configurations that are written into a listener. */
-function inlineRoutes({ filterChains, defaultFilterChain }: Listener): RouteConfiguration[] {
-  return [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])]
-    .flatMap(({ filters }) => filters)
-    .flatMap(({ configType }) => {
-      const config =
-        configType.case === 'typedConfig' ? anyUnpack(configType.value, bootstrapTypes) : undefined;
-      if (config === undefined || !isMessage(config, HttpConnectionManagerSchema)) return [];
-      return config.routeSpecifier.case === 'routeConfig' ? [config.routeSpecifier.value] : [];
-    });
+function inlineRoutes(listener: Listener): RouteConfiguration[] {
+  return managersOf(listener).flatMap(({ routeSpecifier }) =>
+    routeSpecifier.case === 'routeConfig' ? [routeSpecifier.value] : [],
+  );
 }
 
 const typed = (desc: DescMessage, json: JsonObject): JsonObject => ({

@@ -63,6 +63,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
     { name: 'routes and kinds of requests are counted alike', run: compareCounts },
     { name: 'endpoints are counted alike', run: compareEndpoints },
+    { name: 'scoped routes are dumped alike', run: compareScopes },
     { name: 'health checks fail by hand alike', run: compareFailing },
     { name: 'TCP connections that go on are logged alike', run: compareMoments },
     {
@@ -218,6 +219,23 @@ async function compareEndpoints(corpus: Corpus): Promise<string> {
     lines += tulle.length;
   }
   return `${lines} lines of /clusters`;
+}
+
+/** Scopes that a listener has, and which parts a dump has. */
+async function compareScopes(corpus: Corpus): Promise<string> {
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const dump = `http://127.0.0.1:${ports.get(9901)}/config_dump`;
+    const scopes = await (await fetch(`${dump}?resource=inline_scoped_route_configs`)).text();
+    const { configs } = (await (await fetch(dump)).json()) as { configs: { '@type': string }[] };
+    const said = JSON.parse(scopes, (key, value: unknown) =>
+      key === 'last_updated' ? undefined : value,
+    ) as object;
+    return JSON.stringify([said, configs.map((part) => part['@type'])]);
+  };
+  const name = 'scoped-routes';
+  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
+  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  return `${tulle.length} characters`;
 }
 
 /** What callers see while health checks fail by hand, and before and after. */
