@@ -130,7 +130,7 @@ describe('what a route matches', () => {
       { path: { kind: 'connect', value: '' }, provenPeer: true },
       { path: { kind: 'template', value: '/{a}' } },
       [`${ONLY}.match.tls_context.validated`],
-      [`${ONLY}.match.dynamic_metadata`],
+      { metadata: [{ namespace: 'f', path: ['k'], value: { present: true } }] },
     ]);
   });
 
