@@ -97,6 +97,8 @@ export interface DownstreamTls extends TlsParameters {
    * the first of them).
    */
   readonly sessionTicketKey?: TicketKey;
+  /** How long a session may be resumed, whole seconds in milliseconds. Default 300,000, Node's (Envoy `session_timeout`, by default 2 h). */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** 80 bytes by chance, here or in a file that is watched for changes. Redacted in every dump. */

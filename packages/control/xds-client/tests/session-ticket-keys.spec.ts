@@ -10,7 +10,10 @@ const TYPE = 'type.googleapis.com/envoy.extensions.';
 const registry = createRegistry(TcpProxySchema, DownstreamTlsContextSchema);
 
 /** Of the one chain of a listener; where it is refused, the paths. */
-function read(fields: JsonObject): unknown {
+function read(
+  fields: JsonObject,
+  what: 'sessionTicketKey' | 'sessionTimeoutMs' = 'sessionTicketKey',
+): unknown {
   const json = {
     name: 'l',
     address: { socket_address: { address: '127.0.0.1', port_value: 1 } },
@@ -44,7 +47,7 @@ function read(fields: JsonObject): unknown {
     kind: 'ads',
   });
   return decoded.ok
-    ? decoded.resource.filterChains[0]?.tls?.sessionTicketKey
+    ? decoded.resource.filterChains[0]?.tls?.[what]
     : decoded.issues.map(({ path }) => path.replace(/^.*typed_config\./, ''));
 }
 
@@ -67,4 +70,10 @@ it('keys of session tickets that are none are refused by their place', () => {
     'session_ticket_keys.keys[0]',
   ]);
   expect(read({ session_ticket_keys: { keys: [] } })).toEqual(['session_ticket_keys.keys']);
+});
+
+it('the time of sessions is taken by whole seconds; less than one says nothing', () => {
+  expect(read({ session_timeout: '7.9s' }, 'sessionTimeoutMs')).toBe(7_000);
+  expect(read({ session_timeout: '0.9s' }, 'sessionTimeoutMs')).toBeUndefined();
+  expect(read({}, 'sessionTimeoutMs')).toBeUndefined();
 });

@@ -105,6 +105,15 @@ describe('tickets of TLS sessions', () => {
     await vi.waitFor(async () => expect((await ask(one, session)).reused).toBe(false), patient);
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('end with the time of their session: %s', async (version) => {
+    const versions = { minVersion: 'TLSv1.2', maxVersion: version } as const;
+    const [short, long] = [await serving({ ...versions, sessionTimeoutMs: 3_000 }), await serving(versions)];
+    const [ending, going] = [(await ask(short)).session, (await ask(long)).session];
+    expect((await ask(short, ending)).reused).toBe(true);
+    await vi.waitFor(async () => expect((await ask(short, ending)).reused).toBe(false), patient);
+    expect((await ask(long, going)).reused).toBe(true);
+  });
+
   it('are refused with a key of another length', async () => {
     await expect(serving({ sessionTicketKey: { keyBase64: 'YWJj' } })).rejects.toThrow(
       'sessionTicketKey has 3 bytes: a key of session tickets has 80',

@@ -1,6 +1,6 @@
 import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, name, names, oneOf } from './parts.ts';
+import { fields, flag, listOf, name, names, oneOf, whole } from './parts.ts';
 
 const kind = (value: string): JsonSchema => ({ const: value });
 
@@ -65,6 +65,7 @@ export const downstreamTlsSchema: JsonSchema = fields(['certificate'], {
   sessionTicketKey: {
     anyOf: [fields(['file'], { file: name }), fields(['keyBase64'], { keyBase64: name })],
   },
+  sessionTimeoutMs: whole(1_000, 2_147_483_647_000),
   ...parameters,
 });
 

@@ -107,6 +107,7 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
       clientCertificate: fc.constantFrom('require', 'accept', 'any', 'none'),
       requireServerName: fc.boolean(),
       sessionTickets: fc.boolean(),
+      sessionTimeoutMs: fc.integer({ min: 1, max: 99_999 }).map((seconds) => seconds * 1_000),
       sessionTicketKey,
     } as never),
     peer,

@@ -16,6 +16,7 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
     'common_tls_context',
     'require_client_certificate',
     'require_sni',
+    'session_timeout',
     'session_ticket_keys',
     'session_ticket_keys_sds_secret_config',
     'disable_stateless_session_resumption',

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { create, isMessage } from '@bufbuild/protobuf';
+import type { Duration } from '@bufbuild/protobuf/wkt';
 import type {
   CertificateSource,
   DownstreamTls,
@@ -92,9 +93,16 @@ export function decodeDownstreamTls(
       tickets.case === 'sessionTicketKeys'
         ? decodeTicketKey(context, tickets.value.keys, `${at}.session_ticket_keys`)
         : undefined,
+    sessionTimeoutMs: wholeSeconds(message.sessionTimeout),
     sessionTickets: tickets.case === 'disableStatelessSessionResumption' && tickets.value ? false : undefined,
     ...rest,
   });
+}
+
+/** What is less than a second says nothing, as in Envoy. */
+function wholeSeconds(timeout: Duration | undefined): number | undefined {
+  const seconds = Number(timeout?.seconds ?? 0n);
+  return seconds === 0 ? undefined : seconds * 1_000;
 }
 
 /** The first makes tickets. The others open those of before, which cost a full handshake here. */

@@ -47,7 +47,7 @@ import { adsSource, clusterSource } from './config-source.ts';
 import type { EncodeForm } from './form.ts';
 import { localOnly } from './local-only.ts';
 import { encodeStringMatch } from './matchers.ts';
-import type { Fields } from './values.ts';
+import { duration, type Fields } from './values.ts';
 
 export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): TransportSocket {
   const asked = tls.clientCertificate ?? (tls.trust === undefined ? 'none' : 'require');
@@ -65,6 +65,7 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
         value: { keys: [ticketKey(tls.sessionTicketKey)] },
       } as const,
     }),
+    ...(tls.sessionTimeoutMs !== undefined && { sessionTimeout: duration(tls.sessionTimeoutMs) }),
     ...(tls.sessionTickets === false && {
       sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true } as const,
     }),

@@ -21,7 +21,8 @@ export interface CertificateSetup {
   readonly trust: TrustSource | undefined;
   /** The process's own certificate of this moment. */
   workload(): Svid | undefined;
-  readonly parameters: TlsParameters & Pick<DownstreamTls, 'sessionTickets' | 'sessionTicketKey'>;
+  readonly parameters: TlsParameters &
+    Pick<DownstreamTls, 'sessionTickets' | 'sessionTicketKey' | 'sessionTimeoutMs'>;
 }
 
 interface Material {
@@ -185,6 +186,7 @@ function optionsOf({
   curves,
   signatureAlgorithms,
   sessionTickets,
+  sessionTimeoutMs,
 }: CertificateSetup['parameters']): SecureContextOptions {
   return {
     minVersion,
@@ -192,6 +194,7 @@ function optionsOf({
     ...(cipherSuites && { ciphers: [...TLS13_SUITES, ...cipherSuites].join(':') }),
     ...(curves && { ecdhCurve: curves.join(':') }),
     ...(signatureAlgorithms && { sigalgs: signatureAlgorithms.join(':') }),
+    ...(sessionTimeoutMs !== undefined && { sessionTimeout: Math.floor(sessionTimeoutMs / 1_000) }),
     ...(sessionTickets === false && { secureOptions: cryptoConstants.SSL_OP_NO_TICKET }),
   };
 }
