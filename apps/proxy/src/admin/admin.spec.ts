@@ -52,6 +52,9 @@ tulle_cluster_upstream_rq_time_seconds_sum{cluster="a"} 0.5
 tulle_cluster_upstream_rq_time_seconds_count{cluster="a"} 4
 # TYPE tulle_listener_downstream_cx_total counter
 tulle_listener_downstream_cx_total{listener="front"} 7
+# TYPE tulle_listener_downstream_cx_active gauge
+tulle_listener_downstream_cx_active{listener="front"} 3
+# TYPE tulle_listener_downstream_cx_total counter
 tulle_listener_downstream_cx_total{listener="gone"} 1
 # TYPE tulle_requests_total counter
 tulle_requests_total{listener="front",response_code="200",route="x"} 5
@@ -72,9 +75,13 @@ describe('the engine’s metrics', () => {
       'cluster.a.upstream_cx_total: 2',
       'cluster.a.upstream_rq_retry_overflow: 4',
       'cluster_manager.active_clusters: 1',
+      'http.ingress.downstream_cx_active: 3',
+      'http.ingress.downstream_cx_destroy: 4',
       'http.ingress.downstream_cx_total: 7',
       'http.ingress.downstream_rq_2xx: 6',
       'http.ingress.downstream_rq_completed: 6',
+      'listener.0.0.0.0_10000.downstream_cx_active: 3',
+      'listener.0.0.0.0_10000.downstream_cx_destroy: 4',
       'listener.0.0.0.0_10000.downstream_cx_total: 7',
       'listener_manager.total_listeners_active: 1',
       expect.stringMatching(
@@ -90,6 +97,9 @@ describe('the engine’s metrics', () => {
       '# TYPE envoy_cluster_upstream_rq_xx counter\nenvoy_cluster_upstream_rq_xx{envoy_cluster_name="a.\\"b",envoy_response_code_class="2"} 3\n',
     );
     expect(page).toContain('envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="a",le="10"} 3\n');
+    expect(page).toContain(
+      '# TYPE envoy_listener_downstream_cx_destroy counter\nenvoy_listener_downstream_cx_destroy{envoy_listener_address="0.0.0.0_10000"} 4\n',
+    );
     expect(page).toContain('envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="a"} 500\n');
     expect(page).toContain(
       'envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix="ingress",envoy_response_code_class="2"} 6\n',

@@ -90,6 +90,7 @@ const SAME = [
   'cluster.service.membership_total',
   'cluster.service.membership_healthy',
   'cluster.service.upstream_cx_total',
+  'cluster.service.upstream_cx_destroy',
   'http.ingress_http.downstream_rq_total',
   'http.ingress_http.downstream_rq_2xx',
   'http.ingress_http.downstream_rq_completed',

@@ -45,6 +45,17 @@ class Collected {
   list(): Stat[] {
     return [...this.#stats.values()];
   }
+
+  /** Connections that are over: of all those that are not open. The engine counts the two alone. */
+  addDestroyed(): void {
+    for (const all of this.list()) {
+      const [, start] = /^((?:cluster|listener|http)\..*stream_cx_)total$/.exec(all.name) ?? [];
+      const open = start === undefined ? undefined : this.#stats.get(`${start}active`);
+      if (start === undefined || all.kind !== 'counter' || open?.kind !== 'gauge') continue;
+      const tagless = all.tagless.replace(/total$/, 'destroy');
+      this.number('counter', `${start}destroy`, tagless, all.tags, Math.max(0, all.value - open.value));
+    }
+  }
 }
 
 function addPart(
@@ -106,6 +117,7 @@ export function envoyStats(
     {},
     config.clusters.length,
   );
+  collected.addDestroyed();
   return collected.list();
 }
 
