@@ -210,6 +210,7 @@ describe('a proxy of two engine processes', () => {
       'ClustersConfigDump',
       'EndpointsConfigDump',
       'ListenersConfigDump',
+      'ScopedRoutesConfigDump',
       'RoutesConfigDump',
       'SecretsConfigDump',
     ]);
