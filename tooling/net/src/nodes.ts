@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runToEnd, type Running } from '@tulle/processes';
 import { Place } from './network.ts';
@@ -249,6 +252,17 @@ export class Nodes {
     );
     await running.said(/^gateway spiffe:/m);
     return running;
+  }
+
+  /** Of the engine process that serves a Gateway of {@link gateway}. */
+  async gatewayGeneration(name: string): Promise<number> {
+    const socketPath = join(this.directory, `${name}-r`, 'admin.sock');
+    const [response] = (await once(get({ socketPath, path: '/sidecar' }), 'response')) as [IncomingMessage];
+    const { supervisor } = JSON.parse(await text(response)) as {
+      supervisor: { processes: readonly { generation: number; state: string }[] };
+    };
+    const ready = supervisor.processes.filter(({ state }) => state === 'ready');
+    return Math.max(0, ...ready.map(({ generation }) => generation));
   }
 
   /** What a program of a pod hears when it asks an address. @param how the method, then fields as `name=value` */

@@ -1,8 +1,9 @@
-import { match } from 'node:assert/strict';
+import { match, strictEqual as is } from 'node:assert/strict';
 import type { Running } from '@tulle/processes';
 import type { Case } from '@tulle/interop/suite';
 import { eventually, podOf } from '../node-questions.ts';
-import { PORT, type Nodes } from '../nodes.ts';
+import { PEER, PORT, type Nodes } from '../nodes.ts';
+import { until } from '../until.ts';
 
 /** Called `shop` at port 80, and through the waypoint `gate`, where that is said. */
 const shop = (waypoint: boolean): string => `apiVersion: v1
@@ -71,6 +72,27 @@ export const waypoints: readonly Case<Nodes>[] = [
       match(nodes.ask(a, d.address), /^error /);
       match(nodes.ask(b, d.address, PORT, 'POST'), /^error /);
       match(nodes.ask(nodes.two.addPod('around'), d.address), /^error /);
+    },
+  },
+  {
+    name: 'a waypoint is restarted under load: no call is refused or fails',
+    async run(nodes) {
+      const load = podOf(nodes, 'b').place.start(process.execPath, [PEER, 'load', 'shop', '80']);
+      await load.said(/^asked 100$/m);
+      const before = await nodes.gatewayGeneration('gate');
+      process.kill((gate as Running).pid, 'SIGHUP');
+      await until(
+        async () => (await nodes.gatewayGeneration('gate')) > before,
+        'another process serves the waypoint',
+      );
+      // The new process has the calls by now; the load goes on for a while by it.
+      const asked = (load.text.match(/^asked/gm) ?? []).length;
+      await load.said(new RegExp(`^asked ${(asked + 5) * 100}$`, 'm'));
+      process.kill(load.pid, 'SIGTERM');
+      const { out } = await load.ended;
+      const counts = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { asked: number; failed: number };
+      is(counts.failed, 0, out);
+      return `${counts.asked} calls, 0 failed`;
     },
   },
   {
