@@ -71,6 +71,12 @@ function isLiteral(exchange: Exchange | undefined, name: string, value: string):
   return exchange?.protocol === 'frames' && exchange.bytes?.includes(literal) === true;
 }
 
+/** The host that a request asks for, as its manager leaves it. */
+function hostAsked({ configuration, exchange }: Pair): string {
+  const host = (exchange?.host ?? 'one.test').toLowerCase();
+  return configuration.manager?.['strip_any_host_port'] === true ? host.replace(/:\d+$/, '') : host;
+}
+
 /** Members of a list that is spread over lines. */
 function members(text: string): string {
   return text
@@ -199,7 +205,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'words-of-tokens',
     citation:
-      'RFC 6750 §3.1: a token that is no good is 401; RFC 9110 §11.1: schemes have no case, §11.5: realm; RFC 7519 §2, §4.1.3: audiences are compared as they are written; packages/filters/jwt/README.md, docs/guides/envoy-config.md',
+      'RFC 6750 §2: one token in one way; §3.1: a token that is no good is 401; RFC 7518 §3.4: a signature by ES256 has 64 octets; RFC 9110 §11.1: schemes have no case, §11.5: realm; RFC 7519 §2, §4.1.3: audiences are compared as they are written; packages/filters/jwt/README.md, docs/guides/envoy-config.md',
     why: 'A token for somebody else is as bad as any other, 401 and not 403; the realm is the host, Envoy’s the whole target; a scheme is Bearer in any case; a claim that is a list becomes a line for each value; audiences of a requirement are asked for beside those of its provider.',
     explains: explainsToken,
   },
@@ -229,16 +235,21 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host; §4.2.3: a host has no case, normally lower case',
     why: 'What is forwarded is a valid target in one spelling: the host in lower case, and whatever a rewrite makes: path in its one spelling, host as it came where what comes out is none.',
-    explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) =>
-      (/^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase() === tulle) ||
-      (/^seen\[\d+\]\.path$/.test(aspect) &&
-        (canonical(envoy) === tulle ||
-          (/^\/(\?|$)/.test(tulle) &&
-            (`/${envoy}` === tulle || (tulle === '/' && envoy === canonical(exchange?.path ?? '/'))) &&
-            JSON.stringify(configuration.routes ?? '').includes('"substitution":""')))) ||
-      (observations?.envoy.seen[0]?.host.startsWith('/') === true &&
-        ((/^seen\[\d+\]\.host$/.test(aspect) && tulle === (exchange?.host ?? 'one.test').toLowerCase()) ||
-          (/^seen\[\d+\]\.header\.x-forwarded-host$/.test(aspect) && tulle === '(none)'))),
+    explains: ({ aspect, envoy, tulle }, pair) => {
+      const { configuration, exchange, observations } = pair;
+      return (
+        (/^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase() === tulle) ||
+        (/^seen\[\d+\]\.path$/.test(aspect) &&
+          (canonical(envoy) === tulle ||
+            (/^\/(\?|$)/.test(tulle) &&
+              (`/${envoy}` === tulle || (tulle === '/' && envoy === canonical(exchange?.path ?? '/'))) &&
+              JSON.stringify(configuration.routes ?? '').includes('"substitution":""')))) ||
+        (observations?.envoy.seen[0]?.host.startsWith('/') === true &&
+          ((/^seen\[\d+\]\.host$/.test(aspect) && tulle === hostAsked(pair)) ||
+            (/^seen\[\d+\]\.header\.x-forwarded-host$/.test(aspect) &&
+              tulle === (asked(exchange, 'x-forwarded-host') || '(none)'))))
+      );
+    },
   },
   {
     id: 'lines-of-lists',

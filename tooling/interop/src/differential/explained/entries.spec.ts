@@ -195,4 +195,35 @@ describe('an entry of the list', () => {
     expect(asked('/api')).toEqual([]);
     expect(asked('/v1')).toEqual(['seen[0].path']);
   });
+
+  it('valid-targets: the host that was asked for, as its manager leaves it', () => {
+    const asked = (
+      tulle: Partial<Parameters<typeof passed>[1]>,
+      exchange: Exchange,
+      manager = {},
+    ): string[] =>
+      judge(passed({}, { host: '/x', headers: [['x-forwarded-host', 'a,b']] }), passed({}, tulle), exchange, {
+        manager,
+      }).left;
+    const port: Exchange = { host: 'two.test:8080', headers: [['x-forwarded-host', 'a']] };
+    const right = { host: 'two.test', headers: [['x-forwarded-host', 'a']] } as const;
+    expect(asked(right, port, { strip_any_host_port: true })).toEqual([]);
+    expect(asked(right, port)).toEqual(['seen[0].host']);
+    expect(
+      asked({ ...right, headers: [['x-forwarded-host', 'b']] }, port, { strip_any_host_port: true }),
+    ).toEqual(['seen[0].header.x-forwarded-host']);
+  });
+
+  it('words-of-tokens: of two tokens where any may fail', () => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = `${part({ alg: 'RS256' })}.${part({ sub: 'a' })}.AAAA`;
+    const asked = (exchange: Exchange, name = 'x-sub'): string[] =>
+      judge(passed({}, { headers: [[name, 'a']] }), passed({}, { headers: [] }), exchange, {
+        httpFilters: [{ typed_config: { jwt_authn: { allow_missing_or_failed: {} } } }],
+      }).left;
+    const one: Exchange = { headers: [['authorization', `Bearer ${token}`]] };
+    expect(asked({ ...one, path: `/?access_token=${token}` })).toEqual([]);
+    expect(asked({ ...one, path: `/?access_token=${token}` }, 'x-other')).toEqual(['seen[0].header.x-other']);
+    expect(asked(one)).toEqual(['seen[0].header.x-sub']);
+  });
 });

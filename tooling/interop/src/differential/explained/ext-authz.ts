@@ -13,7 +13,7 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
   const { aspect, envoy, tulle } = difference;
   const name = /^seen\[\d+\]\.header\.(x-(?:one|user|two))$/.exec(aspect)?.[1];
   if (name !== undefined && tulle === '(none)' && /"allowed_upstream_headers[a-z_]*"/.test(filter))
-    return envoy === asked(exchange, name);
+    if (envoy === asked(exchange, name)) return true;
   // A body that comes in one frame Envoy cuts, whatever may be shown of it.
   const [shown] = (configuration.httpFilters ?? []).map(
     ({ typed_config: config }) => (config as Json)['with_request_body'] as Json | undefined,

@@ -43,7 +43,8 @@ export function explainsToken(
   if (explainsAudience(difference, filter, exchange, observations)) return true;
   if (isForOthers(filter, exchange, observations) || isNoCredential(exchange, observations))
     return aspect === 'reply.header.www-authenticate' || reachedOnlyAt('envoy', difference);
-  if (isOverlong(exchange) && filter.includes('"allow_missing_or_failed"') && isOfToken(aspect))
+  const isNone = isOverlong(exchange) || tokensOf(exchange) > 1;
+  if (isNone && filter.includes('"allow_missing_or_failed"') && isOfToken(aspect))
     return observations.envoy.reply.status === 200 && observations.tulle.reply.status === 200;
   // Where any token may fail Tulle looks for all of them, Envoy for those that are named beside.
   if (filter.includes('"allow_missing_or_failed"') && claimsOf(exchange).iss === 'https://two.test/')
@@ -108,6 +109,11 @@ function isNoCredential(exchange: Exchange, { envoy, tulle }: Observations): boo
   if (envoy.reply.status !== 200 || tulle.reply.status !== 401 || tulle.seen.length > 0) return false;
   const credentials = exchange.headers?.filter(([name]) => name === 'authorization') ?? [];
   return credentials.length > 1 || isOverlong(exchange);
+}
+
+/** How many tokens a request has, wherever; more than one way is none (RFC 6750 §2). */
+function tokensOf(exchange: Exchange): number {
+  return JSON.stringify(exchange).match(/eyJ[\w-]+\.eyJ[\w-]+\./g)?.length ?? 0;
 }
 
 /** Whether the first token of a request has more octets behind its signature. */
