@@ -35,6 +35,14 @@ import { isInboundTouched, ownGateway } from './touched-proxies.ts';
 import { isLastInstance } from './waypoint-workload.ts';
 import { nothingTouched, World, type Touched } from './world.ts';
 
+/** A source, with what is wrong with what it says. */
+interface AttachedSource {
+  readonly source: ResourceSource;
+  faults: readonly Diagnostic[];
+  /** What is refused of what sources want is another. */
+  judged(refused: readonly Diagnostic[]): void;
+}
+
 /** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const clock = options.clock ?? systemClock();
@@ -59,7 +67,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const noteGateway = ({ gateway, namespace, serviceAccount }: ProxyNode): void => {
     if (gateway !== undefined) statuses.note([ownGateway({ namespace, serviceAccount })]);
   };
-  const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
+  const sources: AttachedSource[] = [];
   /** What each owner wants, so that it gets what another one gives up. */
   const wanted = new Map<string, SourceUpdate>();
   let touched: Touched = nothingTouched();
@@ -327,9 +335,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   return {
     provider: { open },
     async attach(source) {
-      const record: { source: ResourceSource; faults: readonly Diagnostic[] } = { source, faults: [] };
-      sources.push(record);
       let refused: readonly Diagnostic[] = [];
+      const record: AttachedSource = {
+        source,
+        faults: [],
+        judged(anew) {
+          refused = anew;
+          report();
+        },
+      };
+      sources.push(record);
       let own: readonly Diagnostic[] = [];
       const report = (): void => {
         const known = new Set(record.faults.map(formatDiagnostic));
@@ -397,7 +412,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       );
       for (const resource of put) world.put(resource, REST, touched);
       for (const key of remove) world.remove(key, touched);
-      return { changeId: changed(cause, differs, endpoints), changed: differs, unchanged, refused };
+      const changeId = changed(cause, differs, endpoints);
+      if (remove.length > 0) {
+        const anew = applyUpdates({ cause: `${cause}: sources get what was given up`, updates: [] });
+        for (const source of sources) source.judged(anew);
+      }
+      return { changeId, changed: differs, unchanged, refused };
     },
     resources: () => [...world.entries()].map(([, held]) => held),
     resource: (key) => world.held(key),

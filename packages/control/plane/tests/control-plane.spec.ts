@@ -829,6 +829,37 @@ describe('the API', () => {
   });
 });
 
+describe('a resource that two want', () => {
+  it('is the file’s as soon as it is removed over REST, and the file has no fault any more', async () => {
+    const cp = make();
+    const service = (port: number): string =>
+      `apiVersion: v1\nkind: Service\nmetadata: { name: both }\nspec: { ports: [{ port: ${port} }] }`;
+    await put(cp, service(80));
+    const [wanted] = await resourcesOf(service(81));
+    await cp.attach({
+      id: 'file:mesh',
+      close: async () => {},
+      start: async (sink) =>
+        void sink.apply({
+          cause: 'files',
+          updates: [
+            {
+              owner: 'file:mesh/both.yaml',
+              resources: [{ resource: wanted!, file: 'mesh/both.yaml', locate: () => undefined }],
+            },
+          ],
+        }),
+    });
+    const portOf = (): unknown => cp.resource('Service/default/both')?.resource;
+    const faults = (): string[] => cp.status().sources.flatMap((one) => one.faults.map(({ code }) => code));
+    expect(portOf()).toMatchObject({ spec: { ports: [{ port: 80 }] } });
+    expect(faults()).toHaveLength(1);
+    cp.apply([], ['Service/default/both']);
+    expect(portOf()).toMatchObject({ spec: { ports: [{ port: 81 }] } });
+    expect(faults()).toEqual([]);
+  });
+});
+
 describe('scale', () => {
   it('one endpoint among 1,000 Services is recomputed for its callers only', async () => {
     const registry = createRegistry();
