@@ -17,7 +17,7 @@ import {
 } from './parts.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
-import { routeConfigSchema, routeHeaderEditsSchema } from './route.ts';
+import { routeConfigSchema, routeHeaderAdditionsSchema, routeHeaderEditsSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
 import { udpProxySchema } from './udp.ts';
 import { handlerTracingSchema } from './tracing.ts';
@@ -117,7 +117,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
   tunnel: fields(['authority'], {
     authority: name,
     post: fields([], { path: name }),
-    headers: routeHeaderEditsSchema,
+    headers: routeHeaderAdditionsSchema,
   }),
   logMoments: fields([], { connected: flag, everyMs: milliseconds(1) }),
   accessLogs: accessLogsSchema,

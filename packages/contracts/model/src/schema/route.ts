@@ -25,13 +25,20 @@ const filterConfigs: JsonSchema = { type: 'object' };
 
 const pair: JsonSchema = fields(['name', 'value'], { name, value: text });
 const values: JsonSchema = listOf(fields(['name', 'value'], { name, value: text, format: flag }));
-/** JSON Schema of `RouteHeaderEdits`. */
-export const routeHeaderEditsSchema: JsonSchema = fields([], {
-  remove: names,
+const headerAdditions = {
   set: values,
   setIfPresent: values,
   add: values,
   addIfAbsent: values,
+};
+
+/** JSON Schema of `RouteHeaderEdits` without `remove`. */
+export const routeHeaderAdditionsSchema: JsonSchema = fields([], headerAdditions);
+
+/** JSON Schema of `RouteHeaderEdits`. */
+export const routeHeaderEditsSchema: JsonSchema = fields([], {
+  remove: names,
+  ...headerAdditions,
 });
 
 /** JSON Schema of `ValueMatch`. */
