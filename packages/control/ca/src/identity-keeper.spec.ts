@@ -173,9 +173,10 @@ describe('keeping an identity', () => {
       expect(b.calls.length).toBeGreaterThan(asked);
     }, patient);
     expect(count(b, 'lapsed')).toBe(1);
-    expect(b.events.flatMap((event) => (event.kind === 'expiring' ? [event.share] : []))).toEqual([
-      0.5, 0.75, 0.9,
-    ]);
+    const shares = b.events.flatMap((event) => (event.kind === 'expiring' ? [event.share] : []));
+    // Each at most once, in order; one that passes while a request is made is not said.
+    expect(shares).toEqual([0.5, 0.75, 0.9].filter((one) => shares.some((share) => share === one)));
+    expect(shares.at(-1)).toBe(0.9);
     b.down = undefined;
     const renewed = count(b, 'renewed');
     await vi.waitFor(async () => {
