@@ -5,24 +5,23 @@ import type {
   GatewayListener,
   GatewayListenerTls,
   GatewaySpec,
-  Metadata,
   ParentRef,
   Resource,
   ResourceOf,
-  TrafficPolicySpec,
   WorkloadInbound,
 } from '@tulle/resources';
-import type { SidecarMetadata } from '../src/index.ts';
-
-// Few names, so that resources meet, replace each other and refer to what is there, or is not.
-const namespace = fc.constantFrom('default', 'shop', 'tulle-system');
-const serviceName = fc.constantFrom('a', 'b', 'c');
-const app = fc.constantFrom('a', 'b');
-const gatewayName = fc.constantFrom('edge', 'side');
-const setName = fc.constantFrom('s1', 's2');
-const port = fc.constantFrom(80, 81);
-const duration = fc.constantFrom('1s', '250ms', '30s');
-const index = fc.constantFrom('1', '2');
+import {
+  namespace,
+  serviceName,
+  app,
+  gatewayName,
+  setName,
+  port,
+  duration,
+  some,
+  metadata,
+} from './arbitrary-parts.ts';
+import { authorization, filter, peerAuthentication, traffic } from './arbitrary-policies.ts';
 
 /** The one of a fixture; any will do. */
 const CERTIFICATE = (
@@ -33,25 +32,6 @@ const CERTIFICATE = (
   .slice(1)
   .map((text) => JSON.parse(text) as string)
   .join('');
-
-type Arbitraries<T> = { readonly [K in keyof T]: fc.Arbitrary<T[K]> };
-
-/** An object with some fields that may be absent. */
-function some<R extends object, O extends object>(
-  required: Arbitraries<R>,
-  optional: Arbitraries<O>,
-): fc.Arbitrary<R & Partial<O>> {
-  return fc.record(
-    { ...required, ...optional },
-    { requiredKeys: Object.keys(required) as never[] },
-  ) as unknown as fc.Arbitrary<R & Partial<O>>;
-}
-
-const created = fc.constantFrom('2020-01-01T00:00:00Z', '2021-01-01T00:00:00Z');
-const metadata = (
-  name: fc.Arbitrary<string>,
-  labels: fc.Arbitrary<Readonly<Record<string, string>>> = fc.constant({}),
-): fc.Arbitrary<Metadata> => some({ name, namespace, labels }, { creationTimestamp: created });
 
 const service: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
   apiVersion: fc.constant('v1' as const),
@@ -332,123 +312,6 @@ const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
   }),
 });
 
-const serviceTarget = fc.record({
-  group: fc.constant('' as const),
-  kind: fc.constant('Service' as const),
-  name: serviceName,
-});
-const routeTarget = some(
-  {
-    group: fc.constant('gateway.networking.k8s.io' as const),
-    kind: fc.constantFrom('HTTPRoute' as const, 'GRPCRoute' as const),
-    name: fc.constantFrom('r1', 'r2'),
-  },
-  { sectionName: fc.constantFrom('one', 'two') },
-);
-
-const gatewayTarget = some(
-  {
-    group: fc.constant('gateway.networking.k8s.io' as const),
-    kind: fc.constant('Gateway' as const),
-    name: gatewayName,
-  },
-  { sectionName: fc.constantFrom('l1', 'l2') },
-);
-const setTarget = some(
-  {
-    group: fc.constant('gateway.networking.k8s.io' as const),
-    kind: fc.constant('ListenerSet' as const),
-    name: setName,
-  },
-  { sectionName: fc.constantFrom('l1', 'l2') },
-);
-
-const traffic: fc.Arbitrary<ResourceOf<'TrafficPolicy'>> = fc.record({
-  apiVersion: fc.constant('tulle.dev/v1alpha1' as const),
-  kind: fc.constant('TrafficPolicy' as const),
-  metadata: metadata(fc.constantFrom('t1', 't2')),
-  spec: fc.oneof<fc.Arbitrary<TrafficPolicySpec>[]>(
-    some(
-      { targetRefs: fc.uniqueArray(serviceTarget, { minLength: 1, maxLength: 2, selector: (t) => t.name }) },
-      {
-        timeouts: fc.record({ request: duration, connect: duration }),
-        balancing: fc.constantFrom({ policy: 'RoundRobin' as const }, { policy: 'Random' as const }),
-      },
-    ),
-    some(
-      { targetRefs: fc.array(routeTarget, { minLength: 1, maxLength: 1 }) },
-      { timeouts: fc.record({ request: duration }), retries: fc.record({ attempts: fc.constantFrom(0, 2) }) },
-    ),
-  ),
-});
-
-const filter: fc.Arbitrary<ResourceOf<'FilterPolicy'>> = fc
-  .record({
-    metadata: metadata(fc.constantFrom('f1', 'f2')),
-    filter: fc.constantFrom('tulle.http.fault', 'acme-waf'),
-    mandatory: fc.boolean(),
-    phase: fc.constantFrom('fault' as const, 'custom' as const),
-    where: fc.oneof(
-      fc.constant({ direction: 'inbound' as const }),
-      app.map((name) => ({ selector: { matchLabels: { app: name } } })),
-      fc.record({
-        targetRefs: fc.array(serviceTarget, { minLength: 1, maxLength: 1 }),
-        direction: fc.constantFrom('inbound' as const, 'outbound' as const),
-      }),
-      fc.record({ targetRefs: fc.array(routeTarget, { minLength: 1, maxLength: 1 }) }),
-      fc.record({
-        targetRefs: fc.uniqueArray(fc.oneof(gatewayTarget, setTarget, routeTarget), {
-          minLength: 1,
-          maxLength: 2,
-          selector: (t) => t.name,
-        }),
-      }),
-    ),
-  })
-  .map(({ metadata: meta, where, ...spec }) => ({
-    apiVersion: 'tulle.dev/v1alpha1',
-    kind: 'FilterPolicy',
-    metadata: meta,
-    spec: { ...spec, ...where, config: {} },
-  }));
-
-const authorization: fc.Arbitrary<ResourceOf<'AuthorizationPolicy'>> = fc
-  .record({
-    metadata: metadata(fc.constantFrom('z1', 'z2')),
-    action: fc.constantFrom('ALLOW' as const, 'DENY' as const),
-    rules: fc.array(
-      fc.oneof(fc.constant({ from: { serviceAccounts: ['a'] } }), fc.constant({ to: { paths: ['/a*'] } })),
-      { maxLength: 2 },
-    ),
-    where: fc.oneof(
-      fc.constant({}),
-      app.map((name) => ({ selector: { matchLabels: { app: name } } })),
-      serviceTarget.map((target) => ({ targetRefs: [target] })),
-    ),
-  })
-  .map(({ metadata: meta, where, ...spec }) => ({
-    apiVersion: 'tulle.dev/v1alpha1',
-    kind: 'AuthorizationPolicy',
-    metadata: meta,
-    spec: { ...spec, ...where },
-  }));
-
-const peerAuthentication: fc.Arbitrary<ResourceOf<'PeerAuthentication'>> = fc
-  .record({
-    metadata: metadata(fc.constantFrom('m1', 'm2')),
-    mtls: fc.record({ mode: fc.constantFrom('STRICT' as const, 'PERMISSIVE' as const) }),
-    where: fc.oneof(
-      fc.constant({}),
-      app.map((name) => ({ selector: { matchLabels: { app: name } } })),
-    ),
-  })
-  .map(({ metadata: meta, where, mtls }) => ({
-    apiVersion: 'tulle.dev/v1alpha1',
-    kind: 'PeerAuthentication',
-    metadata: meta,
-    spec: { mtls, ...where },
-  }));
-
 /** Any resource; every one keeps its schema. */
 export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary<Resource>[]>(
   { weight: 4, arbitrary: service },
@@ -467,73 +330,4 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: filter },
   { weight: 2, arbitrary: authorization },
   { weight: 2, arbitrary: peerAuthentication },
-);
-
-interface AnyProxy {
-  readonly metadata: SidecarMetadata;
-  readonly instance: string;
-}
-
-/** The process of one of few Gateways. */
-const gatewayProxy: fc.Arbitrary<AnyProxy> = fc.record({
-  instance: index,
-  metadata: some(
-    {
-      workload: gatewayName,
-      gateway: fc.constantFrom(
-        {},
-        {
-          ports: { 80: { port: 8080 } },
-          certificates: { directory: '/c', names: ['default/here', 'shop/here'] },
-        },
-      ),
-    },
-    { namespace: fc.constantFrom('default', 'shop') },
-  ),
-});
-
-/** A sidecar of one of few workloads, in one of few instances. */
-const sidecar: fc.Arbitrary<AnyProxy> = fc.record({
-  instance: index,
-  metadata: some(
-    {
-      workload: app,
-      labels: app.map((name) => ({ app: name, version: 'v1' })),
-      ports: fc.constantFrom<readonly number[]>([], [5001]),
-      inbound: fc.constant({ address: '127.0.0.1', port: 15_101 }),
-      upstreams: fc.uniqueArray(
-        some(
-          {
-            service: fc.constantFrom('a', 'b.shop', 'c.default'),
-            localPort: fc.constantFrom(19_001, 19_002),
-          },
-          { servicePort: port },
-        ),
-        { maxLength: 2, selector: (u) => u.localPort },
-      ),
-    },
-    { namespace: fc.constantFrom('default', 'shop') },
-  ),
-});
-
-/** A workload behind a node proxy. */
-const behindNodeProxy: fc.Arbitrary<AnyProxy> = fc.record({
-  instance: index,
-  metadata: some(
-    {
-      workload: app,
-      labels: app.map((name) => ({ app: name, version: 'v1' })),
-      ports: fc.constant([5001]),
-      inbound: fc.constantFrom({ address: '10.0.0.1', port: 1 }, { address: '10.0.0.2', port: 1 }),
-      hbone: fc.constant({ outboundPort: 15_001, inboundPort: 15_006 }),
-    },
-    { namespace: fc.constantFrom('default', 'shop') },
-  ),
-});
-
-/** A proxy that may join. */
-export const anyProxy: fc.Arbitrary<AnyProxy> = fc.oneof(
-  { weight: 3, arbitrary: sidecar },
-  { weight: 1, arbitrary: behindNodeProxy },
-  { weight: 1, arbitrary: gatewayProxy },
 );

@@ -96,6 +96,25 @@ async function put(cp: ControlPlane, yaml: string): Promise<ReturnType<ControlPl
   return result;
 }
 /** Acknowledges everything that changed, as the ADS server would report it. */
+/** A source of one file. */
+async function attachFile(cp: ControlPlane, file: string, yaml: string): Promise<void> {
+  const resources = await resourcesOf(yaml);
+  await cp.attach({
+    id: 'file:mesh',
+    close: async () => {},
+    start: async (sink) =>
+      void sink.apply({
+        cause: 'files',
+        updates: [
+          {
+            owner: `file:${file}`,
+            resources: resources.map((resource) => ({ resource, file, locate: () => undefined })),
+          },
+        ],
+      }),
+  });
+}
+
 function follow(handle: SnapshotHandle): { sent: string[]; ack: () => void } {
   const lists = {
     listener: 'listeners',
@@ -792,23 +811,11 @@ describe('the API', () => {
       'application/json',
     );
     expect(json.json<{ issues: { pointer: string }[] }>().issues[0]?.pointer).toBe('/0/spec/ports/0/port');
-    const [service] = await resourcesOf(
+    await attachFile(
+      cp,
+      'mesh/owned.yaml',
       'apiVersion: v1\nkind: Service\nmetadata: { name: owned }\nspec: { ports: [{ port: 80 }] }',
     );
-    await cp.attach({
-      id: 'file:mesh',
-      close: async () => {},
-      start: async (sink) =>
-        void sink.apply({
-          cause: 'files',
-          updates: [
-            {
-              owner: 'file:mesh/owned.yaml',
-              resources: [{ resource: service!, file: 'mesh/owned.yaml', locate: () => undefined }],
-            },
-          ],
-        }),
-    });
     const refused = await post(
       'apiVersion: v1\nkind: Service\nmetadata: { name: owned }\nspec: { ports: [{ port: 81 }] }',
     );
@@ -835,21 +842,7 @@ describe('a resource that two want', () => {
     const service = (port: number): string =>
       `apiVersion: v1\nkind: Service\nmetadata: { name: both }\nspec: { ports: [{ port: ${port} }] }`;
     await put(cp, service(80));
-    const [wanted] = await resourcesOf(service(81));
-    await cp.attach({
-      id: 'file:mesh',
-      close: async () => {},
-      start: async (sink) =>
-        void sink.apply({
-          cause: 'files',
-          updates: [
-            {
-              owner: 'file:mesh/both.yaml',
-              resources: [{ resource: wanted!, file: 'mesh/both.yaml', locate: () => undefined }],
-            },
-          ],
-        }),
-    });
+    await attachFile(cp, 'mesh/both.yaml', service(81));
     const portOf = (): unknown => cp.resource('Service/default/both')?.resource;
     const faults = (): string[] => cp.status().sources.flatMap((one) => one.faults.map(({ code }) => code));
     expect(portOf()).toMatchObject({ spec: { ports: [{ port: 80 }] } });

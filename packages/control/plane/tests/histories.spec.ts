@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readResourceValues, refOf, resourceKey, type Resource } from '@tulle/resources';
-import { anyProxy, anyResource } from './arbitrary-resources.ts';
+import { anyProxy } from './arbitrary-proxies.ts';
+import { anyResource } from './arbitrary-resources.ts';
 import { CheckedMesh, type Step } from './checked-mesh.ts';
 
 const step: fc.Arbitrary<Step> = fc.oneof(
