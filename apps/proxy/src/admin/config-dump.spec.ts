@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { Cluster, HttpHandler, Listener, ProxyConfig } from '@tulle/model';
+import type { Cluster, HttpHandler, Listener, ProxyConfig, RouteConfig } from '@tulle/model';
 import { BootstrapSchema } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
 import { expect, it } from 'vitest';
 import type { AdminHost } from './admin-host.ts';
@@ -33,12 +33,12 @@ const config: ProxyConfig = {
   endpoints: [],
 };
 
-function configs(query: string): Record<string, unknown>[] {
+function configs(query: string, inUse: ProxyConfig = config): Record<string, unknown>[] {
   const host: Partial<AdminHost> = {
     startedMs: 0,
     bootstrap: () => create(BootstrapSchema),
     discovered: () => config,
-    inUse: () => config,
+    inUse: () => inUse,
     discovery: () => undefined,
   };
   const { body } = configDump(host as AdminHost, new URLSearchParams(query));
@@ -67,6 +67,27 @@ it('has scopes that were discovered, by the name that their listener gives them'
     },
   ]);
   expect(configs('resource=inline_scoped_route_configs')).toEqual([]);
+});
+
+it('says of scopes that cannot be written why, and has the others', () => {
+  const counted: RouteConfig = {
+    name: 'blue-routes',
+    virtualHosts: [{ name: 'v', domains: ['*'], routes: [], virtualClusters: [{ name: 'c', headers: [] }] }],
+  };
+  const scopes = (scoped.scopes?.scopes ?? []).map((one) =>
+    one.name === 'blue' ? { ...one, routes: counted } : one,
+  );
+  const handler: HttpHandler = { ...scoped, scopes: { key: scoped.scopes?.key ?? [], scopes } };
+  const listeners = [{ ...listener, filterChains: [{ name: 'c', handler }] }];
+  const [dump, ...others] = configs('resource=dynamic_scoped_route_configs', { ...config, listeners });
+  expect(others).toEqual([]);
+  expect(dump).toMatchObject({
+    name: 'scopes',
+    scoped_route_configs: [{ name: 'red' }],
+    error_state: {
+      details: expect.stringMatching(/^blue is in use .*virtualClusters is not sent/) as string,
+    },
+  });
 });
 
 it('says of what cannot be written why, and has everything else', () => {

@@ -34,6 +34,7 @@ import { RE2JS } from 're2js';
 import { type AdminHost, jsonReply, type PageReply } from './admin-host.ts';
 import { redactJson } from './redact.ts';
 import { managersOf, scopedRoutesDump } from './scoped-routes-dump.ts';
+import { written } from './written.ts';
 
 const TYPES: Registry = createRegistry(
   bootstrapTypes,
@@ -182,21 +183,6 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
       })),
     }),
   ];
-}
-
-/** A resource as a message, or why what is in use cannot be written as one. */
-function written(
-  name: string,
-  encode: () => Any,
-): { readonly any?: Any; readonly errorState?: { readonly errorState: { readonly details: string } } } {
-  try {
-    return { any: encode() };
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return {
-      errorState: { errorState: { details: `${name} is in use and cannot be written here: ${why}` } },
-    };
-  }
 }
 
 /** Route configurations that are written into a listener. */

@@ -13,11 +13,14 @@ import {
   HttpConnectionManagerSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeResource } from '@tulle/xds-server';
+import { written } from './written.ts';
 
 /** Scopes under the name that their listener gives them all. */
 interface NamedScopes {
   readonly name: string;
   readonly scopedRouteConfigs: Any[];
+  /** Why not all of them are there. */
+  readonly errorState?: { readonly details: string };
 }
 
 /** The connection managers of a listener as it was given. */
@@ -43,17 +46,25 @@ function inlineScopes(listeners: readonly Listener[]): NamedScopes[] {
   });
 }
 
-/** Scopes of listeners in use. */
-function scopesInUse(listeners: readonly ModelListener[]): NamedScopes[] {
+/** Scopes of listeners in use, but for those of these names. What cannot be written is left out, and the first of it said why. */
+function scopesInUse(listeners: readonly ModelListener[], but: ReadonlySet<string>): NamedScopes[] {
   return listeners
     .flatMap(({ filterChains }) => filterChains)
     .flatMap(({ handler }) => {
       if (handler.kind !== 'http' || handler.scopes === undefined || !('virtualHosts' in handler.routes))
         return [];
-      const scopedRouteConfigs = handler.scopes.scopes.map((scope) =>
-        anyPack(ScopedRouteConfigurationSchema, scopeOf(scope)),
+      const { name } = handler.routes;
+      if (but.has(name)) return [];
+      const scopes = handler.scopes.scopes.map((scope) =>
+        written(scope.name, () => anyPack(ScopedRouteConfigurationSchema, scopeOf(scope))),
       );
-      return [{ name: handler.routes.name, scopedRouteConfigs }];
+      return [
+        {
+          name,
+          scopedRouteConfigs: scopes.flatMap(({ any }) => (any === undefined ? [] : [any])),
+          ...scopes.find(({ errorState }) => errorState !== undefined)?.errorState,
+        },
+      ];
     });
 }
 
@@ -78,7 +89,7 @@ export function scopedRoutesDump(
   lastUpdated: Timestamp,
 ): Record<string, unknown> {
   const inline = inlineScopes(statics);
-  const others = scopesInUse(inUse).filter(({ name }) => !inline.some((one) => one.name === name));
+  const others = scopesInUse(inUse, new Set(inline.map(({ name }) => name)));
   return {
     inlineScopedRouteConfigs: inline.map((scopes) => ({ ...scopes, lastUpdated })),
     dynamicScopedRouteConfigs: others.map((scopes) => ({ ...scopes, versionInfo, lastUpdated })),
