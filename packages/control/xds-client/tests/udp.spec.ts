@@ -80,6 +80,23 @@ describe('listeners of datagrams, as Envoy has them', () => {
     });
   });
 
+  it('are not sent to others where Envoy has no words for them', () => {
+    const listener = { name: 'l', address: { host: '0.0.0.0', port: 53 }, filterChains: [] };
+    const send = (udp: UdpProxy) =>
+      encodeResource(
+        'listener',
+        { ...listener, udp },
+        { workloadCertificate: { kind: 'none' }, release: 'this' },
+      );
+    expect(send({ clusters: [{ name: 'dns' }], idleTimeoutMs: 5_000, hash: 'source-ip' })).toBeDefined();
+    for (const udp of [
+      { clusters: [{ name: 'a' }, { name: 'b' }] },
+      { clusters: [{ name: 'a', weight: 2 }] },
+      { clusters: [{ name: 'a' }], maxSessions: 5 },
+    ])
+      expect(() => send(udp), JSON.stringify(udp)).toThrow(/listener "l" cannot be written .*one cluster/);
+  });
+
   it('are refused by path where they ask for more', () => {
     const at = (fields: JsonObject, protocol?: string) =>
       read({ listener_filters: [proxy(fields)] }, protocol);
@@ -89,6 +106,10 @@ describe('listeners of datagrams, as Envoy has them', () => {
     ]);
     expect(at({ cluster: 'dns', use_original_src_ip: true })).toEqual([`${here}.use_original_src_ip`]);
     expect(at({ cluster: 'dns', hash_policies: [{ key: 'k' }] })).toEqual([`${here}.hash_policies[0].key`]);
+    expect(at({ cluster: 'dns', hash_policies: [{ source_ip: false }] })).toEqual([
+      `${here}.hash_policies[0]`,
+    ]);
+    expect(at({ cluster: 'dns', idle_timeout: '0s' })).toEqual([`${here}.idle_timeout`]);
     expect(at({ matcher: { on_no_match: { matcher: {} } } })).toContain(`${here}.matcher.on_no_match.action`);
     expect(read({})).toEqual(['listener_filters']);
     expect(read({ filter_chains: [{}], listener_filters: [proxy({ cluster: 'dns' })] })).toContain(

@@ -56,13 +56,15 @@ function decodeProxy(
       ? routeSpecifier.value
       : clusterOf(context, routeSpecifier.value, `${path}.matcher`);
   for (const [index, { policySpecifier }] of hashPolicies.entries())
-    if (policySpecifier.case === undefined)
+    if (policySpecifier.case === undefined || policySpecifier.value === false)
       context.refuse(`${path}.hash_policies[${index}]`, 'must be source_ip: true');
+  const idleMs = milliseconds(idleTimeout);
+  // Envoy would end each session at once.
+  if (idleMs !== undefined && idleMs < 1) context.refuse(`${path}.idle_timeout`, 'must be at least 1ms');
   return present({
-    statPrefix: statPrefix === listener ? undefined : statPrefix,
+    statPrefix: statPrefix === listener || statPrefix === '' ? undefined : statPrefix,
     clusters: [{ name: cluster }],
-    // 0 is none to Envoy's timers, which end such a session at once.
-    idleTimeoutMs: milliseconds(idleTimeout),
+    idleTimeoutMs: idleMs,
     hash: hashPolicies.length > 0 ? ('source-ip' as const) : undefined,
   });
 }

@@ -84,7 +84,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
       listenerFiltersTimeout: duration(listener.firstBytesTimeoutMs),
     }),
     continueOnListenerFiltersTimeout: listener.continueWithoutFirstBytes ?? false,
-    ...(listener.udp && encodeUdp(listener.udp, listener.name)),
+    ...(listener.udp && encodeUdp(listener.udp, listener.name, form)),
     ...(extra && { metadata: extra }),
   });
 }
