@@ -206,7 +206,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'words-of-tokens',
     citation:
       'RFC 6750 §2: one token in one way; §3.1: a token that is no good is 401; RFC 7518 §3.4: a signature by ES256 has 64 octets; RFC 9110 §11.1: schemes have no case, §11.5: realm; RFC 7519 §2, §4.1.3: audiences are compared as they are written; packages/filters/jwt/README.md, docs/guides/envoy-config.md',
-    why: 'A token for somebody else is as bad as any other, 401 and not 403; the realm is the host, Envoy’s the whole target; a scheme is Bearer in any case; a claim that is a list becomes a line for each value; audiences of a requirement are asked for beside those of its provider.',
+    why: 'A token for somebody else is as bad as any other, 401 and not 403; the realm is the host, Envoy’s the whole target; a scheme is Bearer in any case; a claim that is a list becomes a line for each value; two tokens are none, and neither is one with more behind its signature, which Envoy takes; audiences of a requirement are asked for beside those of its provider.',
     explains: explainsToken,
   },
   {
