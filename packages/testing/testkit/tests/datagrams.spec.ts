@@ -1,5 +1,5 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import { createSocket, Socket, type RemoteInfo } from 'node:dgram';
+import { EventEmitter, once } from 'node:events';
 import type { Endpoint, ProxyConfig, UdpProxy } from '@tulle/model';
 import { createProxy, type Proxy } from '@tulle/proxy';
 import { fakeClock, memoryTelemetry } from '../src/index.ts';
@@ -72,6 +72,20 @@ async function asker(
   };
 }
 
+/** The next datagram that any socket of the process takes is from port 0: only a raw socket could send one. @returns ends it */
+function nextFromPort0(): () => void {
+  let next = true;
+  const emit = function (this: Socket, event: string, ...args: unknown[]): boolean {
+    if (event === 'message' && next) {
+      next = false;
+      (args[1] as RemoteInfo).port = 0;
+    }
+    return EventEmitter.prototype.emit.call(this, event, ...args);
+  };
+  Object.defineProperty(Socket.prototype, 'emit', { configurable: true, value: emit });
+  return () => void Reflect.deleteProperty(Socket.prototype, 'emit');
+}
+
 const until = async (what: () => boolean): Promise<void> => expect.poll(what, { timeout: 5_000 }).toBe(true);
 
 describe('datagrams', () => {
@@ -122,6 +136,18 @@ describe('datagrams', () => {
     await proxy.update({ ...config({ maxSessions: 2 }, { c: [] }), version: '2' });
     b.tell('x');
     await until(() => count('datagrams_dropped_total', { reason: 'endpoint' }) === 1);
+  });
+
+  it('of a caller with port 0 are passed on, and what is answered goes nowhere', async () => {
+    const one = await origin('one');
+    const { port, count } = await proxyOf({ clusters: [{ name: 'c' }] }, { c: [one.endpoint] });
+    const a = await asker(port);
+    const restore = nextFromPort0();
+    a.tell('x');
+    await until(() => count('datagrams_dropped_total', { reason: 'port' }) === 1);
+    restore();
+    expect(one.callers.size).toBe(1);
+    expect(await a.ask('y')).toBe('one y');
   });
 
   it('go elsewhere once their endpoint is gone from its cluster, by discovery or since nobody listens there', async () => {

@@ -84,6 +84,8 @@ export class UdpListener implements DatagramEvents, SessionOwner {
   }
 
   reply(bytes: Buffer, { address, port }: UdpSession): void {
+    // Who sends from port 0 takes no answer (RFC 768), and no socket sends there.
+    if (port === 0) return this.metrics.dropped('port');
     if (this.#socket?.send(bytes, address, port) !== true) return this.metrics.dropped('queue');
     this.metrics.sent.add();
     this.metrics.sentBytes.add(bytes.length);

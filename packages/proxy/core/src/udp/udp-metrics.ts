@@ -1,7 +1,7 @@
 import type { Counter, Meter } from '@tulle/telemetry';
 
 /** Why a datagram went nowhere. */
-export type DropReason = 'sessions' | 'overload' | 'cluster' | 'endpoint' | 'limit' | 'queue';
+export type DropReason = 'sessions' | 'overload' | 'cluster' | 'endpoint' | 'limit' | 'queue' | 'port';
 
 /** Counters of one listener of datagrams. */
 export class UdpMetrics {
@@ -40,6 +40,7 @@ export class UdpMetrics {
       endpoint: dropped('endpoint'),
       limit: dropped('limit'),
       queue: dropped('queue'),
+      port: dropped('port'),
     };
     this.#stop = meter.observed(
       'tulle_udp_sessions_active',

@@ -124,8 +124,15 @@ export class UdpSession implements DatagramEvents {
 
   onDatagram(bytes: Buffer): void {
     if (this.#over) return;
+    this.#engine.inTurn(
+      () => this.#answered(bytes),
+      () => this.end(),
+    );
+  }
+
+  #answered(bytes: Buffer): void {
     if (!this.stands) return this.#gone();
-    this.#lastMs = this.#engine.clock.nowMs();
+    this.#lastMs = this.#engine.turn.nowMs;
     this.#owner.reply(bytes, this);
   }
 

@@ -1,6 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, Socket, type RemoteInfo } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { answerTo, readQuestion, type Question } from './dns-message.ts';
@@ -61,6 +61,25 @@ describe('a DNS responder', () => {
     expect(await resolverAt(responder.port).resolve4('example.net')).toEqual(['192.0.2.2']);
     expect(asked).toEqual(['example.org', 'example.net']);
     expect(responder.counters).toEqual({ known: 0, forwarded: 2, cached: 2, failed: 0, refused: 0 });
+  });
+
+  it('answers nobody who asks from port 0', async () => {
+    const responder = await responderWith({ resolvers: () => [] });
+    responder.know(new Map([['orders.shop', ['127.200.0.9']]]));
+    // Only a raw socket could send from there.
+    const fromPort0 = function (this: Socket, event: string, ...args: unknown[]): boolean {
+      if (event === 'message') (args[1] as RemoteInfo).port = 0;
+      return EventEmitter.prototype.emit.call(this, event, ...args);
+    };
+    Object.defineProperty(Socket.prototype, 'emit', { configurable: true, value: fromPort0 });
+    open.push({ close: () => Reflect.deleteProperty(Socket.prototype, 'emit') });
+    const asking = resolverAt(responder.port);
+    const asked = asking.resolve4('orders.shop');
+    await expect.poll(() => responder.counters.known).toBe(1);
+    Reflect.deleteProperty(Socket.prototype, 'emit');
+    asking.cancel();
+    await expect(asked).rejects.toThrow('ECANCELLED');
+    expect(await resolverAt(responder.port).resolve4('orders.shop')).toEqual(['127.200.0.9']);
   });
 
   it('passes over a resolver that is not there', async () => {

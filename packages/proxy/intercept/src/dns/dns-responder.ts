@@ -122,7 +122,8 @@ class Responder implements DnsResponder {
     socket.on('error', () => {}); // of one answer that could not be sent
     socket.on('message', (query, from) =>
       this.#take(query, 'udp', (answer) => {
-        if (this.#udp.includes(socket)) socket.send(answer, from.port, from.address);
+        // Who asks from port 0 takes no answer (RFC 768), and no socket sends there.
+        if (from.port !== 0 && this.#udp.includes(socket)) socket.send(answer, from.port, from.address);
       }),
     );
     return socket.address().port;
