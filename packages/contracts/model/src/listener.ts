@@ -305,7 +305,7 @@ export interface TcpHandler {
   readonly clusters: readonly Pick<WeightedCluster, 'name' | 'weight' | 'subset'>[];
   /** Connection filters that see the bytes. */
   readonly filters?: readonly FilterEntry[];
-  /** No byte either way. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */
+  /** No byte either way, or no answer of an endpoint that was asked for a tunnel. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */
   readonly idleTimeoutMs?: number;
   /** What connections have in common that go to the same endpoint, where balancing goes by hashes. Default nothing. */
   readonly hash?: 'source-ip';

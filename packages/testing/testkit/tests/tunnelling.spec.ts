@@ -347,6 +347,48 @@ it('a caller that leaves before the answer leaves nothing behind', async () => {
   expect(test.proxy.stats.streams).toBe(0);
 });
 
+it.each([1, 2])(
+  'ends where nothing is answered for its idle timeout, after %d endpoints',
+  async (attempts) => {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    const endpoints = ['10.0.0.1:80', '10.0.0.2:80'];
+    const asked = new Set<TestConnection>();
+    let gone = 0;
+    for (const address of endpoints)
+      network.listen(address, (connection) => {
+        connection.onBytes = () => void asked.add(connection);
+        void connection.over().then(() => void gone++);
+      });
+    const test = await started({
+      clock,
+      network,
+      listeners: [
+        tcpListener({
+          host: '127.0.0.1',
+          port: 8080,
+          cluster: 'p',
+          idleTimeoutMs: 60_000,
+          maxConnectAttempts: attempts,
+          tunnel: { authority: AUTHORITY },
+        }),
+      ],
+      clusters: [cluster('p', endpoints)],
+    });
+    const caller = test.connect().send('x');
+    for (let n = 1; n <= attempts; n++) {
+      await vi.waitFor(() => expect(asked.size).toBe(n));
+      await clock.advance(59_000);
+      expect([caller.closed, gone]).toEqual([false, n - 1]);
+      await clock.advance(1_100);
+      await vi.waitFor(() => expect(gone).toBe(n));
+    }
+    await caller.over();
+    expect(test.records[0]).toMatchObject({ code: 'TULLE_STREAM_IDLE', flags: ['SI'] });
+    expect([asked.size, test.proxy.stats.streams]).toEqual([attempts, 0]);
+  },
+);
+
 it.each([
   [{ authority: 'db.example' }, '/authority'],
   [{ authority: '%NO_SUCH%:443' }, '/authority'],

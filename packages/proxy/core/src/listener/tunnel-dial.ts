@@ -93,6 +93,8 @@ export class TunnelDial implements Dial, Downstream {
     stream.authority = engine.recorder.describe(stream, authority);
     editFields(stream, stream.headers, edits);
     const { generation } = stream;
+    // Nobody else bounds the wait for an answer, or for a connection by which to ask.
+    if (this.#chain.idleTimeoutMs > 0) stream.armPerTryTimer(this.#chain.idleTimeoutMs);
     engine.doors.beginAttempts(stream);
     if (stream.isConnect && stream.live && stream.generation === generation) requestEnd(stream, undefined);
   }
@@ -167,7 +169,8 @@ export class TunnelDial implements Dial, Downstream {
     const { status, responseHead, isConnect } = stream;
     this.endpoint = stream.endpoint ?? this.endpoint;
     if (stream.responseLocal) {
-      if (this.#attempts === 1 || stream.code !== 'TULLE_UPSTREAM_NO_ENDPOINT')
+      if (stream.code === 'TULLE_PER_TRY_TIMEOUT') this.#code = 'TULLE_STREAM_IDLE';
+      else if (this.#attempts === 1 || stream.code !== 'TULLE_UPSTREAM_NO_ENDPOINT')
         this.#code = stream.code as ErrorCode;
       return true;
     }
