@@ -118,6 +118,12 @@ export function canonicalListener(listener: Listener): Listener {
       chainOrder: listener.filterChains.length > 1 ? listener.chainOrder : undefined,
       proxyProtocol:
         listener.proxyProtocol && without(listener.proxyProtocol, { optional: false, versions: [1, 2] }),
+      udp:
+        listener.udp &&
+        without(
+          { ...listener.udp, clusters: listener.udp.clusters.map((one) => without(one, { weight: 1 })) },
+          { statPrefix: listener.name },
+        ),
     } as Listener,
     {
       direction: 'unspecified',
