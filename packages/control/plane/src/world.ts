@@ -330,7 +330,7 @@ export class World {
   }
 
   #touchedBy(resource: Resource, { services, inbound, selecting }: Touched): void {
-    const { namespace, name, labels } = resource.metadata;
+    const { namespace, name } = resource.metadata;
     const policyScope = (): void => void inbound.add(namespace === this.#rootNamespace ? '*' : namespace);
     switch (resource.kind) {
       case 'Service': {
@@ -347,13 +347,18 @@ export class World {
       case 'Workload':
         services.add(EVERY_WORKLOAD);
         if (this.#gateways.has(`Gateway/${provenAccount(resource)}`)) inbound.add('*'); // its word counts no more, or again
-        for (const service of this.servicesSelecting(namespace, labels))
-          services.add(`${namespace}/${service.metadata.name}`);
-        for (const slice of this.#slicesTo.get(`${namespace}/${name}`) ?? []) services.add(serviceOf(slice));
+        for (const { metadata: of } of this.servicesWith(resource))
+          services.add(`${of.namespace}/${of.name}`);
         this.#touchWaypoint(servedBy(resource), services);
         return;
       case 'EndpointSlice': {
         services.add(serviceOf(resource));
+        // A waypoint before these asks what policies for any of their Services say.
+        for (const key of workloadsIn(resource)) {
+          const workload = this.#held.get(`Workload/${key}`)?.resource;
+          for (const { metadata: of } of workload === undefined ? [] : this.servicesWith(workload))
+            services.add(`${of.namespace}/${of.name}`);
+        }
         const service = this.get('Service', namespace, resource.metadata.labels?.[SERVICE_NAME_LABEL] ?? '');
         if (service !== undefined && waypointKey(service) !== undefined) inbound.add(namespace);
         return;

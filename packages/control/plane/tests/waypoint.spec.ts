@@ -363,6 +363,44 @@ spec:
     expect(ofSubset(gate.config())).toEqual([1]);
   });
 
+  it('makes the ports again that a change concerns, and no others', async () => {
+    const cp = make();
+    await put(cp, WAYPOINT, service(), service().replaceAll('orders', 'items'));
+    const gate = join(cp, process());
+    const chainOf = (name: string): FilterChain | undefined =>
+      gate.config().listeners[0]?.filterChains.find((one) => one.name.includes(`|${name}.`));
+    const [orders, items] = [chainOf('orders'), chainOf('items')];
+    expect([orders, items]).not.toContain(undefined);
+    await put(
+      cp,
+      '\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r }\nspec: { parentRefs: [{ group: "", kind: Service, name: orders }], rules: [{ backendRefs: [{ name: orders, port: 80 }] }] }\n',
+    );
+    expect(chainOf('orders')).not.toEqual(orders); // it takes requests alone now
+    expect(chainOf('items')).toBe(items);
+  });
+
+  it('asks what another Service says of a workload as soon as a slice of that leads there', async () => {
+    const cp = make();
+    await put(
+      cp,
+      WAYPOINT,
+      service(),
+      denies('{ from: { serviceAccounts: [web] } }').replace('name: orders', 'name: extra'),
+      '\napiVersion: v1\nkind: Service\nmetadata: { name: extra }\nspec: { ports: [{ port: 80, targetPort: 8080 }] }\n',
+      '\napiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: w, labels: { app: orders } }\nspec: { address: 10.0.2.1, ports: [{ port: 8080 }], inbound: { mode: sidecar, port: 1 } }\n',
+    );
+    const gate = join(cp, process());
+    const asked = (): string => JSON.stringify(gate.config().listeners);
+    expect(asked()).not.toContain('default/p');
+    await put(
+      cp,
+      '\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: e, labels: { kubernetes.io/service-name: extra } }\naddressType: IPv4\nports: [{ port: 8080 }]\nendpoints: [{ addresses: [10.0.2.1], targetRef: { kind: Workload, name: w } }]\n',
+    );
+    expect(asked()).toContain('default/p');
+    cp.apply([], ['EndpointSlice/default/e']);
+    expect(asked()).not.toContain('default/p');
+  });
+
   it('that went away without a word is still called, and is not forgotten by a restart', async () => {
     const state = memoryState();
     const plane = (): ControlPlane => createControlPlane({ trustDomain: 'mesh.local', clock, state });

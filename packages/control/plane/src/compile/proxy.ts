@@ -8,7 +8,7 @@ import { compileInbound } from './inbound.ts';
 import { compileNodeProxy } from './node-proxy.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
-import { compileWaypoint } from './waypoint.ts';
+import { WaypointCompiler } from './waypoint.ts';
 
 /** What a proxy needs, and the Services (`ns/name`) that it depends on. */
 export interface CompiledProxy {
@@ -23,12 +23,14 @@ export class ProxyCompiler {
   readonly #upstreams: (Part | undefined)[] = [];
   readonly #capture: CaptureCompiler | undefined;
   readonly #grpc: GrpcProgramCompiler | undefined;
+  readonly #waypoint: WaypointCompiler | undefined;
   #inbound: ReturnType<typeof compileInbound> | undefined;
 
   /** @param before of the same proxy, until it said something new of itself */
   constructor(shared: SharedResources, node: ProxyNode, before?: ProxyCompiler) {
     this.#shared = shared;
     this.#node = node;
+    this.#waypoint = node.gateway && new WaypointCompiler(shared, node, node.gateway);
     this.#capture = node.capture && new CaptureCompiler(shared, node, node.capture);
     this.#grpc = node.grpc ? new GrpcProgramCompiler(shared, node, before && before.#grpc) : undefined;
   }
@@ -36,6 +38,7 @@ export class ProxyCompiler {
   /** Something that its inbound side may depend on has changed. */
   forgetInbound(): void {
     this.#inbound = undefined;
+    this.#waypoint?.forget();
   }
 
   /** A gRPC program asks for these listeners, and for no others any more. */
@@ -101,8 +104,8 @@ export class ProxyCompiler {
     const { namespace, serviceAccount: name } = this.#node;
     const gateway = this.#shared.world.get('Gateway', namespace, name);
     const { services, ...config } =
-      gateway !== undefined && isWaypoint(gateway)
-        ? compileWaypoint(this.#shared, this.#node, serving, gateway)
+      this.#waypoint !== undefined && gateway !== undefined && isWaypoint(gateway)
+        ? this.#waypoint.compile(gateway)
         : compileGateway(this.#shared, this.#node, serving);
     return { config: inOrder(config), services: new Set(services) };
   }

@@ -32,56 +32,75 @@ interface CompiledPort {
   readonly chain: FilterChain;
   readonly routes?: RouteConfig;
   readonly backends: readonly Backend[];
+  /** Services (`ns/name`) that it depends on. */
+  readonly services: readonly string[];
+  /** {@link World.stamp} of the services when it was made. */
+  readonly stamp: number;
 }
 
 /**
  * A waypoint for a process that serves it: one listener for tunnels, with a chain for each port of each Service that asks for
- * it, by the authority of the tunnel. What policies and routes say of the Service happens there, to whoever calls it.
+ * it, by the authority of the tunnel. What policies and routes say of the Service happens there, to whoever calls it. Made
+ * again are only the ports that may have become others since.
  */
-export function compileWaypoint(
-  shared: SharedResources,
-  node: ProxyNode,
-  serving: NodeGateway,
-  gateway: Gateway,
-): CompiledGateway {
-  const { world, mesh } = shared;
-  const key = gatewayKey(gateway.metadata);
-  const users = world.waypoints.usersOf(key).filter((service) => !isExternal(service));
-  const ports = users.flatMap((service) =>
-    service.spec.ports.map((port) => compilePort(shared, node, service, port, key)),
-  );
-  const [listener] = gateway.spec.listeners;
-  const reached = new Map<string, Backend>();
-  for (const { backends } of ports)
-    for (const to of backends) reached.set(outboundName(to.service, to.port.port, mesh, to.subset?.name), to);
-  const routes = users.flatMap(({ metadata }) => [
-    ...world.routesOf(`${metadata.namespace}/${metadata.name}`),
-  ]);
-  return {
-    listeners: (listener === undefined ? [] : boundAt(gateway, serving, listener.port)).map(
-      (address): Listener => ({
-        name: listenerNameOf(address),
-        address,
-        direction: 'outbound', // it calls workloads, on behalf of others
-        hbone: {
-          tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
-        },
-        filterChains: ports.map(({ chain }) => chain),
-      }),
-    ),
-    routes: ports.flatMap((one) => one.routes ?? []),
-    clusters: [...reached.values()].map((to) => shared.cluster(to, key)),
-    endpoints: [...reached.values()]
-      .filter(({ service }) => !isExternal(service))
-      .map((to) => shared.endpoints(to, node.locality, key)),
-    services: [
-      ...new Set([
-        key,
-        ...users.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
-        ...routes.flatMap(backendsOf),
-      ]),
-    ].toSorted(),
-  };
+export class WaypointCompiler {
+  readonly #shared: SharedResources;
+  readonly #node: ProxyNode;
+  readonly #serving: NodeGateway;
+  /** By name. */
+  #ports: ReadonlyMap<string, CompiledPort> = new Map();
+
+  constructor(shared: SharedResources, node: ProxyNode, serving: NodeGateway) {
+    this.#shared = shared;
+    this.#node = node;
+    this.#serving = serving;
+  }
+
+  /** What policies say of callers may have become something else. */
+  forget(): void {
+    this.#ports = new Map();
+  }
+
+  compile(gateway: Gateway): CompiledGateway {
+    const { world, mesh } = this.#shared;
+    const key = gatewayKey(gateway.metadata);
+    const users = world.waypoints.usersOf(key).filter((service) => !isExternal(service));
+    const ports = users.flatMap((service) =>
+      service.spec.ports.map((port) => this.#port(service, port, key)),
+    );
+    this.#ports = new Map(ports.map((port) => [port.chain.name, port]));
+    const [listener] = gateway.spec.listeners;
+    const reached = new Map<string, Backend>();
+    for (const { backends } of ports)
+      for (const to of backends)
+        reached.set(outboundName(to.service, to.port.port, mesh, to.subset?.name), to);
+    return {
+      listeners: (listener === undefined ? [] : boundAt(gateway, this.#serving, listener.port)).map(
+        (address): Listener => ({
+          name: listenerNameOf(address),
+          address,
+          direction: 'outbound', // it calls workloads, on behalf of others
+          hbone: {
+            tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
+          },
+          filterChains: ports.map(({ chain }) => chain),
+        }),
+      ),
+      routes: ports.flatMap((one) => one.routes ?? []),
+      clusters: [...reached.values()].map((to) => this.#shared.cluster(to, key)),
+      endpoints: [...reached.values()]
+        .filter(({ service }) => !isExternal(service))
+        .map((to) => this.#shared.endpoints(to, this.#node.locality, key)),
+      services: [...new Set([key, ...ports.flatMap(({ services }) => services)])].toSorted(),
+    };
+  }
+
+  #port(service: Service, port: ServicePort, at: string): CompiledPort {
+    const known = this.#ports.get(outboundName(service, port.port, this.#shared.mesh));
+    return known !== undefined && known.stamp === this.#shared.world.stamp(known.services)
+      ? known
+      : compilePort(this.#shared, this.#node, service, port, at);
+  }
 }
 
 function compilePort(
@@ -97,7 +116,10 @@ function compilePort(
   const match = { serverNames: [hostOfService(service, mesh)], destinationPort: port.port };
   const setsOf = (backends: readonly Backend[]): PolicySets => policySets(world, backends, mesh);
   const own = setsOf([self]);
-  const attached = [...world.routesOf(`${service.metadata.namespace}/${service.metadata.name}`)];
+  const key = `${service.metadata.namespace}/${service.metadata.name}`;
+  const attached = [...world.routesOf(key)];
+  const services = [...new Set([key, at, ...attached.flatMap(backendsOf)])].toSorted();
+  const made = { services, stamp: world.stamp(services) };
   const chain = waypointFilters(world, node, service, attached, mesh);
   const bytes = {
     clusters: [{ name }],
@@ -105,15 +127,12 @@ function compilePort(
   };
   if (!isHttpPort(port))
     return {
+      ...made,
       // Bytes pass no filter that could answer for one that is lacking.
       chain: { name, match, handler: chain.lacking.length > 0 ? REFUSE : { kind: 'tcp', ...bytes } },
       backends: [self],
     };
-  const services = [
-    `${service.metadata.namespace}/${service.metadata.name}`,
-    ...attached.flatMap(backendsOf),
-  ];
-  const compiled = shared.routes(service, port, node, [...new Set([...services, at])].sort(), at);
+  const compiled = shared.routes(service, port, node, services, at);
   const led = new Map(
     compiled.backends.map((to) => [outboundName(to.service, to.port.port, mesh, to.subset?.name), to]),
   );
@@ -138,6 +157,7 @@ function compilePort(
     !own.some((set) => set.some(asksOfRequests)) &&
     !attached.some((route) => isAttachedTo(route, service, port));
   return {
+    ...made,
     routes: policies.routes,
     backends: [self, ...compiled.backends],
     chain: {
