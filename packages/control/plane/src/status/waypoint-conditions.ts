@@ -15,10 +15,7 @@ export function waypointConditions(
   processes: readonly ProxySession[],
 ): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
   const unsupported = unsupportedAddresses(gateway);
-  const programmed: Condition =
-    unsupported.length > 0
-      ? { type: 'Programmed', status: 'False', reason: 'Invalid', message: 'no address of it is supported' }
-      : whetherProgrammed(world, gateway, processes);
+  const programmed = whetherProgrammed(world, gateway, processes);
   return {
     conditions: [
       unsupported.length > 0
@@ -67,6 +64,7 @@ function whetherProgrammed(world: World, gateway: Gateway, processes: readonly P
   const { namespace, name } = gateway.metadata;
   const no = (reason: string, message: string): Condition => ({ type, status: 'False', reason, message });
   const [listener] = gateway.spec.listeners;
+  if (unsupportedAddresses(gateway).length > 0) return no('Invalid', 'no address of it is supported');
   if (processes.length === 0 || listener === undefined) return no('Pending', nobody(gateway));
   for (const process of processes) {
     const { node } = process;
@@ -116,10 +114,8 @@ export function waypointOfService(
         `nobody can call it: Gateway ${namespace}/${name} is of class ${gateway.spec.gatewayClassName}`,
       ),
     ];
-  const programmed = waypointConditions(world, gateway, processesOf(gateway)).conditions.find(
-    (one) => one.type === 'Programmed',
-  );
-  if (programmed?.status === 'True')
+  const programmed = whetherProgrammed(world, gateway, processesOf(gateway));
+  if (programmed.status === 'True')
     return [
       {
         type,
@@ -131,5 +127,5 @@ export function waypointOfService(
   // Processes that are away from here may still serve, and callers still know them.
   const outcome =
     world.waypoints.instancesOf(key).length === 0 ? 'nobody can call it' : 'calls of it may fail';
-  return [no('WaypointNotProgrammed', `${outcome}: ${programmed?.message ?? ''}`)];
+  return [no('WaypointNotProgrammed', `${outcome}: ${programmed.message}`)];
 }
