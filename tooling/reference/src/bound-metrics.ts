@@ -46,5 +46,7 @@ export const BOUND_METRICS: Readonly<Record<string, string>> = {
   'RetryBudget.intervalMs': 'tulle_cluster_upstream_rq_retry_refused_total{reason="budget"}',
   'RetryBudget.minPerSecond': 'tulle_cluster_upstream_rq_retry_refused_total{reason="budget"}',
   'TcpHandler.idleTimeoutMs': 'tulle_tcp_connections_total{code="TULLE_STREAM_IDLE"}',
+  'UdpProxy.idleTimeoutMs': 'tulle_udp_sessions_idle_total',
+  'UdpProxy.maxSessions': 'tulle_udp_datagrams_dropped_total{reason="sessions"}',
   'XdsClientOptions.maxSnapshotBytes': 'tulle_xds_client_snapshot_errors_total',
 };

@@ -1,6 +1,6 @@
 import { createSocket, Socket, type RemoteInfo } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
-import type { Endpoint, ProxyConfig, UdpProxy } from '@tulle/model';
+import type { Cluster, Endpoint, ProxyConfig, UdpProxy } from '@tulle/model';
 import { createProxy, type Proxy } from '@tulle/proxy';
 import { fakeClock, memoryTelemetry } from '../src/index.ts';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -31,7 +31,11 @@ async function origin(name: string): Promise<{ readonly endpoint: Endpoint; read
   return { endpoint: { address: { host: '127.0.0.1', port: portOf(made) }, mode: 'none' }, callers };
 }
 
-async function proxyOf(udp: UdpProxy, clusters: Readonly<Record<string, readonly Endpoint[]>>) {
+async function proxyOf(
+  udp: UdpProxy,
+  clusters: Readonly<Record<string, readonly Endpoint[]>>,
+  common: Partial<Cluster> = {},
+) {
   const clock = fakeClock();
   const telemetry = memoryTelemetry();
   const config = (more: Partial<UdpProxy> = {}, sets = clusters): ProxyConfig => ({
@@ -40,7 +44,7 @@ async function proxyOf(udp: UdpProxy, clusters: Readonly<Record<string, readonly
       { name: 'dns', address: { host: '127.0.0.1', port: 0 }, filterChains: [], udp: { ...udp, ...more } },
     ],
     routes: [],
-    clusters: Object.keys(clusters).map((name) => ({ name, discovery: { kind: 'eds' } })),
+    clusters: Object.keys(clusters).map((name) => ({ name, discovery: { kind: 'eds' }, ...common })),
     endpoints: Object.entries(sets).map(([name, endpoints]) => ({ name, endpoints })),
   });
   const proxy: Proxy = createProxy({ config: config(), clock, telemetry: [telemetry], random: () => 0.5 });
@@ -148,6 +152,21 @@ describe('datagrams', () => {
     restore();
     expect(one.callers.size).toBe(1);
     expect(await a.ask('y')).toBe('one y');
+  });
+
+  it('begin no session where there is no port to send from', async () => {
+    const one = await origin('one');
+    // RFC 5737: nobody has it.
+    const { port, count } = await proxyOf(
+      { clusters: [{ name: 'c' }] },
+      { c: [one.endpoint] },
+      { pool: { sourceAddress: '192.0.2.1' } },
+    );
+    (await asker(port)).tell('x');
+    await until(() => count('datagrams_dropped_total', { reason: 'endpoint' }) === 1);
+    expect(
+      ['sessions_total', 'sessions_active', 'sessions_endpoint_gone_total'].map((n) => count(n)),
+    ).toEqual([0, 0, 0]);
   });
 
   it('go elsewhere once their endpoint is gone from its cluster, by discovery or since nobody listens there', async () => {

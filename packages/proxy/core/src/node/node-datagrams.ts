@@ -35,11 +35,17 @@ async function bind(address: TcpAddress, events: DatagramEvents, shared: boolean
 function connect(address: TcpAddress, events: DatagramEvents, sourceAddress?: string): DatagramSocket {
   if (isIP(address.host) === 0) throw new Error(`${address.host} is no address`);
   const socket = createSocket(typeOf(address.host));
+  const faults: Error[] = [];
+  const note = (error: Error): void => void faults.push(error);
+  // That no socket or port is left is told at once, as an event.
+  socket.on('error', note);
   try {
-    const followed = follow(socket, events);
     if (sourceAddress !== undefined) socket.bind({ address: sourceAddress, port: 0, exclusive: true });
-    socket.connect(address.port, address.host);
-    return followed;
+    if (faults.length === 0) socket.connect(address.port, address.host);
+    const [fault] = faults;
+    if (fault !== undefined) throw fault;
+    socket.off('error', note);
+    return follow(socket, events);
   } catch (error) {
     socket.close();
     throw error;
