@@ -128,6 +128,22 @@ describe('HTTPRoute, ExternalAuth over HTTP', () => {
     expect(mesh.calls('one')).toEqual({ '-': 0 });
   });
 
+  it('waits 10 s for an answer, and no longer than the rule lets the request take', async () => {
+    const withTimeouts = (more: string): string => rules(asking('http: {}', more));
+    await using mesh = await featureMesh([withTimeouts('')], { two: () => 'silence' });
+    const waitedMs = async (): Promise<number> => {
+      const startMs = mesh.clock.nowMs();
+      expect((await mesh.request({ gateway: 'edge' })).status).toBe(403);
+      return mesh.clock.nowMs() - startMs;
+    };
+    expect(await waitedMs()).toBe(10_000);
+    await mesh.apply(withTimeouts(', timeouts: { request: 400ms }'));
+    expect(await waitedMs()).toBe(400);
+    await mesh.apply(withTimeouts(', timeouts: { request: 0s }'));
+    expect(await waitedMs()).toBe(10_000);
+    expect(mesh.calls('one')).toEqual({ '-': 0 });
+  });
+
   it('answers 500 where there is nobody to ask, or nobody may be asked, and says so of the route', async () => {
     const elsewhere = (name: string): string =>
       asking('http: {}').replace('name: two', `name: ${name}, namespace: other`);

@@ -9,6 +9,7 @@ import {
 import {
   FILTER_PHASES,
   isExternal,
+  parseDurationMs,
   type HTTPExternalAuthFilter,
   type RequestRoute,
   type RouteRule,
@@ -23,7 +24,8 @@ const SLOT = 'gateway-api.ext-authz/';
 
 /**
  * Gateway API has no time limit for a check, and Envoy's 200 ms are short for a service that looks things up. Whoever waits
- * longer than this has most likely gone; the `timeouts.request` of a rule ends a check earlier.
+ * longer than this has most likely gone. A shorter `timeouts.request` of the rule ends a check, too; the
+ * time of the request itself begins anew when it goes on.
  */
 const CHECK_TIMEOUT_MS = 10_000;
 
@@ -57,16 +59,23 @@ export function compileExternalAuth(
   if (!known.has(EXT_AUTHZ_FILTER)) return refusal('TULLE_FILTER_UNKNOWN');
   const backend = backendOf(world, route, filter.backendRef);
   if (backend === undefined) return refusal('TULLE_BACKEND_INVALID');
-  const config = configOf(filter, backend, reach(backend));
+  const config = configOf(filter, backend, reach(backend), checkTimeoutMs(rule));
   // Rules that ask the same share one filter, and its bound of checks under way.
   const name = `${SLOT}${createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16)}`;
   return { entry: { name, filter: EXT_AUTHZ_FILTER, config, disabled: true } };
+}
+
+/** 0 s is no limit (Gateway API HTTPRouteTimeouts). */
+function checkTimeoutMs({ timeouts }: RouteRule): number {
+  const requestMs = parseDurationMs(timeouts?.request ?? '0s') ?? 0;
+  return requestMs === 0 ? CHECK_TIMEOUT_MS : Math.min(requestMs, CHECK_TIMEOUT_MS);
 }
 
 function configOf(
   { protocol, grpc, http = {}, forwardBody }: HTTPExternalAuthFilter,
   { service }: Backend,
   cluster: string,
+  timeoutMs: number,
 ): ExtAuthzFilterConfig {
   const listed = grpc?.allowedHeaders ?? [];
   const maxBytes = forwardBody?.maxSize ?? 0;
@@ -75,7 +84,7 @@ function configOf(
       protocol === 'GRPC'
         ? { grpcCluster: { cluster, ...(listed.length > 0 && { requestHeaders: lower(listed) }) } }
         : { http: httpOf(http, service.metadata, cluster) },
-    timeoutMs: CHECK_TIMEOUT_MS,
+    timeoutMs,
     ...(maxBytes > 0 && { body: { maxBytes } }),
     // Who called within the mesh, and from where, is nobody's business outside of it.
     ...(isExternal(service) && { withheldHeaders: CALLER_FIELDS }),
