@@ -47,7 +47,7 @@ async function ask(text: string, port: number): Promise<string> {
   return answer;
 }
 
-it('runs the UDP proxy of an Envoy bootstrap, in two processes, of which each has a share of the callers', async () => {
+it('runs the UDP proxy of an Envoy bootstrap, in two processes, which share its port', async () => {
   const origin = await socket();
   origin.on('message', (bytes, { port, address }) => origin.send(`heard ${bytes.toString()}`, port, address));
   const reserved = await socket();
