@@ -27,6 +27,8 @@ const IMPORTS = {
   stream:
     '(import "env" "proxy_grpc_stream" (func $stream (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))',
   send: '(import "env" "proxy_grpc_send" (func $send (param i32 i32 i32 i32) (result i32)))',
+  done: '(import "env" "proxy_done" (func $done (result i32)))',
+  effective: '(import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))',
   goOn: '(import "env" "proxy_continue_stream" (func $go_on (param i32) (result i32)))',
   setProperty:
     '(import "env" "proxy_set_property" (func $set_property (param i32 i32 i32 i32) (result i32)))',
@@ -49,6 +51,27 @@ it('ticks come as often as it wants, and no more when it wants none', async () =
     using('tick'),
   );
   expect(upstreamRequests.map((request) => request.header('s'))).toEqual(['0', '2', '3']);
+});
+
+it('a stream that it was not done with is deleted once, when it says so, however often', async () => {
+  const { upstreamRequests } = await run(
+    `(global $kept (mut i32) (i32.const 0)) (global $deleted (mut i32) (i32.const 0))
+     (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.eqz (call $tick (i32.const 100))))
+     (func (export "proxy_on_done") (param $id i32) (result i32)
+       (if (i32.eq (local.get $id) (i32.const 1)) (then (return (i32.const 1))))
+       (global.set $kept (local.get $id)) (i32.const 0))
+     (func (export "proxy_on_delete") (param i32) (global.set $deleted (i32.add (global.get $deleted) (i32.const 1))))
+     (func (export "proxy_on_tick") (param i32)
+       (if (global.get $kept) (then
+         (drop (call $effective (global.get $kept)))
+         (drop (call $done)) (drop (call $done))
+         (global.set $kept (i32.const 0)))))
+     ${onHeaders('(call $say (global.get $deleted))')}`,
+    {},
+    { request: [{}, {}], advanceMs: 250 },
+    using('tick', 'done', 'effective'),
+  );
+  expect(upstreamRequests.map((request) => request.header('s'))).toEqual(['0', '1']);
 });
 
 it('a queue tells whoever registered it of what comes, in order', async () => {

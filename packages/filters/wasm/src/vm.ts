@@ -199,13 +199,18 @@ export class Vm {
   answered(by: number, called: Called, tell: () => void): void {
     // What comes while the guest makes the call waits for it: it is not to be called while it calls.
     if (this.#running > 0) return queueMicrotask(() => this.answered(by, called, tell));
-    if (by !== this.root && !this.contexts.has(by)) return;
+    if (!this.knows(by)) return;
     this.called = called;
     try {
       tell();
     } finally {
       this.called = undefined;
     }
+  }
+
+  /** Whether a number is that of the module itself, or of a stream that it was not told to forget. */
+  knows(id: number): boolean {
+    return id === this.root || this.contexts.has(id) || this.#lingering.has(id);
   }
 
   hasCluster(name: string): boolean {
@@ -267,7 +272,10 @@ export class Vm {
   /** The guest is done with a stream of which it said that it was not. @returns false for another */
   finished(id: number): boolean {
     if (!this.#lingering.has(id)) return false;
-    this.later(() => this.#forget(id));
+    // It may say so again before it is told.
+    this.later(() => {
+      if (this.#lingering.has(id)) this.#forget(id);
+    });
     return true;
   }
 

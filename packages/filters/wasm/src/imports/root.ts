@@ -27,7 +27,7 @@ export function rootImports(vm: Vm): Record<string, HostFunction> {
       return STATUS.ok;
     },
     proxy_set_effective_context(id: number) {
-      if (id !== vm.root && !vm.contexts.has(id)) return STATUS.badArgument;
+      if (!vm.knows(id)) return STATUS.badArgument;
       vm.effective = id;
       return STATUS.ok;
     },
