@@ -401,6 +401,23 @@ spec:
     expect(asked()).not.toContain('default/p');
   });
 
+  it('alone chooses among the endpoints, and what is urgent, as the TrafficPolicy of the Service says', async () => {
+    const cp = make();
+    await put(
+      cp,
+      WAYPOINT,
+      service(),
+      '\napiVersion: tulle.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: { name: t }\nspec: { targetRefs: [{ group: "", kind: Service, name: orders }], priority: High, balancing: { policy: RingHash, hashOn: [{ header: x-user }] } }\n',
+    );
+    const gate = join(cp, process());
+    const web = join(cp, nodeOf({ workload: 'web', upstreams: [{ service: 'orders', localPort: 9001 }] }));
+    const said = ({ config }: typeof web): string => JSON.stringify(config().routes);
+    for (const word of ['"priority":"high"', '"hashPolicy"']) {
+      expect(said(gate)).toContain(word);
+      expect(said(web)).not.toContain(word);
+    }
+  });
+
   it('that went away without a word is still called, and is not forgotten by a restart', async () => {
     const state = memoryState();
     const plane = (): ControlPlane => createControlPlane({ trustDomain: 'mesh.local', clock, state });
