@@ -81,9 +81,9 @@ function leadsTo(world: World, gateway: Gateway): ReadonlySet<string> {
       )
       .flatMap((route) =>
         rulesOf(route).flatMap((rule) =>
-          [...(rule.backendRefs ?? []), ...[externalAuthOf(rule)?.backendRef ?? []].flat()].map(
-            (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
-          ),
+          [rule.backendRefs ?? [], externalAuthOf(rule)?.backendRef ?? []]
+            .flat()
+            .map((b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`),
         ),
       ),
   );
