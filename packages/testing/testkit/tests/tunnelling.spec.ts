@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { TcpTunnel } from '@tulle/model';
@@ -45,6 +46,7 @@ async function world(
     statuses?: number[];
     early?: string;
     maxConnectAttempts?: number;
+    idleTimeoutMs?: number;
     endpoints?: readonly string[];
     limits?: object;
   } = {},
@@ -193,6 +195,19 @@ describe.each(VERSIONS)('bytes by CONNECT over %s', (version) => {
     near.end('x');
     expect(await all(await tunnelOf(far))).toBe('x');
     expect(far.asked.length).toBe(3);
+  });
+
+  it.each([{}, { post: {} }])('stand for as long as something moves (%j)', async (tunnel) => {
+    const { test, far } = await world(version, tunnel, { idleTimeoutMs: 60_000 });
+    const near = duplexOf(test.connect());
+    const carried = await tunnelOf(far);
+    for (const said of ['a', 'b', 'c']) {
+      await test.clock.advance(40_000);
+      const heard = once(carried, 'data');
+      near.write(said);
+      expect(String(await heard)).toContain(said);
+    }
+    expect(test.records).toEqual([]);
   });
 
   it('end where nobody gives a tunnel', async () => {
