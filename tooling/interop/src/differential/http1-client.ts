@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { type Message, readMessage } from '@tulle/testkit';
 import type { ClientTls, Exchange } from './configuration.ts';
+import { LISTENER_ADDRESS } from './loopback.ts';
 import type { Reply } from './reply.ts';
 
 /** How long the client waits for an answer, or for a connection to show whether it stays. */
@@ -22,9 +23,9 @@ export async function dial(
   return new Promise((resolve, reject) => {
     const socket =
       tls === undefined
-        ? connect({ host: '127.0.0.1', port, allowHalfOpen: true })
+        ? connect({ host: LISTENER_ADDRESS, port, allowHalfOpen: true })
         : connectTls({
-            host: '127.0.0.1',
+            host: LISTENER_ADDRESS,
             port,
             ca: known.ca,
             rejectUnauthorized: false,

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Exchange } from './configuration.ts';
 import { askRaw, askTcp } from './byte-clients.ts';
 import { askFrames } from './frames-client.ts';
 import { askHttp1 } from './http1-client.ts';
 import { askHttp2 } from './http2-client.ts';
-import type { Seen } from './origins.ts';
+import { SETTLED_PATH, type Seen } from './origins.ts';
 import type { Reply } from './reply.ts';
 import type { Side, SideName, Sides, Taken } from './sides.ts';
 
@@ -21,8 +20,6 @@ const ASK = { http1: askHttp1, http2: askHttp2, raw: askRaw, frames: askFrames, 
 
 /** How long a side may lag behind the other in what its origins see, before it counts as less. */
 const LAG_MS = 1_000;
-/** How long after the end of its stream a request may reach an origin. */
-const STRAGGLERS_MS = 25;
 /** A listener's worker serves a moment after the answer to the xDS server. */
 const START_MS = 5_000;
 
@@ -44,8 +41,9 @@ export async function observe(
       }
     }),
   );
-  // What ends a stream at once may be on its way to an origin all the same, and nothing says when no more comes.
-  if (exchange.protocol === 'frames') await delay(STRAGGLERS_MS);
+  // What ends a stream at once may be on its way to an origin all the same, without a sign that no more comes.
+  if (exchange.protocol === 'frames')
+    await Promise.all(sides.map(({ name }) => settled(ports[name], certificates)));
   await level(sides);
   if (exchange.tally !== undefined) {
     await repeat(sides, ports, exchange, certificates, exchange.tally - 1);
@@ -56,6 +54,18 @@ export async function observe(
     return { reply, tookMs, seen: [...(sides[index] as Side).origins.seen] };
   };
   return { envoy: of(0), tulle: of(1) };
+}
+
+/**
+ * Waits until whatever a side was told before has reached its origins: requests that come later go the same way through one thread to one
+ * server. The first may overtake what waits for a connection to its origin; the second waits for one itself.
+ */
+async function settled(port: number, certificates: Sides['certificates']): Promise<void> {
+  for (let i = 0; i < 2; i++) {
+    const { outcome, status, note } = await askHttp1(port, { path: SETTLED_PATH }, certificates);
+    if (status !== 200)
+      throw new Error(`${SETTLED_PATH} has to reach an origin: ${note ?? status ?? outcome}`);
+  }
 }
 
 /** Asks again, for the numbers alone. */

@@ -9,7 +9,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Certificates } from './certificates.ts';
 import { type Answer, type Field, PLAIN_ORIGINS } from './configuration.ts';
-import { freePort } from '../mesh.ts';
+import { deadPort } from './loopback.ts';
 import { tcpOrigins } from './tcp-origins.ts';
 
 /** A request as an origin got it. */
@@ -29,6 +29,12 @@ export interface Seen {
   /** Of an origin that speaks TLS: the name that it was asked for, and whose certificate it was shown. */
   readonly tls?: string;
 }
+
+/**
+ * What an origin answers without a trace in what was seen, over a connection that it then ends, so that what is asked next finds none that
+ * is idle at either side. An area that asks frames has a route for it.
+ */
+export const SETTLED_PATH = '/settled';
 
 /** The services behind one proxy. */
 export interface Origins {
@@ -73,6 +79,8 @@ export async function startOrigins({ ca, pair }: Certificates): Promise<Origins>
   const serve =
     (origin: string) =>
     (request: Request, response: Response): void => {
+      if (request.url === SETTLED_PATH)
+        return reply(origin, request, response, { headers: [['connection', 'close']] });
       const asked = counts.get(origin) ?? 0;
       counts.set(origin, asked + 1);
       const mine = answers[origin] ?? [];
@@ -160,7 +168,8 @@ export async function startOrigins({ ca, pair }: Certificates): Promise<Origins>
     () => open++,
   );
   for (const [origin, server] of tcp) await listen(origin, server);
-  ports.set('gone', await freePort());
+  const gone = await deadPort();
+  ports.set('gone', gone.port);
 
   return {
     ports,
@@ -182,6 +191,7 @@ export async function startOrigins({ ca, pair }: Certificates): Promise<Origins>
     async close() {
       for (const socket of sockets) socket.destroy();
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+      await gone.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ResourceInput } from '@tulle/xds-server';
 import type { Json, Named } from './configuration.ts';
+import { LISTENER_ADDRESS } from './loopback.ts';
 
 const TYPE = 'type.googleapis.com/';
 const ADS: Json = { ads: {}, resource_api_version: 'V3' };
@@ -89,7 +90,7 @@ export function resourcesFor(
 function listenerOf(one: Named, port: number): Json[] {
   const listener = typed('envoy.config.listener.v3.Listener', {
     name: one.id,
-    address: { socket_address: { address: '127.0.0.1', port_value: port } },
+    address: { socket_address: { address: LISTENER_ADDRESS, port_value: port } },
     filter_chains: one.filterChains ?? [
       {
         filters: [managerOf(one)],

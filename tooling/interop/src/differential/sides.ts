@@ -5,7 +5,7 @@ import { isTulleError } from '@tulle/filter';
 import { type Running, start } from '@tulle/processes';
 import { createXdsServer, type XdsServer } from '@tulle/xds-server';
 import { envoyProgram } from '../envoy/program.ts';
-import { freePorts } from './free-ports.ts';
+import { freePorts } from './loopback.ts';
 import { tulleProcesses } from '../mixed/processes.ts';
 import { rawBootstrap, type RawProtocol } from '../raw/bootstrap.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
