@@ -213,7 +213,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'names-in-handshakes',
     citation:
       'RFC 7301 §3.2: no_application_protocol where none is common; RFC 9113 §3.2: h2 is chosen by ALPN; Envoy DownstreamTlsContext.require_sni; SPIFFE X509-SVID §2: exactly one URI; docs/guides/envoy-config.md',
-    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it. Where a server name is required, nobody comes in without, whom Envoy lets by; and who is to have a SPIFFE id has no other URI beside it.',
+    why: 'A listener names by ALPN what it speaks where its TLS names nothing, and refuses a caller who names only others; Envoy names nothing then, and takes it. Where a server name is required, nobody comes in without, whom Envoy lets by; and who is to have a SPIFFE id, caller or origin, has no other URI beside it.',
     explains: explainsAlpn,
   },
   {

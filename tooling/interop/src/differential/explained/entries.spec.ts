@@ -24,6 +24,12 @@ describe('an entry of the list', () => {
     expect(asked('http://a.test:443/to', 'https://a.test/to', {}, forwarded)).toEqual([]);
     expect(asked('http://a.test:443/to', 'https://a.test/to', {}, http2)).toEqual(not);
     expect(asked('http://a.test/to', 'https://b.test/to', {}, forwarded)).toEqual(not);
+    const port = { ...forwarded, host: 'a.test:443' };
+    expect(asked('http://a.test/to', 'https://a.test:443/to', {}, port)).toEqual([]);
+    expect(asked('http://b.test/to', 'https://b.test:443/to', {}, port)).toEqual(not);
+    expect(asked('http://a.test/to', 'https://a.test:443/to', {}, forwarded)).toEqual(not);
+    expect(asked('http://a.test/to', 'http://a.test:443/to', {}, port)).toEqual(not);
+    expect(asked('https://a.test/to', 'https://a.test:443/to', {}, port)).toEqual(not);
     expect(asked('https://a.test:81/', 'https://a.test/')).toEqual(not);
     expect(asked('https://a.test:81/', 'https://a.test/', { require_tls: 'ALL' })).toEqual([]);
   });
@@ -111,6 +117,39 @@ describe('an entry of the list', () => {
     expect(asked('both', { prefix: 'spiffe://mesh.test/' })).toEqual([]);
     expect(asked('alice', { prefix: 'spiffe://mesh.test/' })).not.toEqual([]);
     expect(asked('both', { exact: 'spiffe://mesh.test/a' })).not.toEqual([]);
+    expect(asked('both', { prefix: 'spiffe://mesh' })).not.toEqual([]);
+  });
+
+  it('names-in-handshakes: no SVID of an origin that is to show one', () => {
+    const uri = (matcher: Json): Json => ({ san_type: 'URI', matcher });
+    const any = uri({ prefix: 'spiffe://mesh.test/' });
+    const asked = (origin: string, names: readonly Json[], tulle = refused(503), path = '/1'): string[] => {
+      const cluster = {
+        name: 'one',
+        load_assignment: { port_value: `@${origin}` },
+        transport_socket: { match_typed_subject_alt_names: names },
+      };
+      const routes = [
+        { match: { path: '/0' }, route: { cluster: 'a' } },
+        { match: { path: '/1' }, route: { cluster: 'one' } },
+      ];
+      return judge(
+        passed({ path }, { tls: 'origin.test, bob' }, { 'x-origin': origin }),
+        tulle,
+        { path },
+        {
+          clusters: [cluster],
+          routes: { virtual_hosts: [{ routes }] },
+        },
+      ).left;
+    };
+    expect(asked('tls-mutual', [any])).toEqual([]);
+    expect(asked('tls-mutual', [uri({ exact: 'spiffe://mesh.test/a' }), any])).toEqual([]);
+    expect(asked('tls', [any])).not.toEqual([]);
+    expect(asked('tls-mutual', [any], refused(502))).not.toEqual([]);
+    expect(asked('tls-mutual', [any], refused(503), '/0')).not.toEqual([]);
+    expect(asked('tls-mutual', [uri({ exact: 'spiffe://mesh.test/a' })])).not.toEqual([]);
+    expect(asked('tls-mutual', [any, { san_type: 'DNS', matcher: { exact: 'a' } }])).not.toEqual([]);
   });
 
   it('backend-edits-last: of what is made of a field that others edit', () => {

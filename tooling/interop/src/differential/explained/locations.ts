@@ -19,6 +19,8 @@ export function explainsLocation({ envoy, tulle }: Difference, pair: Pair): bool
   const schemes = said === 'http' && isForwarded(pair) ? [said, 'https'] : [said];
   return schemes.some((scheme) => {
     const ports = [port === WELL_KNOWN[scheme] ? '' : port];
+    // The port that was asked for stays, of one scheme; Envoy has another one here, and takes away what is its own.
+    if (scheme !== said && port === '' && pair.exchange?.host === `${host}:443`) ports.push(':443');
     if (scheme === 'https' && routes.includes('"require_tls"')) ports.push('');
     const targets = target === '' ? [''] : [target, canonical(target)];
     return ports.some((one) => targets.some((place) => tulle === `${scheme}://${host}${one}${place}`));
