@@ -21,7 +21,7 @@ export class WaypointIndex {
       each(servedBy(resource), (key) => removeFrom(this.#instances, key, resource));
   }
 
-  /** Services that ask for a waypoint, by name. */
+  /** Services that ask for a waypoint, be they taken or not, by namespace and name. */
   usersOf(waypoint: string): Service[] {
     return [...(this.#users.get(waypoint) ?? [])].toSorted(byName);
   }
@@ -34,8 +34,8 @@ export class WaypointIndex {
 
 /** {@link gatewayKey} of the waypoint that a Service asks for. */
 export function waypointKey(service: Service): string | undefined {
-  const name = waypointOf(service);
-  return name === undefined ? undefined : gatewayKey({ namespace: service.metadata.namespace, name });
+  const waypoint = waypointOf(service);
+  return waypoint && gatewayKey(waypoint);
 }
 
 /** {@link gatewayKey} of the waypoint whose process a Workload is: its account is that of the Gateway, as its label says. */
@@ -51,6 +51,6 @@ function each(key: string | undefined, work: (key: string) => void): void {
   if (key !== undefined) work(key);
 }
 
-function byName(a: Resource, b: Resource): number {
-  return a.metadata.name < b.metadata.name ? -1 : 1;
+function byName({ metadata: a }: Resource, { metadata: b }: Resource): number {
+  return `${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1;
 }

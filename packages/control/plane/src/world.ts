@@ -140,6 +140,12 @@ export class World {
       if (at.startsWith('Workload/')) yield* resources.values() as Iterable<Workload>;
   }
 
+  /** The Gateway that a Service asks for as its waypoint; `undefined`: it asks for none, or that is not there. */
+  waypointOf(service: Service): Gateway | undefined {
+    const key = waypointKey(service);
+    return key === undefined ? undefined : this.#gateways.get(key);
+  }
+
   /** Of every namespace. */
   gateways(): Iterable<Gateway> {
     return this.#gateways.values();

@@ -38,7 +38,12 @@ const service: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
   kind: fc.constant('Service' as const),
   metadata: metadata(
     serviceName,
-    fc.constantFrom<Readonly<Record<string, string>>[]>({}, {}, { 'tulle.dev/use-waypoint': 'edge' }),
+    fc.constantFrom<Readonly<Record<string, string>>[]>(
+      {},
+      {},
+      { 'tulle.dev/use-waypoint': 'edge' },
+      { 'tulle.dev/use-waypoint': 'edge', 'tulle.dev/use-waypoint-namespace': 'shop' },
+    ),
   ),
   spec: some(
     {
@@ -229,10 +234,12 @@ const listeners = fc
     selector: (l) => `${l.port} ${l.protocol} ${l.hostname ?? ''}`,
   })
   .map((all) => all.map((listener, i): GatewayListener => ({ name: `l${i + 1}`, ...listener })));
-const waypoint = fc.constant<GatewaySpec>({
-  gatewayClassName: 'tulle-waypoint',
-  listeners: [{ name: 'l1', port: 15_008, protocol: 'HBONE' }],
-});
+const waypoint = fc
+  .constantFrom('Same' as const, 'All' as const, 'None' as const)
+  .map((from): GatewaySpec => ({
+    gatewayClassName: 'tulle-waypoint',
+    listeners: [{ name: 'l1', port: 15_008, protocol: 'HBONE', allowedRoutes: { namespaces: { from } } }],
+  }));
 const gateway: fc.Arbitrary<ResourceOf<'Gateway'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('Gateway' as const),

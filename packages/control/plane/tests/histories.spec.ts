@@ -63,27 +63,38 @@ const acrossNamespaces: readonly Resource[] = [
   },
 ];
 
-/** One of them asks for a waypoint, which a process serves, and has workloads with and without a sidecar. */
-const withWaypoint: readonly Step[] = [
+/** One of them asks for a waypoint of a namespace, which a process serves, and has workloads with and without a sidecar. */
+const withWaypoint = (of: 'default' | 'shop'): readonly Step[] => [
   {
     do: 'apply',
     put: [
       {
         ...ofService('a', 'default'),
-        metadata: { name: 'a', namespace: 'default', labels: { 'tulle.dev/use-waypoint': 'edge' } },
+        metadata: {
+          name: 'a',
+          namespace: 'default',
+          labels: { 'tulle.dev/use-waypoint': 'edge', 'tulle.dev/use-waypoint-namespace': of },
+        },
       },
       {
         apiVersion: 'gateway.networking.k8s.io/v1',
         kind: 'Gateway',
-        metadata: { name: 'edge', namespace: 'default' },
+        metadata: { name: 'edge', namespace: of },
         spec: {
           gatewayClassName: 'tulle-waypoint',
-          listeners: [{ name: 'l1', port: 15_008, protocol: 'HBONE' }],
+          listeners: [
+            {
+              name: 'l1',
+              port: 15_008,
+              protocol: 'HBONE',
+              allowedRoutes: { namespaces: { from: 'All' } },
+            },
+          ],
         },
       },
     ],
   },
-  { do: 'join', proxy: { instance: '1', metadata: { workload: 'edge', gateway: {} } } },
+  { do: 'join', proxy: { instance: '1', metadata: { workload: 'edge', namespace: of, gateway: {} } } },
   {
     do: 'join',
     proxy: {
@@ -102,14 +113,14 @@ const withWaypoint: readonly Step[] = [
 /** Some Services, and callers of them, so that what follows meets something. */
 const beginning: fc.Arbitrary<Step[]> = fc
   .tuple(
-    fc.boolean(),
+    fc.constantFrom(undefined, 'default' as const, 'shop' as const),
     fc.uniqueArray(anyResource, { minLength: 8, maxLength: 16, selector: (r) => resourceKey(refOf(r)) }),
     fc.array(anyProxy, { minLength: 1, maxLength: 4 }),
   )
   .map(([waypoint, put, proxies]): Step[] => [
     { do: 'apply', put: acrossNamespaces },
     { do: 'apply', put },
-    ...(waypoint ? withWaypoint : []),
+    ...(waypoint === undefined ? [] : withWaypoint(waypoint)),
     ...proxies.map((proxy): Step => ({ do: 'join', proxy })),
     { do: 'flush' },
   ]);

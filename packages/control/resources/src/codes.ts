@@ -76,6 +76,7 @@ export type DiagnosticCode =
   | 'TULLE0410'
   | 'TULLE0411'
   | 'TULLE0412'
+  | 'TULLE0413'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -233,7 +234,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0317: finding(
     'error',
     'Waypoint not found',
-    'The Service asks for a waypoint (label `tulle.dev/use-waypoint`) that its namespace does not have: a Gateway of class `tulle-waypoint`. Nobody can call the Service until it is there.',
+    'The Service asks for a waypoint (labels `tulle.dev/use-waypoint` and `tulle.dev/use-waypoint-namespace`) that is not there: a Gateway of class `tulle-waypoint` that takes Services of its namespace. Nobody can call the Service until it is.',
   ),
   TULLE0318: finding(
     'error',
@@ -299,6 +300,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'info',
     'Share without endpoints',
     'A backend has a weight, but no known Workload is behind its Service: its share of the requests is answered with 503. Give it weight 0 until there is one.',
+  ),
+  TULLE0413: finding(
+    'warning',
+    "Closed by another Service's waypoint",
+    'The Service leads to a port of workloads to which another Service leads through a waypoint. They take calls there from that waypoint alone, so calls of this Service are refused. Services that routes of that other one lead to are called by the waypoint, and not meant.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

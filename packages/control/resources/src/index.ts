@@ -102,7 +102,15 @@ export {
 } from './gateway/merged.ts';
 export type { ListenerOwner, MergedGateway } from './gateway/merged.ts';
 export type { ListenerSet } from './kinds/listener-set.ts';
-export { GATEWAY_NAME_LABEL, isWaypoint, USE_WAYPOINT_LABEL, waypointOf } from './gateway/waypoint.ts';
+export {
+  GATEWAY_NAME_LABEL,
+  isWaypoint,
+  USE_WAYPOINT_LABEL,
+  USE_WAYPOINT_NAMESPACE_LABEL,
+  waypointOf,
+  waypointProblem,
+} from './gateway/waypoint.ts';
+export type { WaypointProblem, WaypointRef } from './gateway/waypoint.ts';
 export { connectionShares, displacedByConnection } from './gateway/connections.ts';
 export type { ConnectionShare } from './gateway/connections.ts';
 export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';

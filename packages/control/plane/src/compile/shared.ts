@@ -86,17 +86,19 @@ export class SharedResources {
   ): CompiledRoutes {
     const way = wayTo(service, at);
     const { namespace } = service.metadata;
+    // A waypoint is no caller, wherever it is.
+    const from = at === undefined ? node.namespace : namespace;
     // Only routes of the caller's own namespace make a difference between callers (GEP-1294), and what filters they have.
     const own =
-      node.namespace !== namespace &&
-      [...this.world.routesOf(keyOf(service))].some((route) => route.metadata.namespace === node.namespace);
-    const key = `route ${way} ${outboundName(service, port.port, this.mesh)} ${own ? node.namespace : ''} ${node.filterSet}`;
+      from !== namespace &&
+      [...this.world.routesOf(keyOf(service))].some((route) => route.metadata.namespace === from);
+    const key = `route ${way} ${outboundName(service, port.port, this.mesh)} ${own ? from : ''} ${node.filterSet}`;
     return this.#get(key, services, (known?: CompiledRoutes) => {
       const made = compileRoutes(
         this.world,
         service,
         port,
-        node.namespace,
+        from,
         this.mesh,
         {
           known: node.filters,

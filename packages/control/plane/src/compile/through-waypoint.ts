@@ -5,8 +5,8 @@ import {
   type EndpointSet,
   type FilterConfigs,
 } from '@tulle/model';
-import { isWaypoint, waypointOf } from '@tulle/resources';
-import { waypointKey } from '../waypoint-index.ts';
+import { waypointProblem } from '@tulle/resources';
+import { gatewayKey } from '../parents.ts';
 import type { World } from '../world.ts';
 import {
   hostOfService,
@@ -35,21 +35,21 @@ export function clusterThrough({ service, port, subset }: Backend, mesh: MeshSet
   };
 }
 
-/** Tunnels to every process of the waypoint that asks for the Service there; none where there is no such waypoint. */
+/** Tunnels to every process of the waypoint that asks for the Service there; none where there is no such waypoint, or it takes no Services from there. */
 export function endpointsThrough(
   world: World,
   { service, port, subset }: Backend,
   mesh: MeshSettings,
 ): EndpointSet {
-  const { namespace } = service.metadata;
-  const gateway = world.get('Gateway', namespace, waypointOf(service) ?? '');
+  const gateway = world.waypointOf(service);
   const name = outboundName(service, port.port, mesh, subset?.name);
   // A tunnel says the Service and no subset of it, so nobody is let to the whole who was meant for a part.
-  if (gateway === undefined || !isWaypoint(gateway) || subset !== undefined) return { name, endpoints: [] };
+  if (gateway === undefined || waypointProblem(gateway, service) !== undefined || subset !== undefined)
+    return { name, endpoints: [] };
   const authority = `${hostOfService(service, mesh)}:${port.port}`;
   const lost = new Set<Endpoint>();
   const endpoints = world.waypoints
-    .instancesOf(waypointKey(service) ?? '')
+    .instancesOf(gatewayKey(gateway.metadata))
     .flatMap((workload): Endpoint[] => {
       const { address: host, inbound, health = 'healthy', locality } = workload.spec;
       if (inbound.mode !== 'hbone' || inbound.port === undefined) return [];
@@ -61,7 +61,7 @@ export function endpointsThrough(
         identity: identityOf(workload, mesh),
         ...(health === 'healthy' ? {} : { health }),
         ...(locality === undefined ? {} : { locality }),
-        labels: { workload: workload.metadata.name, namespace },
+        labels: { workload: workload.metadata.name, namespace: workload.metadata.namespace },
       };
       if (isLost(world, workload)) lost.add(endpoint);
       return [endpoint];

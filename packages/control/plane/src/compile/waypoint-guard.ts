@@ -1,5 +1,5 @@
 import type { AuthzPolicy } from '@tulle/model';
-import { isWaypoint, targetPort, waypointOf } from '@tulle/resources';
+import { targetPort, waypointOf, waypointProblem } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
@@ -20,23 +20,23 @@ export function waypointsBefore(
 ): readonly string[] | undefined {
   const { namespace, labels, instanceName, ports, hbone } = node;
   const inbound = { mode: hbone === undefined ? 'sidecar' : 'hbone' } as const;
-  const names = world
+  const asking = world
     .servicesWith({ metadata: { namespace, name: instanceName, labels } })
     // Whoever writes a slice of another namespace does not say who may call here.
     .filter((service) => service.metadata.namespace === namespace)
-    .filter(({ spec }) => spec.ports.some((one) => targetPort(one, { ports, inbound })?.port === port))
-    .flatMap((service) => waypointOf(service) ?? []);
-  if (names.length === 0) return undefined;
-  return [...new Set(names)]
-    .filter((name) => {
-      const gateway = world.get('Gateway', namespace, name);
-      // An account of that name is not enough: a process has proven to serve the Gateway, and no application has it.
-      return (
-        gateway !== undefined && isWaypoint(gateway) && world.forwarders.believes(`${namespace}/${name}`)
-      );
-    })
-    .map((name) => `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${name}`)
-    .toSorted();
+    .filter((service) => waypointOf(service) !== undefined)
+    .filter(({ spec }) => spec.ports.some((one) => targetPort(one, { ports, inbound })?.port === port));
+  if (asking.length === 0) return undefined;
+  const ids = asking.flatMap((service) => {
+    const gateway = world.waypointOf(service);
+    if (gateway === undefined || waypointProblem(gateway, service) !== undefined) return [];
+    const { namespace: of, name } = gateway.metadata;
+    // An account of that name is not enough: a process has proven to serve the Gateway, and no application has it.
+    return world.forwarders.believes(`${of}/${name}`)
+      ? [`spiffe://${mesh.trustDomain}/ns/${of}/sa/${name}`]
+      : [];
+  });
+  return [...new Set(ids)].toSorted();
 }
 
 /** What is asked of callers instead of what policies say: the waypoints have asked that. */

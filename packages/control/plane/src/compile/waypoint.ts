@@ -5,6 +5,7 @@ import {
   isDeclaredPort,
   isExternal,
   isHttpPort,
+  waypointProblem,
   type Gateway,
   type Service,
   type ServicePort,
@@ -64,7 +65,9 @@ export class WaypointCompiler {
   compile(gateway: Gateway): CompiledGateway {
     const { world, mesh } = this.#shared;
     const key = gatewayKey(gateway.metadata);
-    const users = world.waypoints.usersOf(key).filter((service) => !isExternal(service));
+    const users = world.waypoints
+      .usersOf(key)
+      .filter((service) => !isExternal(service) && waypointProblem(gateway, service) === undefined);
     const ports = users.flatMap((service) =>
       service.spec.ports.map((port) => this.#port(service, port, key)),
     );
@@ -117,7 +120,10 @@ function compilePort(
   const setsOf = (backends: readonly Backend[]): PolicySets => policySets(world, backends, mesh);
   const own = setsOf([self]);
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
-  const attached = [...world.routesOf(key)];
+  // Routes of other namespaces are their callers' (GEP-1294), and apply there.
+  const attached = [...world.routesOf(key)].filter(
+    (route) => route.metadata.namespace === service.metadata.namespace,
+  );
   const services = [...new Set([key, at, ...attached.flatMap(backendsOf)])].toSorted();
   const made = { services, stamp: world.stamp(services) };
   const chain = waypointFilters(world, node, service, attached, mesh);

@@ -1,9 +1,14 @@
-import { USE_WAYPOINT_LABEL, isWaypoint, waypointOf, type Gateway, type Service } from '@tulle/resources';
+import {
+  USE_WAYPOINT_LABEL,
+  waypointOf,
+  waypointProblem,
+  type Gateway,
+  type Service,
+} from '@tulle/resources';
 import { boundAt, listenerNameOf, unsupportedAddresses } from '../compile/gateway-listeners.ts';
 import type { Condition } from '../condition.ts';
 import { gatewayKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
-import { waypointKey } from '../waypoint-index.ts';
 import { isUnspecified } from '../waypoint-workload.ts';
 import type { World } from '../world.ts';
 import { nobody, type ListenerConditions } from './listener-conditions.ts';
@@ -52,8 +57,14 @@ export function waypointConditions(
   };
 }
 
-function usersOf(world: World, { metadata }: Gateway): string {
-  const names = world.waypoints.usersOf(gatewayKey(metadata)).map((service) => service.metadata.name);
+function usersOf(world: World, gateway: Gateway): string {
+  const { metadata } = gateway;
+  const names = world.waypoints
+    .usersOf(gatewayKey(gateway.metadata))
+    .filter((service) => waypointProblem(gateway, service) === undefined)
+    .map(({ metadata: of }) =>
+      of.namespace === metadata.namespace ? of.name : `${of.namespace}/${of.name}`,
+    );
   return names.length === 0
     ? `no Service asks for it yet, by the label ${USE_WAYPOINT_LABEL}: ${metadata.name}`
     : `it is the waypoint of ${names.join(', ')}`;
@@ -98,16 +109,23 @@ export function waypointOfService(
   service: Service,
   processesOf: (gateway: Gateway) => readonly ProxySession[],
 ): Condition[] {
-  const name = waypointOf(service);
-  const key = waypointKey(service);
-  if (name === undefined || key === undefined) return [];
+  const asked = waypointOf(service);
+  if (asked === undefined) return [];
+  const { namespace, name } = asked;
   const type = 'WaypointReady';
-  const { namespace } = service.metadata;
   const no = (reason: string, message: string): Condition => ({ type, status: 'False', reason, message });
-  const gateway = world.get('Gateway', namespace, name);
+  const gateway = world.waypointOf(service);
   if (gateway === undefined)
     return [no('WaypointNotFound', `nobody can call it: there is no Gateway ${namespace}/${name}`)];
-  if (!isWaypoint(gateway))
+  const problem = waypointProblem(gateway, service);
+  if (problem === 'namespace')
+    return [
+      no(
+        'NotAllowedByListeners',
+        `nobody can call it: waypoint ${namespace}/${name} takes no Services of namespace ${service.metadata.namespace}, by allowedRoutes of its listener`,
+      ),
+    ];
+  if (problem === 'class')
     return [
       no(
         'NoWaypoint',
@@ -126,6 +144,8 @@ export function waypointOfService(
     ];
   // Processes that are away from here may still serve, and callers still know them.
   const outcome =
-    world.waypoints.instancesOf(key).length === 0 ? 'nobody can call it' : 'calls of it may fail';
+    world.waypoints.instancesOf(gatewayKey(asked)).length === 0
+      ? 'nobody can call it'
+      : 'calls of it may fail';
   return [no('WaypointNotProgrammed', `${outcome}: ${programmed.message}`)];
 }

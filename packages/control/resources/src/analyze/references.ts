@@ -12,6 +12,7 @@ import { analyzeGatewayParent, analyzeGatewayTarget } from './gateway-parents.ts
 import { analyzeGateways } from './gateways.ts';
 import { analyzeListenerSets } from './listener-sets.ts';
 import { analyzeConnectionRoutes } from './connection-routes.ts';
+import { analyzeClosedByWaypoints } from './waypoint-closed.ts';
 import { analyzeWaypoints } from './waypoints.ts';
 import { isRouteKind, rulesOf, type RequestRoute } from '../routes.ts';
 import { located, locatedRoutes } from './resource-set.ts';
@@ -24,6 +25,7 @@ export function analyzeReferences(host: AnalysisHost): void {
   analyzeListenerSets(host);
   analyzeBackendTls(host);
   analyzeWaypoints(host);
+  analyzeClosedByWaypoints(host);
   for (const kind of [
     'AuthorizationPolicy',
     'TrafficPolicy',

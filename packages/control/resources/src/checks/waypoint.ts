@@ -1,6 +1,6 @@
 import { HBONE_PORT } from '@tulle/model';
 import { isIP } from 'node:net';
-import { USE_WAYPOINT_LABEL, waypointOf } from '../gateway/waypoint.ts';
+import { USE_WAYPOINT_LABEL, USE_WAYPOINT_NAMESPACE_LABEL, waypointOf } from '../gateway/waypoint.ts';
 import type { Gateway } from '../kinds/gateway.ts';
 import type { Service } from '../kinds/service.ts';
 import type { CheckHost } from './check-host.ts';
@@ -18,14 +18,7 @@ export function checkWaypoint({ spec }: Gateway, host: CheckHost): void {
         `a waypoint takes tunnels of the mesh, not ${protocol}`,
         `protocol: HBONE, port: ${HBONE_PORT}; or gatewayClassName: tulle for callers from outside`,
       );
-    const { namespaces: { from = 'Same' } = {}, kinds } = allowedRoutes ?? {};
-    if (from !== 'Same')
-      host.report(
-        'TULLE0208',
-        `${at}/allowedRoutes/namespaces/from`,
-        `a waypoint is for Services of its own namespace, not from: ${from}`,
-        'from: Same, and a waypoint in each namespace',
-      );
+    const { kinds } = allowedRoutes ?? {};
     if (kinds !== undefined && kinds.length > 0)
       host.report(
         'TULLE0208',
@@ -56,18 +49,35 @@ export function checkWaypoint({ spec }: Gateway, host: CheckHost): void {
 const isUnspecified = (address: string): boolean => address === '0.0.0.0' || /^[0:]+$/.test(address);
 
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const pointerTo = (label: string): string => `/metadata/labels/${label.replace('/', '~1')}`;
 
-/** The label by which a Service asks for a waypoint. */
+/** The labels by which a Service asks for a waypoint. */
 export function checkUseWaypoint(service: Service, host: CheckHost): void {
-  const name = waypointOf(service);
-  if (name === undefined) return;
-  const at = `/metadata/labels/${USE_WAYPOINT_LABEL.replace('/', '~1')}`;
+  const at = pointerTo(USE_WAYPOINT_LABEL);
+  const elsewhere = service.metadata.labels?.[USE_WAYPOINT_NAMESPACE_LABEL];
+  const waypoint = waypointOf(service);
+  if (elsewhere !== undefined && waypoint === undefined)
+    host.report(
+      'TULLE0203',
+      pointerTo(USE_WAYPOINT_NAMESPACE_LABEL),
+      `it says where a waypoint is, and the label ${USE_WAYPOINT_LABEL} does not say which`,
+      `add ${USE_WAYPOINT_LABEL}: NAME, or remove the label`,
+    );
+  if (elsewhere !== undefined && !NAME.test(elsewhere))
+    host.report(
+      'TULLE0205',
+      pointerTo(USE_WAYPOINT_NAMESPACE_LABEL),
+      `${JSON.stringify(elsewhere)} is no name of a namespace`,
+      'the namespace of the waypoint; without the label it is that of the Service',
+    );
+  if (waypoint === undefined) return;
+  const { namespace, name } = waypoint;
   if (!NAME.test(name))
     host.report(
       'TULLE0205',
       at,
       `${JSON.stringify(name)} is no name of a waypoint`,
-      `the name of a Gateway of class tulle-waypoint in namespace ${host.namespace}`,
+      `the name of a Gateway of class tulle-waypoint in namespace ${namespace}`,
     );
   if (service.spec.type === 'ExternalName')
     host.report(

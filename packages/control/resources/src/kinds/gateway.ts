@@ -18,7 +18,7 @@ import {
 export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 /** The one class of Gateways that Tulle serves. No GatewayClass resource is needed for it. */
 export const GATEWAY_CLASS = 'tulle';
-/** The class of waypoints: Gateways that take tunnels of the mesh for Services of their namespace which ask for them. */
+/** The class of waypoints: Gateways that take tunnels of the mesh for Services which ask for them. */
 export const WAYPOINT_CLASS = 'tulle-waypoint';
 /** What status says served a resource (Gateway API `GatewayController`). */
 export const GATEWAY_CONTROLLER = 'tulle.dev/gateway-controller';

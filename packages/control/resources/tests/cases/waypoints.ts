@@ -1,5 +1,5 @@
 import { told, type Case } from './case.ts';
-import { A, gateway, gatewayRoute, listenerSet, policy } from './yaml.ts';
+import { A, gateway, gatewayRoute, listenerSet, policy, route, service, workload } from './yaml.ts';
 
 const HBONE = '    - { name: mesh, port: 15008, protocol: HBONE }';
 const waypoint = (listeners = HBONE, name = 'w'): string =>
@@ -31,6 +31,51 @@ export const WAYPOINTS: readonly Case[] = [
     ['TULLE0317', 5, '"A b"', 'there is no Gateway default/A b'],
   ),
   told(
+    'a waypoint of another namespace, which takes Services from there, or from elsewhere, or is not there',
+    waypoint(
+      '    - { name: mesh, port: 15008, protocol: HBONE, allowedRoutes: { namespaces: { from: All } } }',
+    ).replace('name: w', 'name: w, namespace: edge') +
+      waypoint(HBONE, 'own').replace('name: own', 'name: own, namespace: edge') +
+      asking('w, tulle.dev/use-waypoint-namespace: edge') +
+      asking('own, tulle.dev/use-waypoint-namespace: edge').replace('name: s', 'name: t') +
+      asking('w, tulle.dev/use-waypoint-namespace: edg').replace('name: s', 'name: u'),
+    ['TULLE0317', 28, 'own,', 'takes no Services of namespace default'],
+    ['TULLE0317', 35, 'w,', 'there is no Gateway edg/w'],
+  ),
+  told(
+    'a namespace of a waypoint without the waypoint, and one that is no name',
+    asking('w').replace('tulle.dev/use-waypoint: w', 'tulle.dev/use-waypoint-namespace: "A b"'),
+    ['TULLE0203', 5, '"A b"', 'tulle.dev/use-waypoint does not say which'],
+    ['TULLE0205', 5, '"A b"', 'no name of a namespace'],
+  ),
+  told(
+    'a Service beside one with a waypoint, at the same port of the same workloads',
+    waypoint() +
+      asking(
+        'w',
+        'selector: { app: s }, ports: [{ name: a, port: 80, targetPort: 8080 }, { name: b, port: 90 }]',
+      ) +
+      service('around', 'selector: { app: s, version: v1 }, ports: [{ port: 81, targetPort: 8080 }]') +
+      service('beside', 'selector: { app: s }, ports: [{ port: 91, targetPort: 9091 }]') +
+      service('other', 'selector: { app: o }, ports: [{ port: 80, targetPort: 8080 }]'),
+    ['TULLE0413', 19, '{ port: 81', 'take calls there from the waypoint alone'],
+  ),
+  told(
+    'a Service beside one with a waypoint, as the Workloads show that both select',
+    waypoint() +
+      asking('w', 'selector: { app: s }, ports: [{ port: 80, targetPort: web }]') +
+      service('around', 'selector: { tier: front }, ports: [{ port: 80, targetPort: 8080 }]') +
+      workload('one', 's, tier: front', '8080, name: web'),
+    ['TULLE0413', 19, '{ port: 80', 'through waypoint default/w'],
+  ),
+  told(
+    'a Service behind one with a waypoint, to which a route of that one leads',
+    waypoint() +
+      asking('w', 'selector: { app: s }, ports: [{ port: 80 }]').replace('name: s', 'name: a') +
+      service('v1', 'selector: { app: s, version: v1 }, ports: [{ port: 80 }]') +
+      route('  rules: [{ backendRefs: [{ name: v1, port: 80 }] }]'),
+  ),
+  told(
     'a waypoint with listeners for callers from outside',
     waypoint(
       '    - { name: web, port: 80, protocol: HTTP }\n    - { name: mesh, port: 15008, protocol: HBONE, hostname: a.example, tls: { mode: Terminate } }',
@@ -51,7 +96,6 @@ export const WAYPOINTS: readonly Case[] = [
     ['TULLE0208', 6, '{}', 'ListenerSet'],
     ['TULLE0205', 7, '"::"', 'no address at which others reach'],
     ['TULLE0208', 8, '{ backend', 'has no tls'],
-    ['TULLE0208', 10, 'All', 'a waypoint in each namespace'],
     ['TULLE0208', 10, '[{ kind', 'routes of the Services'],
   ),
   told(
