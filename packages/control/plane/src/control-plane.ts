@@ -142,7 +142,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (id === undefined) return;
     for (const session of sessions.values()) {
       const inbound = isInboundTouched(world, session.node, now);
-      if (inbound) session.compiler.forgetInbound();
+      if (inbound) session.compiler.forgetInbound(now);
       if (inbound || [...now.services].some((service) => session.services.has(service)))
         recompute(session, id, ids);
     }

@@ -12,11 +12,16 @@ export function ownGateway({
 }
 
 /** Whether what a proxy asks of those who call by it may be something else. */
-export function isInboundTouched(world: World, node: ProxyNode, { inbound, selecting }: Touched): boolean {
+export function isInboundTouched(
+  world: World,
+  node: ProxyNode,
+  { inbound, guards, selecting }: Touched,
+): boolean {
   const { namespace, labels } = node;
   if (inbound.has('*') || inbound.has(namespace)) return true;
   // A waypoint asks what policies say of others' workloads, wherever they are.
   if (inbound.size + selecting.size > 0 && servesWaypoint(world, node)) return true;
+  if (guards.has(namespace)) return true;
   for (const service of selecting)
     if (service.metadata.namespace === namespace && serviceSelects(service, labels)) return true;
   return false;

@@ -42,14 +42,16 @@ export interface Held {
 export interface Touched {
   /** Keys of Services (`ns/name`) and Gateways ({@link gatewayKey}) whose callers, or processes, may be concerned. */
   readonly services: Set<string>;
-  /** Namespaces whose inbound sides may be concerned; `*`: all. */
+  /** Namespaces whose inbound sides may be concerned, and whatever asks what they ask; `*`: all. */
   readonly inbound: Set<string>;
+  /** Namespaces whose workloads may take calls from other waypoints than before. */
+  readonly guards: Set<string>;
   /** Services, as they were or are: the inbound sides of what they select may be concerned. */
   readonly selecting: Set<Service>;
 }
 
 export function nothingTouched(): Touched {
-  return { services: new Set(), inbound: new Set(), selecting: new Set() };
+  return { services: new Set(), inbound: new Set(), guards: new Set(), selecting: new Set() };
 }
 
 /** What became of a resource. */
@@ -335,7 +337,7 @@ export class World {
     }
   }
 
-  #touchedBy(resource: Resource, { services, inbound, selecting }: Touched): void {
+  #touchedBy(resource: Resource, { services, inbound, guards, selecting }: Touched): void {
     const { namespace, name } = resource.metadata;
     const policyScope = (): void => void inbound.add(namespace === this.#rootNamespace ? '*' : namespace);
     switch (resource.kind) {
@@ -346,7 +348,7 @@ export class World {
         const waypoint = waypointKey(resource);
         if (waypoint !== undefined) {
           services.add(waypoint);
-          inbound.add(namespace); // by slices it may lead to whom it does not select
+          guards.add(namespace); // by slices it may lead to whom it does not select
         }
         return;
       }
@@ -366,7 +368,7 @@ export class World {
             services.add(`${of.namespace}/${of.name}`);
         }
         const service = this.get('Service', namespace, resource.metadata.labels?.[SERVICE_NAME_LABEL] ?? '');
-        if (service !== undefined && waypointKey(service) !== undefined) inbound.add(namespace);
+        if (service !== undefined && waypointKey(service) !== undefined) guards.add(namespace);
         return;
       }
       case 'HTTPRoute':
@@ -485,7 +487,8 @@ function serviceOf({ metadata }: EndpointSlice): string {
   return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL] ?? ''}`;
 }
 
-function workloadsIn({ metadata, endpoints }: EndpointSlice): string[] {
+/** `namespace/name` of the Workloads that a slice leads to. */
+export function workloadsIn({ metadata, endpoints }: EndpointSlice): string[] {
   return endpoints.flatMap(({ targetRef }) =>
     targetRef?.kind === 'Workload' && targetRef.name !== undefined
       ? [`${targetRef.namespace ?? metadata.namespace}/${targetRef.name}`]

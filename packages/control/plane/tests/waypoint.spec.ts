@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FilterChain, Listener } from '@tulle/model';
+import type { FilterChain } from '@tulle/model';
 import {
   memoryState,
   createControlPlane,
@@ -9,65 +9,21 @@ import {
 } from '../src/index.ts';
 import { closeAll, clock, make, put } from './gateway-mesh.ts';
 import { nodeOf } from './nodes.ts';
-import { simulatedProxy } from './simulated-proxy.ts';
-
-const id = (name: string): string => `spiffe://mesh.local/ns/default/sa/${name}`;
-const WAYPOINT = `
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: { name: gate }
-spec: { gatewayClassName: tulle-waypoint, listeners: [{ name: mesh, port: 15008, protocol: HBONE }] }
-`;
-const service = (more = '{ tulle.dev/use-waypoint: gate }', spec = ''): string => `
-apiVersion: v1
-kind: Service
-metadata: { name: orders, labels: ${more} }
-spec: { selector: { app: orders }, ports: [{ port: 80, targetPort: 8080${spec} }] }
-`;
-const denies = (spec: string): string => `
-apiVersion: tulle.dev/v1alpha1
-kind: AuthorizationPolicy
-metadata: { name: p }
-spec: { targetRefs: [{ group: '', kind: Service, name: orders }], action: DENY, rules: [${spec}] }
-`;
-
-const hbone = { outboundPort: 15_001, inboundPort: 15_006 };
-const behindNodeProxy = (name: string, address: string): ReturnType<typeof nodeOf> =>
-  nodeOf({
-    workload: name,
-    labels: { app: name },
-    ports: [8080, 9090],
-    inbound: { address, port: 1 },
-    hbone,
-  });
-const process = (instance = 'g', address = '10.0.9.1'): ReturnType<typeof nodeOf> =>
-  nodeOf({ workload: 'gate', gateway: { address }, instance }, instance);
+import {
+  authzOf,
+  behindNodeProxy,
+  chainsOf,
+  denies,
+  hbone,
+  id,
+  join,
+  letIn,
+  process,
+  service,
+  WAYPOINT,
+} from './waypoint-mesh.ts';
 
 afterEach(closeAll);
-
-function join(cp: ControlPlane, node: ReturnType<typeof nodeOf>) {
-  const proxy = simulatedProxy(() => cp, node);
-  proxy.connect();
-  proxy.settle();
-  return {
-    proxy,
-    /** What it should have. */
-    config() {
-      cp.flush();
-      proxy.settle();
-      const config = cp.proxyConfig(node.id);
-      if (config === undefined) throw new Error(`${node.id} is not connected`);
-      return config;
-    },
-  };
-}
-const chainsOf = (listeners: readonly Listener[], name: string): readonly FilterChain[] =>
-  listeners.find((one) => one.name === name)?.filterChains ?? [];
-/** Identities that a chain of bytes lets in. */
-const letIn = (chain: FilterChain | undefined): unknown =>
-  chain?.handler.kind === 'tcp'
-    ? (chain.handler.filters ?? []).map(({ config }) => (config as { policies: unknown }).policies)
-    : undefined;
 
 describe('a waypoint before a workload of a node proxy', () => {
   it('is where callers find the Service, and the only one who is let in at its port', async () => {
@@ -168,11 +124,6 @@ describe('a waypoint before a workload of a node proxy', () => {
 });
 
 describe('a waypoint', () => {
-  const authzOf = (chain: FilterChain | undefined): unknown[] =>
-    (chain?.handler.filters ?? []).flatMap(({ filter, config }) =>
-      filter.includes('authz') ? [config] : [],
-    );
-
   it('asks what policies say when they change, in whichever namespace', async () => {
     const cp = make();
     await put(cp, WAYPOINT, service());
@@ -377,6 +328,46 @@ spec:
     );
     expect(chainOf('orders')).not.toEqual(orders); // it takes requests alone now
     expect(chainOf('items')).toBe(items);
+    // Another Service that asks for it, or that does not.
+    const led = chainOf('orders');
+    await put(cp, service().replaceAll('orders', 'more'), service('{}').replaceAll('orders', 'beside'));
+    expect(chainOf('more')).toBeDefined();
+    expect([chainOf('orders'), chainOf('items')]).toEqual([led, items]);
+    expect(chainOf('items')).toBe(items);
+    expect(chainOf('orders')).toBe(led);
+    // Policies of another namespace, and of its own.
+    const allows = (namespace: string): string =>
+      `\napiVersion: tulle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: a, namespace: ${namespace} }\nspec: { action: ALLOW, rules: [{ from: { serviceAccounts: [web] } }] }\n`;
+    await put(cp, allows('elsewhere'));
+    expect(chainOf('items')).toBe(items);
+    await put(cp, allows('default'));
+    expect(chainOf('items')).not.toEqual(items);
+  });
+
+  it('asks what another Service says of a workload as soon as that selects it, and no more when it does not', async () => {
+    const cp = make();
+    const extra = (app: string): string =>
+      `\napiVersion: v1\nkind: Service\nmetadata: { name: extra }\nspec: { selector: { app: ${app} }, ports: [{ port: 90 }] }\n`;
+    await put(
+      cp,
+      WAYPOINT,
+      service(),
+      denies('{ from: { serviceAccounts: [web] } }').replace('name: orders', 'name: extra'),
+    );
+    join(cp, behindNodeProxy('orders', '10.0.2.1'));
+    const gate = join(cp, process());
+    const asked = (): boolean => JSON.stringify(gate.config().listeners).includes('default/p');
+    expect(asked()).toBe(false);
+    for (const [app, isAsked] of [
+      ['orders', true],
+      ['others', false],
+      ['orders', true],
+    ] as const) {
+      await put(cp, extra(app));
+      expect(asked()).toBe(isAsked);
+    }
+    cp.apply([], ['Service/default/extra']);
+    expect(asked()).toBe(false);
   });
 
   it('asks what another Service says of a workload as soon as a slice of that leads there', async () => {

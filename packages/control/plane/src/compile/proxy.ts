@@ -6,6 +6,7 @@ import { compileGateway } from './gateway.ts';
 import { type GrpcPart, GrpcProgramCompiler } from './grpc-program.ts';
 import { compileInbound } from './inbound.ts';
 import { compileNodeProxy } from './node-proxy.ts';
+import type { Touched } from '../world.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
 import { WaypointCompiler } from './waypoint.ts';
@@ -36,9 +37,9 @@ export class ProxyCompiler {
   }
 
   /** Something that its inbound side may depend on has changed. */
-  forgetInbound(): void {
+  forgetInbound(touched: Touched): void {
     this.#inbound = undefined;
-    this.#waypoint?.forget();
+    this.#waypoint?.forget(touched);
   }
 
   /** A gRPC program asks for these listeners, and for no others any more. */

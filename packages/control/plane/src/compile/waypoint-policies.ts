@@ -40,7 +40,8 @@ export function policySets(world: World, backends: readonly Backend[], mesh: Mes
   return [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, policies]) => policies);
 }
 
-function workloadsBehind(world: World, { service, subset }: Backend): Workload[] {
+/** The workloads to which a backend leads. */
+export function workloadsBehind(world: World, { service, subset }: Backend): Workload[] {
   const bySlice = world
     .slicesOf(service)
     .flatMap(({ endpoints }) => endpoints.flatMap((one) => workloadOf(world, one, service) ?? []));

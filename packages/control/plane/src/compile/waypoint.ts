@@ -5,13 +5,16 @@ import {
   isDeclaredPort,
   isExternal,
   isHttpPort,
+  serviceSelects,
   waypointProblem,
   type Gateway,
   type Service,
   type ServicePort,
+  type Workload,
 } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { gatewayKey } from '../parents.ts';
+import { workloadsIn, type Touched } from '../world.ts';
 import { backendsOf } from './backends.ts';
 import { hostOfService, outboundName, type Backend } from './clusters.ts';
 import { corsEntry } from './cors.ts';
@@ -26,7 +29,13 @@ import { retryEntry } from './retries.ts';
 import type { SharedResources } from './shared.ts';
 import { refuseAll } from './upstream.ts';
 import { waypointFilters } from './waypoint-filters.ts';
-import { connectionEntries, policySets, requestPolicies, type PolicySets } from './waypoint-policies.ts';
+import {
+  connectionEntries,
+  policySets,
+  requestPolicies,
+  workloadsBehind,
+  type PolicySets,
+} from './waypoint-policies.ts';
 
 /** A port of a Service at its waypoint. */
 interface CompiledPort {
@@ -37,6 +46,10 @@ interface CompiledPort {
   readonly services: readonly string[];
   /** {@link World.stamp} of the services when it was made. */
   readonly stamp: number;
+  /** Namespaces whose policies it asks. */
+  readonly namespaces: readonly string[];
+  /** Those that it leads to: what policies say of their Services is asked. */
+  readonly workloads: readonly Workload[];
 }
 
 /**
@@ -49,7 +62,7 @@ export class WaypointCompiler {
   readonly #node: ProxyNode;
   readonly #serving: NodeGateway;
   /** By name. */
-  #ports: ReadonlyMap<string, CompiledPort> = new Map();
+  #ports = new Map<string, CompiledPort>();
 
   constructor(shared: SharedResources, node: ProxyNode, serving: NodeGateway) {
     this.#shared = shared;
@@ -57,9 +70,22 @@ export class WaypointCompiler {
     this.#serving = serving;
   }
 
-  /** What policies say of callers may have become something else. */
-  forget(): void {
-    this.#ports = new Map();
+  /** What policies say of callers of these workloads may have become something else. */
+  forget({ inbound, selecting }: Touched): void {
+    if (inbound.has('*')) return this.#ports.clear();
+    const { world } = this.#shared;
+    const selected = [...selecting].map((service) => ({
+      service,
+      sliced: new Set(world.slicesOf(service).flatMap(workloadsIn)),
+    }));
+    const isSelected = ({ metadata: { namespace, name, labels } }: Workload): boolean =>
+      selected.some(
+        ({ service, sliced }) =>
+          service.metadata.namespace === namespace &&
+          (serviceSelects(service, labels) || sliced.has(`${namespace}/${name}`)),
+      );
+    for (const [name, { namespaces, workloads }] of this.#ports)
+      if (namespaces.some((one) => inbound.has(one)) || workloads.some(isSelected)) this.#ports.delete(name);
   }
 
   compile(gateway: Gateway): CompiledGateway {
@@ -124,8 +150,20 @@ function compilePort(
   const attached = [...world.routesOf(key)].filter(
     (route) => route.metadata.namespace === service.metadata.namespace,
   );
-  const services = [...new Set([key, at, ...attached.flatMap(backendsOf)])].toSorted();
-  const made = { services, stamp: world.stamp(services) };
+  const services = [...new Set([key, ...attached.flatMap(backendsOf)])].toSorted();
+  const made = (
+    backends: readonly Backend[],
+  ): Pick<CompiledPort, 'backends' | 'services' | 'stamp' | 'namespaces' | 'workloads'> => {
+    const workloads = [...new Set(backends.flatMap((to) => workloadsBehind(world, to)))];
+    const all = [...backends.map((to) => to.service), ...workloads];
+    return {
+      backends,
+      services,
+      stamp: world.stamp(services),
+      namespaces: [...new Set(all.map(({ metadata }) => metadata.namespace))],
+      workloads,
+    };
+  };
   const chain = waypointFilters(world, node, service, attached, mesh);
   const bytes = {
     clusters: [{ name }],
@@ -133,10 +171,9 @@ function compilePort(
   };
   if (!isHttpPort(port))
     return {
-      ...made,
+      ...made([self]),
       // Bytes pass no filter that could answer for one that is lacking.
       chain: { name, match, handler: chain.lacking.length > 0 ? REFUSE : { kind: 'tcp', ...bytes } },
-      backends: [self],
     };
   const compiled = shared.routes(service, port, node, services, at);
   const led = new Map(
@@ -163,9 +200,8 @@ function compilePort(
     !own.some((set) => set.some(asksOfRequests)) &&
     !attached.some((route) => isAttachedTo(route, service, port));
   return {
-    ...made,
+    ...made([self, ...compiled.backends]),
     routes: policies.routes,
-    backends: [self, ...compiled.backends],
     chain: {
       name,
       match,
