@@ -84,6 +84,7 @@ export const waypoints: readonly Case<Nodes>[] = [
       await until(
         async () => (await nodes.gatewayGeneration('gate')) > before,
         'another process serves the waypoint',
+        30_000, // a start takes its time under this load
       );
       // The new process has the calls by now; the load goes on for a while by it.
       const asked = (load.text.match(/^asked/gm) ?? []).length;
