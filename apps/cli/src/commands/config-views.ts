@@ -176,7 +176,10 @@ function matchText({ method, path, headers = [], query = [] }: Route['match']): 
 function actionText(action: Route['action']): string {
   if (action.kind === 'forward')
     return action.clusters
-      .map((c) => (action.clusters.length === 1 ? c.name : `${c.name} ${c.weight ?? 1}`))
+      .map(({ name, clusterHeader = '', weight = 1 }) => {
+        const to = name ?? `header ${clusterHeader}`;
+        return action.clusters.length === 1 ? to : `${to} ${weight}`;
+      })
       .join(', ');
   return action.kind === 'redirect' ? `redirect ${action.status ?? 302}` : `answer ${action.status}`;
 }

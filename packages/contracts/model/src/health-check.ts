@@ -1,4 +1,4 @@
-import type { HeaderValue } from './route.ts';
+import type { HeaderValue } from './header-edits.ts';
 
 /** How endpoints are asked whether they are well (Envoy `config.core.v3.HealthCheck`), beside what requests meet. */
 export type HealthCheck = HttpHealthCheck | TcpHealthCheck | GrpcHealthCheck;

@@ -63,15 +63,14 @@ export type {
   StatusRange,
   TcpHealthCheck,
 } from './health-check.ts';
+export type { HeaderEdits, HeaderValue, RouteHeaderEdits, RouteHeaderValue } from './header-edits.ts';
 export type {
   DirectResponseAction,
   FilterConfigs,
   ForwardAction,
   HashPolicy,
   SessionPersistence,
-  HeaderEdits,
   HeaderMatch,
-  HeaderValue,
   ConnectTermination,
   InternalRedirect,
   Mirror,
@@ -83,8 +82,6 @@ export type {
   Rewrite,
   Route,
   RouteConfig,
-  RouteHeaderEdits,
-  RouteHeaderValue,
   RouteMatch,
   RoutePriority,
   StringMatch,
@@ -115,6 +112,7 @@ export type {
   RouteScopes,
   ScopeKeyPart,
   TcpHandler,
+  TcpWeightedCluster,
   TcpLogMoments,
   TcpTunnel,
 } from './listener.ts';

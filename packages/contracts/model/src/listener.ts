@@ -3,7 +3,8 @@ import type { ListenAddress } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { OnDemand } from './on-demand.ts';
-import type { RouteConfig, RouteHeaderEdits, WeightedCluster } from './route.ts';
+import type { RouteHeaderEdits } from './header-edits.ts';
+import type { RouteConfig, WeightedCluster } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
 import type { HandlerTracing } from './tracing.ts';
 import type { UdpProxy } from './udp.ts';
@@ -297,12 +298,17 @@ export interface RequestIds {
   readonly inResponse?: boolean;
 }
 
+/** One share of a split of connections. */
+export interface TcpWeightedCluster extends Pick<WeightedCluster, 'weight' | 'subset'> {
+  readonly name: string;
+}
+
 /** Bytes: one connection to one connection, half-close kept. */
 export interface TcpHandler {
   readonly kind: 'tcp';
   readonly statPrefix?: string;
   /** Split by weight, one draw a connection. */
-  readonly clusters: readonly Pick<WeightedCluster, 'name' | 'weight' | 'subset'>[];
+  readonly clusters: readonly TcpWeightedCluster[];
   /** Connection filters that see the bytes. */
   readonly filters?: readonly FilterEntry[];
   /** No byte either way, or no answer of an endpoint that was asked for a tunnel. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */

@@ -1,4 +1,4 @@
-import type { HeaderEdits } from './route.ts';
+import type { HeaderEdits } from './header-edits.ts';
 
 /** By this name policies say what local replies look like, as if a filter did it; the engine does. */
 export const LOCAL_REPLIES = 'tulle.http.local-replies';

@@ -1,5 +1,6 @@
 import type { ProxyProtocolVersion } from './cluster.ts';
 import type { AuthzMetadataTest } from './filters/authz-expression.ts';
+import type { HeaderValue, RouteHeaderEdits } from './header-edits.ts';
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
@@ -374,18 +375,28 @@ export interface SessionPersistence {
   readonly permanent?: boolean;
 }
 
-/** Where copies of requests go. */
+/** Where copies of requests go: to a cluster by its name, or to one that each request names itself. */
 export interface Mirror {
-  readonly cluster: string;
+  readonly cluster?: string;
+  /**
+   * In place of `cluster`: a field of the request as it is sent that names the cluster; of a request which names none there is no
+   * copy (Envoy `RequestMirrorPolicy.cluster_header`). Lower case.
+   */
+  readonly clusterHeader?: string;
   /** Share of the requests that are copied, percent. Default 100. */
   readonly percent?: number;
   /** Copies say `<host>-shadow` for their host, as Envoy's do unless told otherwise. Default false. */
   readonly shadowHost?: boolean;
 }
 
-/** One share of a split. */
+/** One share of a split: a cluster by its name, or whichever each request names itself. */
 export interface WeightedCluster {
-  readonly name: string;
+  readonly name?: string;
+  /**
+   * In place of `name`: a request field that names the cluster; of a request which names none it is as of a cluster that is not
+   * there (Envoy `ClusterWeight.cluster_header`). Lower case.
+   */
+  readonly clusterHeader?: string;
   /** 0 to 1,000,000. Default 1. */
   readonly weight?: number;
   /** Labels that the endpoint must have, where the cluster has `subsets` (Envoy `metadata_match`, namespace `envoy.lb`). */
@@ -457,41 +468,4 @@ export interface DirectResponseAction {
   readonly body?: string;
   /** Error code for the record when this answer reports a failure, e.g. `TULLE_BACKEND_INVALID`. */
   readonly code?: string;
-}
-
-/** Edits in the order remove, set, add. Names lower case. */
-export interface HeaderEdits {
-  readonly set?: readonly HeaderValue[];
-  readonly add?: readonly HeaderValue[];
-  readonly remove?: readonly string[];
-}
-
-/** A field with its value. */
-export interface HeaderValue {
-  readonly name: string;
-  readonly value: string;
-}
-
-/**
- * Edits of a route and what surrounds it: `remove`, then what replaces lines, then what adds some. Whether a field is there
- * is asked before anything is put (Envoy `HeaderValueOption.append_action`). Names lower case; one of `setIfPresent` or
- * `addIfAbsent` stands in no other list but `remove`.
- */
-export interface RouteHeaderEdits {
-  readonly remove?: readonly string[];
-  readonly set?: readonly RouteHeaderValue[];
-  /** Only where the field is there already. */
-  readonly setIfPresent?: readonly RouteHeaderValue[];
-  readonly add?: readonly RouteHeaderValue[];
-  /** Only where the field is not there yet. */
-  readonly addIfAbsent?: readonly RouteHeaderValue[];
-}
-
-/** A field with its value, or with the way to make it. */
-export interface RouteHeaderValue extends HeaderValue {
-  /**
-   * `value` has operators of access logs, e.g. `%DOWNSTREAM_REMOTE_ADDRESS%` and `%REQ(:path)%`, `%%` for a percent sign.
-   * What is unset stands for nothing; a value that comes to nothing edits nothing. Default false: text as it stands.
-   */
-  readonly format?: boolean;
 }

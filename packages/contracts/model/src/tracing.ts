@@ -1,4 +1,4 @@
-import type { HeaderEdits } from './route.ts';
+import type { HeaderEdits } from './header-edits.ts';
 
 /**
  * How a handler takes part in the traces of its requests (Envoy `HttpConnectionManager.Tracing`), in place of what the proxy

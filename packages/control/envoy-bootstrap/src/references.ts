@@ -22,7 +22,7 @@ export function missingClusters({
     inlineRoutes(listener).flatMap((routes) =>
       routes.virtualHosts.flatMap((host) =>
         host.routes.flatMap(({ action }) => {
-          const named = action.kind === 'forward' ? action.clusters.map(({ name }) => name) : [];
+          const named = action.kind === 'forward' ? action.clusters.flatMap(({ name }) => name ?? []) : [];
           return named
             .filter((cluster) => cluster !== '' && !known.has(cluster))
             .map((cluster) => ({

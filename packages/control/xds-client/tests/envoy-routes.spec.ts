@@ -69,6 +69,37 @@ function readRoute(route: Json, host: Json = {}, config: Json = {}): Route | str
 
 const ONLY = 'virtual_hosts[0].routes[0]';
 
+describe('clusters that requests name', () => {
+  const actionOf = (route: Json): unknown => {
+    const got = readRoute({ route });
+    return Array.isArray(got) ? got : got.action;
+  };
+  const split = (...clusters: Json[]): unknown => actionOf({ weighted_clusters: { clusters } });
+  const mirrors = (...policies: Json[]): unknown =>
+    actionOf({ ...forward, request_mirror_policies: policies });
+
+  it('are shares of splits and mirrors', () => {
+    expect([split({ cluster_header: 'X-To', weight: 2 }), mirrors({ cluster_header: 'X-To' })]).toMatchObject(
+      [{ clusters: [{ clusterHeader: 'x-to', weight: 2 }] }, { mirrors: [{ clusterHeader: 'x-to' }] }],
+    );
+  });
+
+  it('stand beside no name, and something stands', () => {
+    const both = { cluster_header: 'x-to', weight: 1 };
+    expect([
+      split({ ...both, name: 'a' }),
+      split({ weight: 1 }),
+      mirrors({ cluster_header: 'x-to', cluster: 'a' }),
+      mirrors({}),
+    ]).toEqual([
+      [`${ONLY}.route.weighted_clusters.clusters[0].cluster_header`],
+      [`${ONLY}.route.weighted_clusters.clusters[0].name`],
+      [`${ONLY}.route.request_mirror_policies[0].cluster_header`],
+      [`${ONLY}.route.request_mirror_policies[0].cluster`],
+    ]);
+  });
+});
+
 describe('what a route matches', () => {
   const matchOf = (match: Json): unknown => {
     const route = readRoute({ match });

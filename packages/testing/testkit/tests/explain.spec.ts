@@ -181,6 +181,21 @@ describe('GET /explain', () => {
     });
   });
 
+  it('calls a share that requests name by the field that does it', async () => {
+    const test = await started({
+      admin: ADMIN,
+      random: () => 0.9,
+      listeners: [
+        httpListener({ port: 8080, routes: [route('/', [{ name: 'api' }, { clusterHeader: 'x-to' }])] }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: { '10.0.0.1:80': () => ({}) },
+    });
+    await test.client().request({ headers: { 'x-request-id': 'one', 'x-to': 'api' } });
+    const told = (await explained(test, 'one')).reasons.find(({ site }) => site === 'cluster');
+    expect(told).toMatchObject({ subject: '(by x-to)', outcome: 'drawn', reason: 'weight' });
+  });
+
   it('tells an ordinary request from its head to its answer', async () => {
     const test = await shop();
     await test

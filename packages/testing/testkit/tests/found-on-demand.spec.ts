@@ -242,6 +242,24 @@ describe('a request to a cluster that is not here', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('that is a share of a split which it names itself waits likewise', async () => {
+    const host = hostFor('*', { clusters: [{ clusterHeader: 'x-to' }] });
+    const { test, asked, answer, use } = await scene([host], []);
+    const client = test.client();
+    const none = client.request({ headers: { 'x-to': 'no' } });
+    await rest();
+    expect(asked).toEqual([{ kind: 'cluster', name: 'no', source: 'ads', timeoutMs: 5_000 }]);
+    answer();
+    expect((await none).status).toBe(503);
+    const reply = client.request({ headers: { 'x-to': 'api' } });
+    await rest();
+    await use([host], ['api']);
+    answer();
+    expect((await reply).status).toBe(200);
+    expect((await client.request({})).status).toBe(503); // names none: nobody is asked
+    expect(asked).toHaveLength(2);
+  });
+
   it('waits for its host and then for its cluster', async () => {
     const { test, asked, answer, use } = await scene([], []);
     const reply = test.client().request({ headers: { host: 'b.example' } });

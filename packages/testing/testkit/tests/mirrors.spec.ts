@@ -105,6 +105,24 @@ describe('a mirrored request', () => {
     expect(copies(test)[0]?.trailers).toContainEqual(['x-sum', '7']);
   });
 
+  it('goes to the cluster that the request names as it is sent, and nowhere where it names none', async () => {
+    const test = await mirrored([{ clusterHeader: 'x-copy' }], {
+      hooks: {
+        requestHeaders(stream) {
+          if (stream.request.headers.get('x-late') !== undefined)
+            stream.request.headers.set('x-copy', 'second');
+          return CONTINUE;
+        },
+      },
+    });
+    const client = test.client();
+    for (const headers of [{ 'x-copy': 'shadow' }, { 'x-late': '1' }, { 'x-copy': 'nothing' }, {}])
+      expect(await client.request({ headers })).toMatchObject({ status: 200 });
+    await test.clock.advance(10);
+    expect([copies(test).length, copies(test, '10.0.0.3').length]).toEqual([1, 1]);
+    expect(dropped(test, 'no-cluster')).toBe(2);
+  });
+
   it('is none where a filter refused the request', async () => {
     const test = await mirrored(SHADOW, {
       hooks: { requestHeaders: (stream) => stream.reply(403, 'TULLE_DENIED') },

@@ -1,4 +1,4 @@
-import type { HeaderValue } from '../route.ts';
+import type { HeaderValue } from '../header-edits.ts';
 import { authzExpressionDefs, authzMetadataTestSchema, type AuthzMetadataTest } from './authz-expression.ts';
 import { headerValueSchema } from './headers.ts';
 import type { JsonSchema } from './json-schema.ts';

@@ -1,6 +1,6 @@
 import { rateLimitActionsSchema } from '../schema/rate-limit-actions.ts';
 import type { RateLimitActions } from '../rate-limit-actions.ts';
-import type { HeaderEdits } from '../route.ts';
+import type { HeaderEdits } from '../header-edits.ts';
 import { headerEditsSchema } from './headers.ts';
 import type { JsonSchema } from './json-schema.ts';
 

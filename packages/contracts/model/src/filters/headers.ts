@@ -1,4 +1,4 @@
-import type { HeaderEdits, HeaderValue } from '../route.ts';
+import type { HeaderEdits, HeaderValue } from '../header-edits.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { headerEditsSchema } from './headers.ts';
-import type { HeaderEdits } from '../route.ts';
+import type { HeaderEdits } from '../header-edits.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /** Configuration of `tulle.http.ratelimit`: local token buckets. */

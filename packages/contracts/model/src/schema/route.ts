@@ -76,15 +76,25 @@ const pathRewrite = (...kinds: readonly string[]): JsonSchema => ({
   anyOf: [fields(['kind', 'value'], { kind: oneOf(...kinds), value: text }), regexRewrite],
 });
 
-const weighted: JsonSchema = fields(['name'], {
-  name,
+const share = {
   weight: whole(0, 1_000_000),
   subset: labels,
   host: name,
   requestHeaders: routeHeaderEditsSchema,
   responseHeaders: routeHeaderEditsSchema,
   filterConfigs,
-});
+};
+const weighted: JsonSchema = {
+  anyOf: [fields(['name'], { name, ...share }), fields(['clusterHeader'], { clusterHeader: name, ...share })],
+};
+
+const copies = { percent, shadowHost: flag };
+const mirror: JsonSchema = {
+  anyOf: [
+    fields(['cluster'], { cluster: name, ...copies }),
+    fields(['clusterHeader'], { clusterHeader: name, ...copies }),
+  ],
+};
 
 const terminal: JsonSchema = flag;
 const hashPolicy: JsonSchema = {
@@ -144,7 +154,7 @@ const action: JsonSchema = {
       }),
       hashPolicy: listOf(hashPolicy),
       persistence: sessionPersistenceSchema,
-      mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
+      mirrors: listOf(mirror),
       maxReplayBytes: whole(0, 4_294_967_295),
       allowUpgrades: names,
       allowConnect: flag,

@@ -229,8 +229,8 @@ function compilePort(
 function clustersOf({ action }: Route): string[] {
   if (action.kind !== 'forward') return [];
   return [
-    ...action.clusters.map(({ name }) => name),
-    ...(action.mirrors ?? []).map(({ cluster }) => cluster),
+    ...action.clusters.flatMap(({ name }) => name ?? []),
+    ...(action.mirrors ?? []).flatMap(({ cluster }) => cluster ?? []),
   ];
 }
 

@@ -64,7 +64,7 @@ const routeMatch: fc.Arbitrary<RouteMatch> = object<RouteMatch>(
 );
 
 const weightedCluster: fc.Arbitrary<WeightedCluster> = object<WeightedCluster>(
-  { name: label },
+  {},
   {
     weight: fc.oneof(share, fc.constantFrom(0, 1)),
     subset,
@@ -73,7 +73,14 @@ const weightedCluster: fc.Arbitrary<WeightedCluster> = object<WeightedCluster>(
     responseHeaders: routeHeaderEdits,
     filterConfigs,
   },
-);
+).chain((one) => named(one, 'name'));
+
+/** By a name, or by a field that has it. */
+function named<T extends object>(one: T, key: 'name' | 'cluster'): fc.Arbitrary<T> {
+  return fc
+    .tuple(label, fc.constantFrom(key, key, 'clusterHeader'))
+    .map(([name, by]) => ({ ...one, [by]: name }));
+}
 
 const regexRewrite: fc.Arbitrary<RegexRewrite> = object<RegexRewrite>({
   kind: fc.constant('regex'),
@@ -91,9 +98,9 @@ const newPath: fc.Arbitrary<PlainPath> = object<PlainPath>({
 });
 
 const mirror: fc.Arbitrary<Mirror> = object<Mirror>(
-  { cluster: label },
+  {},
   { percent: fc.integer({ min: 0, max: 1_000_000 }).map((n) => n / 10_000), shadowHost: fc.boolean() },
-);
+).chain((one) => named(one, 'cluster'));
 
 const terminal = fc.boolean();
 const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(

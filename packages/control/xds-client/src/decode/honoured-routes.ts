@@ -181,6 +181,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   ],
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [
     'cluster',
+    'cluster_header',
     'runtime_fraction',
     'trace_sampled',
     'disable_shadow_host_suffix_append',
@@ -207,6 +208,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.WeightedCluster': ['clusters', 'total_weight', 'runtime_key_prefix', 'header_name'],
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': [
     'name',
+    'cluster_header',
     'weight',
     'metadata_match',
     'host_rewrite_literal',

@@ -113,9 +113,11 @@ function decodeClusters(
   if (clusterSpecifier.case === 'weightedClusters') {
     return clusterSpecifier.value.clusters.map((cluster, index): WeightedCluster => {
       const here = `${path}.weighted_clusters.clusters[${index}]`;
-      if (cluster.name === '') context.refuse(`${here}.name`, 'is missing');
+      checkNamed(context, cluster.name, cluster.clusterHeader, 'name', here);
       return present({
-        name: cluster.name,
+        ...(cluster.clusterHeader === ''
+          ? { name: cluster.name }
+          : { clusterHeader: cluster.clusterHeader.toLowerCase() }),
         weight: cluster.weight === 1 ? undefined : (cluster.weight ?? 0),
         subset: subsetAt(cluster.metadataMatch, here),
         host:
@@ -134,6 +136,20 @@ function decodeClusters(
   if (clusterSpecifier.case === undefined)
     context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
   return []; // other specifiers are reported by the field walk
+}
+
+/** A cluster is named here, or by a request field. @param field that names it here */
+function checkNamed(
+  context: DecodeContext,
+  name: string,
+  clusterHeader: string,
+  field: 'name' | 'cluster',
+  path: string,
+): void {
+  if (name === '' && clusterHeader === '')
+    context.refuse(`${path}.${field}`, 'is missing, and so is cluster_header');
+  if (name !== '' && clusterHeader !== '')
+    context.refuse(`${path}.cluster_header`, `must not stand beside ${field}`);
 }
 
 function decodeSplitHeader(
@@ -167,16 +183,13 @@ export function decodeMirrors(
 }
 
 /** A key of Envoy's runtime names nothing here, so its default holds. */
-function decodeMirror(
-  context: DecodeContext,
-  { cluster, runtimeFraction, disableShadowHostSuffixAppend, traceSampled }: RouteAction_RequestMirrorPolicy,
-  path: string,
-): Mirror {
+function decodeMirror(context: DecodeContext, policy: RouteAction_RequestMirrorPolicy, path: string): Mirror {
+  const { cluster, clusterHeader, runtimeFraction, disableShadowHostSuffixAppend, traceSampled } = policy;
   if (traceSampled === false)
     context.refuse(`${path}.trace_sampled`, 'must be true: a copy says of its trace what its request says');
-  if (cluster === '') context.refuse(`${path}.cluster`, 'is missing');
+  checkNamed(context, cluster, clusterHeader, 'cluster', path);
   return present({
-    cluster,
+    ...(clusterHeader === '' ? { cluster } : { clusterHeader: clusterHeader.toLowerCase() }),
     percent: runtimeFraction && percentOf(runtimeFraction.defaultValue),
     shadowHost: disableShadowHostSuffixAppend ? undefined : true,
   });

@@ -40,7 +40,7 @@ export function clustersOfRoutes({ virtualHosts }: RouteConfig): string[] {
 export function clustersOfHosts(virtualHosts: readonly VirtualHost[]): string[] {
   return virtualHosts.flatMap(({ routes }) =>
     routes.flatMap(({ action }) =>
-      action.kind === 'forward' ? action.clusters.map(({ name }) => name) : [],
+      action.kind === 'forward' ? action.clusters.flatMap(({ name }) => name ?? []) : [],
     ),
   );
 }

@@ -97,8 +97,9 @@ export function encodeForward(
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite, match),
     upgradeConfigs: encodeUpgrades(action),
-    requestMirrorPolicies: (action.mirrors ?? []).map(({ cluster, percent, shadowHost = false }) => ({
-      cluster,
+    requestMirrorPolicies: (action.mirrors ?? []).map(({ percent, shadowHost = false, ...to }) => ({
+      cluster: to.cluster ?? '',
+      clusterHeader: to.clusterHeader ?? '',
       ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
       disableShadowHostSuffixAppend: !shadowHost,
     })),
@@ -115,7 +116,7 @@ function clusterSpecifier(
   if (clusterHeader !== undefined) return { case: 'clusterHeader', value: clusterHeader };
   const [only, ...more] = clusters;
   if (only && more.length === 0 && isPlain(only) && splitHeader === undefined)
-    return { case: 'cluster', value: only.name };
+    return { case: 'cluster', value: only.name ?? '' };
   return {
     case: 'weightedClusters',
     value: create(WeightedClusterSchema, {
@@ -135,8 +136,10 @@ function subsetOfOnly({ clusters, splitHeader }: ForwardAction): Fields<typeof R
   return match ? { metadataMatch: match } : {};
 }
 
-function isPlain({ weight, host, requestHeaders, responseHeaders, filterConfigs }: WeightedCluster): boolean {
+function isPlain(share: WeightedCluster): boolean {
+  const { clusterHeader, weight, host, requestHeaders, responseHeaders, filterConfigs } = share;
   return (
+    clusterHeader === undefined &&
     (weight ?? 1) === 1 &&
     host === undefined &&
     requestHeaders === undefined &&
@@ -148,7 +151,8 @@ function isPlain({ weight, host, requestHeaders, responseHeaders, filterConfigs 
 function clusterWeight(cluster: WeightedCluster, form: EncodeForm): Fields<typeof ClusterWeightSchema> {
   const match = metadata({ [LB_METADATA]: cluster.subset });
   return {
-    name: cluster.name,
+    name: cluster.name ?? '',
+    clusterHeader: cluster.clusterHeader ?? '',
     weight: cluster.weight ?? 1,
     ...(match && { metadataMatch: match }),
     ...(cluster.host !== undefined && {

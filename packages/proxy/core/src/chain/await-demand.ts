@@ -9,10 +9,11 @@ import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
  * not come then is not there.
  */
 
-/** No target was found for the stream, whose chain may let requests wait. @returns whether it waits */
+/** Where no target was found for the stream, whose chain may let requests wait. @returns whether it waits */
 export function awaitRoute(stream: Stream): boolean {
-  const { chain, route, engine } = stream;
+  const { chain, route, engine, target } = stream;
   const { demands } = engine;
+  if (target !== undefined && target.named === undefined) return false;
   if (chain.onDemand === undefined || demands === undefined) return false;
   if (route === undefined) {
     const { routes } = chain.onDemand;
@@ -23,9 +24,10 @@ export function awaitRoute(stream: Stream): boolean {
     demands.ask({ kind: 'virtual-host', routes, host: stream.authority }, ticketOf(stream));
   } else {
     const { action } = route;
-    if (action.kind !== 'forward' || action.byHeader === undefined || action.onDemand === undefined)
-      return false;
-    const name = stream.headers.get(action.byHeader.name) ?? '';
+    if (action.kind !== 'forward' || action.onDemand === undefined) return false;
+    const named = action.byHeader ?? target?.named;
+    if (named === undefined) return false;
+    const name = stream.headers.get(named.name) ?? '';
     if (stream.askedCluster || name === '') return false;
     stream.askedCluster = true;
     stream.note(SITE_DEMAND, 1, 0);
@@ -39,7 +41,8 @@ export function awaitRoute(stream: Stream): boolean {
 export function awaitCluster(stream: Stream): boolean {
   const { route, target, engine } = stream;
   const action = route?.action;
-  if (stream.askedCluster || engine.demands === undefined || target === undefined) return false;
+  if (stream.askedCluster || engine.demands === undefined) return false;
+  if (target === undefined || target.named !== undefined) return false; // what it names was asked for before
   if (action?.kind !== 'forward' || action.onDemand === undefined) return false;
   stream.askedCluster = true;
   stream.note(SITE_DEMAND, 1, 0);

@@ -27,10 +27,16 @@ export function matchRoute(stream: Stream): void {
     const kept = action.persistence === null ? -1 : shareOfSession(stream, action);
     share = kept < 0 ? drawTarget(stream, action) : kept;
     const target = action.targets[share] as ForwardTarget;
-    stream.target = target;
+    stream.target = target.named === undefined ? target : namedTarget(stream, target);
     stream.table = target.table;
   }
   stream.note(SITE_ROUTE, route.index, share);
+}
+
+/** The target for the cluster that the request names; the share itself where there is none of that name. */
+export function namedTarget({ headers }: Stream, share: ForwardTarget): ForwardTarget {
+  const { named } = share;
+  return named?.find(headers.get(named.name) ?? '') ?? share;
 }
 
 function drawTarget(stream: Stream, action: CompiledForward): number {

@@ -224,7 +224,7 @@ function followUp(stream: Stream, phase: HeadPhase): void {
     case BEFORE_ROUTE:
       if (stream.chain.beforeRoute !== null) stream.grpc = isGrpcCall(stream);
       matchRoute(stream);
-      if (stream.target === undefined && stream.chain.onDemand !== undefined && awaitRoute(stream)) return;
+      if (stream.chain.onDemand !== undefined && awaitRoute(stream)) return;
       if (stream.table.requestHeaders !== null) return advance(stream, REQUEST_HEADERS, 0);
       return requestHeadersDone(stream);
     case REQUEST_HEADERS:

@@ -18,6 +18,7 @@ import {
 } from '@tulle/model';
 import type { Meter } from '@tulle/telemetry';
 import { EMPTY_TABLE } from '../chain/tables.ts';
+import type { UpstreamRef } from '../sides.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileEdits } from './compile-edits.ts';
 import { compilePersistence } from './compile-persistence.ts';
@@ -272,23 +273,25 @@ function compileForward(
       compileEdits(share.requestHeaders, `${at}/requestHeaders`, issues),
       compileEdits(share.responseHeaders, `${at}/responseHeaders`, issues),
     ];
-    return Object.freeze({
+    const { clusterHeader } = share;
+    const common = {
       kind: 'target',
       name,
       ...(metadata === undefined ? {} : { metadata }),
       pattern,
-      cluster: share.name,
-      ref: context.cluster(share.name, `${at}/name`),
       weight: share.weight ?? 1,
       subset: criteriaOf(share.subset),
       host: withContext(context, (matching) => compileHost(share.host, `${at}/host`, matching)),
       table: context.tables.table([
         ...layers,
-        { configs: share.filterConfigs, path: at, place: placeOfShare(share.name) },
+        { configs: share.filterConfigs, path: at, place: placeOfShare(share.name ?? clusterHeader ?? '') },
       ]),
       requestEdits: inOrder(around, around.request, own[0]),
       responseEdits: inOrder(around, around.response, own[1]),
-    });
+    } as const;
+    return clusterHeader === undefined
+      ? target(common, share.name ?? '', context.cluster(share.name ?? '', `${at}/name`))
+      : target(common, '', NO_CLUSTER, namedTargets(clusterHeader, common, context));
   });
   const timeoutMs = action.requestTimeoutMs ?? 15_000;
   const perTryMs = action.perTryTimeoutMs ?? 0;
@@ -340,7 +343,38 @@ export function criteriaOf(labels: Readonly<Record<string, string>> = {}): Subse
   return Object.keys(labels).length === 0 ? undefined : subsetCriteria(labels);
 }
 
+type TargetParts = Omit<ForwardTarget, 'cluster' | 'ref' | 'named'>;
+
+/** Where requests go that name no cluster there is. */
+const NO_CLUSTER: UpstreamRef = Object.freeze({ name: '', current: undefined });
+
+function target(
+  parts: TargetParts,
+  cluster: string,
+  ref: UpstreamRef,
+  named?: HeaderTargets,
+): ForwardTarget {
+  return Object.freeze({ ...parts, cluster, ref, named });
+}
+
 /** Targets for clusters that requests name; each is made when it is asked for first, and there are no more than clusters. */
+function namedTargets(header: string, parts: TargetParts, { find }: RouteContext): HeaderTargets {
+  const made = new Map<string, ForwardTarget>();
+  return {
+    name: header.toLowerCase(),
+    find(cluster) {
+      const known = made.get(cluster);
+      if (known !== undefined) return known;
+      const ref = find(cluster);
+      if (ref === undefined) return undefined;
+      const found = target(parts, cluster, ref);
+      made.set(cluster, found);
+      return found;
+    },
+  };
+}
+
+/** Those of a route that leads nowhere else. */
 function compileHeaderTargets(
   name: string,
   { clusterHeader, clusters }: ForwardAction,
@@ -354,33 +388,22 @@ function compileHeaderTargets(
   if (clusterHeader === undefined) return undefined;
   if (clusters.length > 0)
     context.issues.add(`${path}/clusterHeader`, 'stands beside clusters; give one or the other');
-  const table = context.tables.table(layers);
-  const made = new Map<string, ForwardTarget>();
-  return {
-    name: clusterHeader.toLowerCase(),
-    find(cluster) {
-      const known = made.get(cluster);
-      if (known !== undefined) return known;
-      const ref = context.find(cluster);
-      if (ref === undefined) return undefined;
-      const target: ForwardTarget = Object.freeze({
-        kind: 'target',
-        name,
-        pattern,
-        ...(metadata === undefined ? {} : { metadata }),
-        cluster,
-        ref,
-        weight: 1,
-        subset: undefined,
-        host: '',
-        table,
-        requestEdits: inOrder(around, around.request, undefined),
-        responseEdits: inOrder(around, around.response, undefined),
-      });
-      made.set(cluster, target);
-      return target;
+  return namedTargets(
+    clusterHeader,
+    {
+      kind: 'target',
+      name,
+      pattern,
+      ...(metadata === undefined ? {} : { metadata }),
+      weight: 1,
+      subset: undefined,
+      host: '',
+      table: context.tables.table(layers),
+      requestEdits: inOrder(around, around.request, undefined),
+      responseEdits: inOrder(around, around.response, undefined),
     },
-  };
+    context,
+  );
 }
 
 function compileMirrors(
@@ -390,20 +413,22 @@ function compileMirrors(
   context: RouteContext,
 ): readonly CompiledMirror[] | null {
   if (mirrors === undefined || mirrors.length === 0) return null;
-  return mirrors.map(({ cluster, percent = 100, shadowHost = false }, index) => ({
-    target: Object.freeze({
-      kind: 'target',
-      name,
-      pattern: '',
-      cluster,
-      ref: context.cluster(cluster, `${path}/${index}/cluster`),
-      weight: 1,
-      subset: undefined,
-      host: '',
-      table: EMPTY_TABLE,
-      requestEdits: [],
-      responseEdits: [],
-    }),
+  const parts: TargetParts = {
+    kind: 'target',
+    name,
+    pattern: '',
+    weight: 1,
+    subset: undefined,
+    host: '',
+    table: EMPTY_TABLE,
+    requestEdits: [],
+    responseEdits: [],
+  };
+  return mirrors.map(({ cluster = '', clusterHeader, percent = 100, shadowHost = false }, index) => ({
+    target:
+      clusterHeader === undefined
+        ? target(parts, cluster, context.cluster(cluster, `${path}/${index}/cluster`))
+        : target(parts, '', NO_CLUSTER, namedTargets(clusterHeader, parts, context)),
     percent,
     shadowHost,
   }));

@@ -64,6 +64,7 @@ function targetOf(
     pattern: '',
     cluster,
     ref,
+    named: undefined,
     weight: 1,
     subset,
     host: '',

@@ -48,6 +48,8 @@ export interface DependingEdit {
 export interface ForwardTarget extends RouteInfo {
   readonly kind: 'target';
   readonly ref: UpstreamRef;
+  /** Each request says itself which cluster it is: of one that names none there is, the target is this one. `undefined`: `ref` is it. */
+  readonly named: HeaderTargets | undefined;
   readonly weight: number;
   /** Labels that the endpoint must have, where the cluster has subsets; `undefined`: none. */
   readonly subset: SubsetCriteria | undefined;

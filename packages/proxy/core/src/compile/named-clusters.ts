@@ -9,8 +9,9 @@ export function* namedClusters(
     for (const [r, { action }] of host.routes.entries()) {
       if (action.kind !== 'forward') continue;
       const at = `${path}/virtualHosts/${h}/routes/${r}/action`;
-      for (const [c, share] of action.clusters.entries()) yield [share.name, `${at}/clusters/${c}/name`];
+      for (const [c, { name }] of action.clusters.entries())
+        if (name !== undefined) yield [name, `${at}/clusters/${c}/name`];
       for (const [m, { cluster }] of (action.mirrors ?? []).entries())
-        yield [cluster, `${at}/mirrors/${m}/cluster`];
+        if (cluster !== undefined) yield [cluster, `${at}/mirrors/${m}/cluster`];
     }
 }

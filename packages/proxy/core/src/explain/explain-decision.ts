@@ -329,14 +329,14 @@ class Reading {
     if (targets.length < 2 && this.#target !== undefined) return;
     this.#add(
       'cluster',
-      this.#target?.cluster ?? '',
+      this.#target === undefined ? '' : calledBy(this.#target),
       this.#target === undefined ? 'none' : 'drawn',
       'weight',
       this.#target === undefined
         ? 'no backend has any weight'
         : `weight ${this.#target.weight} of ${totalWeight}; others: ${targets
             .filter((one) => one !== this.#target)
-            .map((one) => `${one.cluster} ${one.weight}`)
+            .map((one) => `${calledBy(one)} ${one.weight}`)
             .join(', ')}`,
     );
   }
@@ -449,4 +449,9 @@ function detailOf({ durationMs, reused }: DecidedAttempt): string {
 
 function round(ms: number): number {
   return Math.round(ms * 1000) / 1000;
+}
+
+/** A share by its cluster, or by the field that names it. */
+function calledBy({ cluster = '', named }: ForwardTarget): string {
+  return named === undefined ? cluster : `(by ${named.name})`;
 }

@@ -127,6 +127,7 @@ function targetOf(ref: ClusterRef): ForwardTarget {
     cluster: ref.name,
     pattern: '',
     ref,
+    named: undefined,
     weight: 1,
     host: '',
     table: EMPTY_TABLE,

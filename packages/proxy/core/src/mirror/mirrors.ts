@@ -1,5 +1,6 @@
 import type { FieldTable } from '@tulle/fields';
 import type { Bytes } from '../bytes.ts';
+import { namedTarget } from '../chain/route.ts';
 import type { CompiledForward, CompiledMirror, HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { internalChain } from '../fetch/internal-chain.ts';
@@ -36,7 +37,9 @@ export class Mirrors {
   #mirror(original: Stream, action: CompiledForward, mirror: CompiledMirror): MirrorCall | undefined {
     const engine = this.#engine;
     if (mirror.percent < 100 && engine.random() * 100 >= mirror.percent) return undefined;
-    if (mirror.target.ref.current === undefined) {
+    // By the request as it is sent.
+    const target = mirror.target.named === undefined ? mirror.target : namedTarget(original, mirror.target);
+    if (target.ref.current === undefined) {
       this.#metrics.noCluster.add();
       return undefined;
     }
@@ -48,7 +51,7 @@ export class Mirrors {
     const call = new MirrorCall(engine, this.#metrics, (over) => this.#calls.delete(over));
     this.#calls.add(call);
     call.start(original, this.#chain, {
-      target: mirror.target,
+      target,
       authority: mirror.shadowHost ? shadowOf(original.authority) : original.authority,
       timeoutMs: action.requestTimeoutMs > 0 ? action.requestTimeoutMs : DEFAULT_TIMEOUT_MS,
     });

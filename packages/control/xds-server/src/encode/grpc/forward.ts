@@ -53,6 +53,7 @@ export function encodeGrpcForward(
 function clusters({ clusters: given }: ForwardAction, path: string): RouteAction['clusterSpecifier'] {
   for (const [i, one] of given.entries())
     refuseFields(`${path}/clusters/${i}`, one, {
+      clusterHeader: 'which Service is called is no choice of the call',
       subset: 'gRPC has no subsets of endpoints by label',
       host: 'gRPC clients call what they were asked to call',
       requestHeaders: 'gRPC clients change no metadata of calls',
@@ -60,11 +61,11 @@ function clusters({ clusters: given }: ForwardAction, path: string): RouteAction
       filterConfigs: 'gRPC is given overrides of routes only',
     });
   const [only, ...more] = given;
-  if (only !== undefined && more.length === 0) return { case: 'cluster', value: only.name };
+  if (only !== undefined && more.length === 0) return { case: 'cluster', value: only.name ?? '' };
   return {
     case: 'weightedClusters',
     value: create(WeightedClusterSchema, {
-      clusters: given.map(({ name, weight = 1 }) => ({ name, weight })),
+      clusters: given.map(({ name = '', weight = 1 }) => ({ name, weight })),
     }),
   };
 }
