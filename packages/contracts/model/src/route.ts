@@ -225,6 +225,16 @@ export interface ForwardAction {
   /** For one attempt; 0 or absent: off. Never longer than the request timeout. */
   readonly perTryTimeoutMs?: number;
   /**
+   * How long an attempt may go without a byte of its endpoint, from when the request is sent whole; 0 or absent: any time. Before the
+   * answer's head it is over as by {@link perTryTimeoutMs}, after it the answer is broken off (Envoy `per_try_idle_timeout`).
+   */
+  readonly perTryIdleTimeoutMs?: number;
+  /**
+   * Labels of endpoints that an attempt after the first does not go to, while there are others: those with all labels of one of
+   * these (Envoy `omit_host_metadata`, `omit_canary_hosts`). Default none.
+   */
+  readonly avoidOnRetry?: readonly Readonly<Record<string, string>>[];
+  /**
    * After so many attempts, and each time after as many more, all endpoints are left out of the priorities that were tried, until there
    * are no others (Envoy `previous_priorities`). Default 0: those that were tried themselves, and no others.
    */

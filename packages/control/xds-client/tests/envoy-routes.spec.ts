@@ -19,6 +19,7 @@ import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extension
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
+import { OmitHostMetadataConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config';
 import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { describe, expect, it } from 'vitest';
@@ -34,6 +35,7 @@ const registry = createRegistry(
   SafeCrossSchemeConfigSchema,
   PreviousHostsPredicateSchema,
   OmitCanaryHostsPredicateSchema,
+  OmitHostMetadataConfigSchema,
   UriTemplateMatchConfigSchema,
   UriTemplateRewriteConfigSchema,
 );
@@ -248,6 +250,49 @@ describe('what becomes of fields', () => {
   });
 });
 
+describe('what a retry policy says of attempts', () => {
+  const actionOf = (policy: Json, host: Json = {}): unknown => {
+    const got = readRoute({ route: { ...forward, ...policy } }, host);
+    return Array.isArray(got) ? got : got.action;
+  };
+  const predicate = (type: string, fields: Json = {}): Json => ({
+    name: type,
+    typed_config: { '@type': `${TYPE}retry.host.${type}`, ...fields },
+  });
+  const avoiding = (...predicates: Json[]): Json => ({
+    retry_policy: { retry_on: 'reset', retry_host_predicate: predicates },
+  });
+  const labelled = (labels: JsonValue): Json =>
+    predicate('omit_host_metadata.v3.OmitHostMetadataConfig', {
+      metadata_match: { filter_metadata: { 'envoy.lb': labels } },
+    });
+
+  it('is how long one may be silent, of a virtual host too', () => {
+    const policy = { retry_policy: { per_try_idle_timeout: '0.3s' } };
+    expect([actionOf(policy), actionOf({}, policy), actionOf({ retry_policy: {} }, policy)]).toMatchObject([
+      { perTryIdleTimeoutMs: 300 },
+      { perTryIdleTimeoutMs: 300 },
+      expect.not.objectContaining({ perTryIdleTimeoutMs: 300 }),
+    ]);
+  });
+
+  it('is which endpoints it avoids', () => {
+    const canary = predicate('omit_canary_hosts.v3.OmitCanaryHostsPredicate');
+    expect([
+      actionOf(avoiding(canary, labelled({ tier: 'slow', rank: 2 }))),
+      actionOf(avoiding(predicate('previous_hosts.v3.PreviousHostsPredicate'))),
+    ]).toMatchObject([
+      { avoidOnRetry: [{ canary: 'true' }, { tier: 'slow', rank: '2' }] },
+      expect.not.objectContaining({ avoidOnRetry: expect.anything() as unknown }),
+    ]);
+    const at = `${ONLY}.route.retry_policy.retry_host_predicate[0].typed_config.metadata_match`;
+    expect([actionOf(avoiding(labelled({}))), actionOf(avoiding(labelled({ a: [1] })))]).toEqual([
+      [at],
+      [`${at}["envoy.lb"].a`, at],
+    ]);
+  });
+});
+
 describe('what a route takes from its virtual host and configuration', () => {
   const mirror = (cluster: string): Json => ({ request_mirror_policies: [{ cluster }] });
   const actionOf = (route: Json, host: Json, config: Json = {}): unknown => {
@@ -420,7 +465,7 @@ describe('where a route sends requests', () => {
       }),
       retry({
         retry_on: 'reset',
-        retry_host_predicate: [predicate('omit_canary_hosts.v3.OmitCanaryHostsPredicate')],
+        retry_host_predicate: [predicate('omit_host_metadata.v3.OmitHostMetadataConfig')],
       }),
     ]).toMatchObject([
       { retries: 1, on: ['5xx', 'reset', 'per-try-timeout', 'connect-failure'] },
@@ -442,7 +487,7 @@ describe('where a route sends requests', () => {
           maxMs: 60_000,
         },
       },
-      [`${ONLY}.route.retry_policy.retry_host_predicate[0].typed_config`],
+      [`${ONLY}.route.retry_policy.retry_host_predicate[0].typed_config.metadata_match`],
     ]);
   });
 });

@@ -19,6 +19,7 @@ export interface Doors {
   armAttemptTimers(stream: StreamRef): void;
   onRequestTimeout(stream: StreamRef): void;
   onPerTryTimeout(stream: StreamRef): void;
+  onTryIdle(stream: StreamRef): void;
   onIdleTimeout(stream: StreamRef): void;
   onReceiveTimeout(stream: StreamRef): void;
   onDurationTimeout(stream: StreamRef): void;

@@ -8,6 +8,7 @@ import {
   onReceiveTimeout,
   onRequestTimeout,
   onRetryDelay,
+  onTryIdle,
 } from './stream/timeouts.ts';
 
 /** The rooms, connected. */
@@ -25,4 +26,5 @@ export const DOORS: Doors = Object.freeze({
   onPerTryTimeout,
   onIdleTimeout,
   onRetryDelay,
+  onTryIdle,
 });

@@ -138,6 +138,8 @@ const action: JsonSchema = {
       grpcTimeoutOffsetMs: milliseconds(),
       maxStreamDurationMs: milliseconds(),
       perTryTimeoutMs: milliseconds(),
+      perTryIdleTimeoutMs: milliseconds(),
+      avoidOnRetry: listOf(labels),
       newPriorityEvery: whole(0, 2_147_483_647),
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], {

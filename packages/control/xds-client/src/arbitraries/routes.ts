@@ -173,6 +173,7 @@ const splitting: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     grpcTimeoutOffsetMs: milliseconds,
     maxStreamDurationMs: milliseconds,
     perTryTimeoutMs: milliseconds,
+    perTryIdleTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
     splitHeader: label,
     rewrite: fc

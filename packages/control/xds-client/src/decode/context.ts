@@ -113,6 +113,8 @@ import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extension
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
+import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts';
+import { OmitHostMetadataConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
 import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
@@ -225,6 +227,8 @@ export const decodableTypes: Registry = createRegistry(
   UriTemplateRewriteConfigSchema,
   PreserveCaseFormatterConfigSchema,
   UuidRequestIdConfigSchema,
+  OmitCanaryHostsPredicateSchema,
+  OmitHostMetadataConfigSchema,
   PreviousHostsPredicateSchema,
   PreviousPrioritiesConfigSchema,
   EarlyHeaderMutationSchema,

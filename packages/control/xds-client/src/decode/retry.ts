@@ -1,16 +1,23 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
+import type { ForwardAction, HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
 import {
   type HeaderMatcher,
   type RetryPolicy,
   type RetryPolicy_RateLimitedRetryBackOff,
   RetryPolicy_ResetHeaderFormat as ResetFormat,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts';
+import {
+  type OmitHostMetadataConfig,
+  OmitHostMetadataConfigSchema,
+} from '@tulle/xds-proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
+import { LB_METADATA } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
+import { decodeLabels } from './labels.ts';
 import { decodeHeaderCondition } from './matchers.ts';
-import { filled, milliseconds, present } from './values.ts';
+import { filled, milliseconds, namespaceOf, present } from './values.ts';
 
 /** What Envoy means by an endpoint that does not answer at all. */
 const NO_ANSWER: readonly RetryOn[] = ['reset', 'per-try-timeout', 'connect-failure'];
@@ -58,7 +65,6 @@ export function decodeRetry(
 ): RetryFilterConfig | undefined {
   if (!policy) return undefined;
   const { retryOn, numRetries, retriableStatusCodes, retryBackOff } = policy;
-  checkPredicates(context, policy, path);
   if (retryOn === '' && numRetries === undefined && retriableStatusCodes.length === 0 && !retryBackOff)
     return undefined;
   return present({
@@ -80,13 +86,30 @@ export function decodeRetry(
   });
 }
 
-/** After how many attempts the next one goes to another priority; `undefined`: it does not have to. */
-export function decodeRetryPriority(
+/** What a retry policy says of each attempt. */
+export type RetryAttempts = Pick<
+  ForwardAction,
+  'perTryTimeoutMs' | 'perTryIdleTimeoutMs' | 'newPriorityEvery' | 'avoidOnRetry'
+>;
+
+/** What a policy says of attempts, which is the route's own matter. */
+export function decodeAttempts(
   context: DecodeContext,
   policy: RetryPolicy | undefined,
   path: string,
-): number | undefined {
-  if (policy?.retryPriority === undefined) return undefined;
+): RetryAttempts {
+  if (policy === undefined) return {};
+  return present({
+    perTryTimeoutMs: milliseconds(policy.perTryTimeout),
+    perTryIdleTimeoutMs: milliseconds(policy.perTryIdleTimeout),
+    newPriorityEvery: decodeRetryPriority(context, policy, path),
+    avoidOnRetry: decodeAvoided(context, policy, path),
+  });
+}
+
+/** After how many attempts the next one goes to another priority; `undefined`: it does not have to. */
+function decodeRetryPriority(context: DecodeContext, policy: RetryPolicy, path: string): number | undefined {
+  if (policy.retryPriority === undefined) return undefined;
   const here = `${path}.retry_priority.typed_config`;
   const message = context.open(policy.retryPriority.configType.value, here);
   if (message === undefined) return undefined;
@@ -142,12 +165,35 @@ function decodeResets(
   });
 }
 
+/** Envoy's `omit_canary_hosts`: what endpoints have under `envoy.lb`. */
+const CANARY: Readonly<Record<string, string>> = { canary: 'true' };
+
 /** That another endpoint is tried each time is what this proxy does anyway, and how often it looks for one. */
-function checkPredicates(context: DecodeContext, { retryHostPredicate }: RetryPolicy, path: string): void {
-  for (const [index, { configType }] of retryHostPredicate.entries()) {
-    const here = `${path}.retry_host_predicate[${index}].typed_config`;
-    const message = context.open(configType.value, here);
-    if (message && !isMessage(message, PreviousHostsPredicateSchema))
-      context.refuse(here, `must be a PreviousHostsPredicate, not ${message.$typeName}`);
-  }
+function decodeAvoided(
+  context: DecodeContext,
+  { retryHostPredicate }: RetryPolicy,
+  path: string,
+): ForwardAction['avoidOnRetry'] {
+  return filled(
+    retryHostPredicate.flatMap(({ configType }, index): readonly Readonly<Record<string, string>>[] => {
+      const here = `${path}.retry_host_predicate[${index}].typed_config`;
+      const message = context.open(configType.value, here);
+      if (message === undefined || isMessage(message, PreviousHostsPredicateSchema)) return [];
+      if (isMessage(message, OmitCanaryHostsPredicateSchema)) return [CANARY];
+      if (isMessage(message, OmitHostMetadataConfigSchema)) return [decodeOmitted(context, message, here)];
+      context.refuse(here, `${message.$typeName} is no predicate of hosts that this proxy knows`);
+      return [];
+    }),
+  );
+}
+
+function decodeOmitted(
+  context: DecodeContext,
+  { metadataMatch }: OmitHostMetadataConfig,
+  path: string,
+): Readonly<Record<string, string>> {
+  const here = `${path}.metadata_match`;
+  const labels = decodeLabels(context, namespaceOf(metadataMatch, LB_METADATA), `${here}["${LB_METADATA}"]`);
+  if (labels === undefined) context.refuse(here, `has nothing under ${LB_METADATA}`);
+  return labels ?? {};
 }

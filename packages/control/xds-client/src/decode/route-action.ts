@@ -32,7 +32,7 @@ import { decodeInternalRedirect } from './internal-redirect.ts';
 import { subsetsOf } from './labels.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRegexRewrite } from './regex-rewrite.ts';
-import { decodeRetry, decodeRetryPriority, type OwnRetry } from './retry.ts';
+import { decodeAttempts, decodeRetry, type OwnRetry } from './retry.ts';
 import { decodeUpgrades } from './route-upgrades.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -62,8 +62,7 @@ export function decodeForward(
         action.maxStreamDuration?.grpcTimeoutHeaderOffset ?? action.grpcTimeoutOffset,
       ),
       maxStreamDurationMs: milliseconds(action.maxStreamDuration?.maxStreamDuration),
-      perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
-      newPriorityEvery: decodeRetryPriority(context, action.retryPolicy, `${path}.retry_policy`),
+      ...decodeAttempts(context, action.retryPolicy, `${path}.retry_policy`),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),
       mirrors: decodeMirrors(context, action.requestMirrorPolicies, path),

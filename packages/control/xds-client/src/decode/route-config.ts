@@ -25,12 +25,12 @@ import { decodeOverrides } from './filters.ts';
 import { decodeHeaderCondition, decodeRouteMatch } from './matchers.ts';
 import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
-import { decodeRetry, decodeRetryPriority } from './retry.ts';
+import { decodeRetry, decodeAttempts, type RetryAttempts } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
 import { decodeMatcher } from './route-choice.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
 import { decodeRouteTracing } from './tracing.ts';
-import { filled, milliseconds, present } from './values.ts';
+import { filled, present } from './values.ts';
 
 /** @param path of the message, `''` when it is a resource of its own */
 export function decodeRouteConfig(
@@ -147,8 +147,7 @@ export function decodeDiscoveredHost(context: DecodeContext, host: VirtualHost):
 interface Around {
   readonly mirrors: readonly Mirror[] | undefined;
   /** Of its virtual host's retry policy. */
-  readonly perTryTimeoutMs?: number | undefined;
-  readonly newPriorityEvery?: number | undefined;
+  readonly attempts?: RetryAttempts;
   readonly maxReplayBytes?: number | undefined;
   /** Of direct responses; `undefined`: they are as long as they are. */
   readonly maxBodyBytes: number | undefined;
@@ -197,8 +196,7 @@ function decodeVirtualHost(
     ...outer,
     mirrors: decodeMirrors(context, host.requestMirrorPolicies, place) ?? outer.mirrors,
     onDemand: onDemand ?? outer.onDemand,
-    perTryTimeoutMs: milliseconds(host.retryPolicy?.perTryTimeout),
-    newPriorityEvery: decodeRetryPriority(context, host.retryPolicy, `${base}retry_policy`),
+    attempts: decodeAttempts(context, host.retryPolicy, `${base}retry_policy`),
     maxReplayBytes: host.perRequestBufferLimitBytes,
   };
   const { includeRequestAttemptCount: request, includeAttemptCountInResponse: response } = host;
@@ -369,8 +367,7 @@ function decodeAction(
           persistence,
           mirrors: decoded.action.mirrors ?? around.mirrors,
           // A route's own policy takes the place of its virtual host's, whole.
-          perTryTimeoutMs: retryPolicy ? decoded.action.perTryTimeoutMs : around.perTryTimeoutMs,
-          newPriorityEvery: retryPolicy ? decoded.action.newPriorityEvery : around.newPriorityEvery,
+          ...(retryPolicy === undefined && around.attempts),
           maxReplayBytes: perRequestBufferLimitBytes ?? around.maxReplayBytes,
           onDemand: around.onDemand,
         }),

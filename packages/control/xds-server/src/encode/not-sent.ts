@@ -8,6 +8,7 @@ const NOT_SENT = {
   choice: 'this control plane orders the routes of a virtual host',
   earlyEdits: 'this control plane edits fields by routes and filters',
   newPriorityEvery: 'this control plane lets retries go where the balancer leads them',
+  avoidOnRetry: 'this control plane lets retries go where the balancer leads them',
   internalRedirect: 'this control plane lets redirects go to who called',
   virtualClusters: 'this control plane counts requests by routes and services',
 } as const;

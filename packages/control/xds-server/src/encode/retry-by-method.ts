@@ -70,6 +70,7 @@ function defaultPolicy(given: RetryPolicy | undefined): RetryPolicy {
     retryOn: DEFAULT_ON.join(','),
     numRetries: DEFAULT_RETRIES,
     ...(given?.perTryTimeout && { perTryTimeout: given.perTryTimeout }),
+    ...(given?.perTryIdleTimeout && { perTryIdleTimeout: given.perTryIdleTimeout }),
     retryHostPredicate: [
       {
         name: 'envoy.retry_host_predicates.previous_hosts',

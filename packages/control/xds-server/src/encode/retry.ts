@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
+import type { ForwardAction, HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
 import {
   type RetryPolicy,
   RetryPolicy_ResetHeaderFormat as ResetFormat,
@@ -58,16 +58,18 @@ export function encodeRetry(config: unknown): Fields<typeof RetryPolicySchema> |
   };
 }
 
-/** @param perTryTimeoutMs lives in the retry policy in Envoy; alone it retries nothing */
+/** Time limits of attempts live in the retry policy in Envoy; alone they retry nothing. */
 export function encodeRetryPolicy(
   config: unknown,
-  perTryTimeoutMs: number | undefined,
+  { perTryTimeoutMs, perTryIdleTimeoutMs }: ForwardAction,
 ): RetryPolicy | undefined {
   const policy = config === undefined ? {} : encodeRetry(config);
-  if (config === undefined && perTryTimeoutMs === undefined) return undefined;
+  if (config === undefined && perTryTimeoutMs === undefined && perTryIdleTimeoutMs === undefined)
+    return undefined;
   return create(RetryPolicySchema, {
     ...policy,
     ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }),
+    ...(perTryIdleTimeoutMs !== undefined && { perTryIdleTimeout: duration(perTryIdleTimeoutMs) }),
   });
 }
 

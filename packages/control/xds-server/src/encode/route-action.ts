@@ -68,10 +68,7 @@ export function encodeForward(
 ): RouteAction {
   refuseNotSent(action);
   const retry = overrides?.[RETRY_FILTER];
-  const retryPolicy = encodeRetryPolicy(
-    encodeRetry(retry) === undefined ? undefined : retry,
-    action.perTryTimeoutMs,
-  );
+  const retryPolicy = encodeRetryPolicy(encodeRetry(retry) === undefined ? undefined : retry, action);
   return create(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action, form),
     ...subsetOfOnly(action),

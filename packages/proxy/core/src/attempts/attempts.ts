@@ -242,6 +242,7 @@ export function armAttemptTimers(stream: Stream): void {
   }
   if (action.perTryTimeoutMs > 0 && stream.attempt.running && stream.perTryTimer?.armed !== true)
     stream.armPerTryTimer(action.perTryTimeoutMs);
+  if (action.perTryIdleMs > 0 && stream.upstream !== undefined) stream.armTryIdleTimer(action.perTryIdleMs);
 }
 
 /** The head of the endpoint's response came. */

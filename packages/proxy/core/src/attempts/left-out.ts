@@ -1,11 +1,28 @@
+import type { Endpoint } from '@tulle/model';
+import type { CompiledForward } from '../compile/compiled.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 
 /**
- * Endpoints that the next attempt leaves out: those that were tried, and where the route says so all others of their priorities. The
- * balancer then takes the next priority that has one.
+ * Endpoints that the next attempt leaves out: those that were tried, and where the route says so those with certain labels, and all
+ * others of the priorities that were tried. The balancer then takes the next priority that has one.
  */
 export function leftOut(stream: Stream): readonly UpstreamEndpoint[] {
+  const { cluster, route } = stream;
+  const tried = triedByPriority(stream);
+  const labels = route?.action.kind === 'forward' ? route.action.avoidOnRetry : null;
+  if (labels === null || cluster === undefined) return tried;
+  return [...tried, ...cluster.balancer.endpoints.filter(({ endpoint }) => hasAll(endpoint, labels))];
+}
+
+/** Whether an endpoint has all labels of one of these. */
+function hasAll({ labels = {} }: Endpoint, any: NonNullable<CompiledForward['avoidOnRetry']>): boolean {
+  return any.some((wanted) =>
+    wanted.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value),
+  );
+}
+
+function triedByPriority(stream: Stream): readonly UpstreamEndpoint[] {
   const { tried, cluster } = stream;
   const every = newPriorityEvery(stream);
   if (every === 0 || cluster === undefined || tried.length < every) return tried;

@@ -308,6 +308,8 @@ function compileForward(
     maxStreamDurationMs: action.maxStreamDurationMs ?? -1,
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
+    perTryIdleMs: action.perTryIdleTimeoutMs ?? 0,
+    avoidOnRetry: avoided(action, path, issues),
     newPriorityEvery: action.newPriorityEvery ?? 0,
     idleTimeoutMs: action.idleTimeoutMs ?? -1,
     rewrite: withContext(context, (matching) =>
@@ -332,6 +334,17 @@ function compileForward(
   });
 }
 
+/** Labels of none would be all endpoints. */
+function avoided(
+  { avoidOnRetry = [] }: ForwardAction,
+  path: string,
+  issues: Issues,
+): CompiledForward['avoidOnRetry'] {
+  for (const [index, labels] of avoidOnRetry.entries())
+    if (Object.keys(labels).length === 0) issues.add(`${path}/avoidOnRetry/${index}`, 'has no labels');
+  return avoidOnRetry.length === 0 ? null : avoidOnRetry.map((labels) => Object.entries(labels));
+}
+
 /** A handler without the filter lets no request wait, whatever its routes say of it. */
 function onDemandOf({ onDemand }: ForwardAction, settings: HttpSettings): CompiledOnDemand | undefined {
   if (settings.onDemand === undefined || onDemand === 'none') return undefined;
@@ -348,12 +361,7 @@ type TargetParts = Omit<ForwardTarget, 'cluster' | 'ref' | 'named'>;
 /** Where requests go that name no cluster there is. */
 const NO_CLUSTER: UpstreamRef = Object.freeze({ name: '', current: undefined });
 
-function target(
-  parts: TargetParts,
-  cluster: string,
-  ref: UpstreamRef,
-  named?: HeaderTargets,
-): ForwardTarget {
+function target(parts: TargetParts, cluster: string, ref: UpstreamRef, named?: HeaderTargets): ForwardTarget {
   return Object.freeze({ ...parts, cluster, ref, named });
 }
 

@@ -80,6 +80,10 @@ export interface CompiledForward {
   /** Below 0: the listener's. */
   readonly maxStreamDurationMs: number;
   readonly perTryTimeoutMs: number;
+  /** 0: an attempt may be silent as long as it likes. */
+  readonly perTryIdleMs: number;
+  /** `null`: retries avoid no endpoint for its labels. */
+  readonly avoidOnRetry: readonly (readonly (readonly [key: string, value: string])[])[] | null;
   /** Attempts after which their priorities are left out; 0: never. */
   readonly newPriorityEvery: number;
   readonly idleTimeoutMs: number;

@@ -70,6 +70,7 @@ export class Extras {
   savedFields: FieldTable | undefined = undefined;
   savedTrailers: FieldTable | undefined = undefined;
   perTryTimer: WheelTimer | undefined = undefined;
+  tryIdleTimer: WheelTimer | undefined = undefined;
   retryTimer: WheelTimer | undefined = undefined;
   receiveTimer: WheelTimer | undefined = undefined;
   durationTimer: WheelTimer | undefined = undefined;
@@ -121,6 +122,7 @@ export class Extras {
     if (this.trace !== NO_TRACE) this.trace.reset();
     if (this.slots.size > 0) this.slots.clear();
     this.perTryTimer?.cancel();
+    this.tryIdleTimer?.cancel();
     this.retryTimer?.cancel();
     this.receiveTimer?.cancel();
     this.durationTimer?.cancel();

@@ -386,6 +386,15 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   /** Likewise. */
+  get tryIdleTimer(): WheelTimer | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.tryIdleTimer;
+  }
+
+  set tryIdleTimer(value: WheelTimer | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.own().tryIdleTimer = value;
+  }
+
+  /** Likewise. */
   get retryTimer(): WheelTimer | undefined {
     return this.#extras === undefined ? undefined : this.#extras.retryTimer;
   }

@@ -301,6 +301,11 @@ export class Stream extends StreamExtras {
     (this.perTryTimer ??= engine.wheel.timer(engine.doors.onPerTryTimeout, this)).arm(delayMs);
   }
 
+  armTryIdleTimer(delayMs: number): void {
+    const { engine } = this;
+    (this.tryIdleTimer ??= engine.wheel.timer(engine.doors.onTryIdle, this)).arm(delayMs);
+  }
+
   armIdleTimer(delayMs: number, nowMs?: number): void {
     const { engine } = this;
     (this.idleTimer ??= engine.wheel.timer(engine.doors.onIdleTimeout, this)).arm(delayMs, nowMs);

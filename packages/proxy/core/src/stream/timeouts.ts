@@ -1,4 +1,5 @@
 import { nextAttempt, perTryTimeout } from '../attempts/attempts.ts';
+import { silentTry } from '../attempts/silent-try.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from './stream.ts';
 
@@ -28,6 +29,10 @@ function timeOut(stream: Stream): void {
 
 export function onPerTryTimeout(stream: Stream): void {
   inTurn(stream, perTryTimeout);
+}
+
+export function onTryIdle(stream: Stream): void {
+  inTurn(stream, silentTry);
 }
 
 export function onRetryDelay(stream: Stream): void {

@@ -17,6 +17,7 @@ export class ClusterMetrics {
   readonly noEndpoint: Counter;
   readonly timeouts: Counter;
   readonly perTryTimeouts: Counter;
+  readonly perTryIdleTimeouts: Counter;
   readonly retries: Counter;
   readonly staleReplays: Counter;
   readonly requestOverflow: Counter;
@@ -58,6 +59,10 @@ export class ClusterMetrics {
     this.noEndpoint = counter('upstream_cx_none_healthy', 'Attempts for which no endpoint could be chosen');
     this.timeouts = counter('upstream_rq_timeout', 'Requests that hit the request timeout');
     this.perTryTimeouts = counter('upstream_rq_per_try_timeout', 'Attempts that hit the per-try timeout');
+    this.perTryIdleTimeouts = counter(
+      'upstream_rq_per_try_idle_timeout',
+      'Attempts of which nothing came in time',
+    );
     this.retries = counter('upstream_rq_retry', 'Retries that a policy asked for and that were made');
     this.staleReplays = counter(
       'upstream_rq_stale_replay',
