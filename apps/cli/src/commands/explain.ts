@@ -9,21 +9,22 @@ import {
   type Imagined,
   type ProxyExplanation,
 } from '../proxies/explanations.ts';
-import { localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
+import { adminClient, localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
+import { nextHop } from '../proxies/next-hop.ts';
 import { explanationText } from './explanation-text.ts';
 import { readRequest } from './imagined-request.ts';
 
 export const command: Command = defineCommand({
   summary: 'Explain why a request went as it did, or would go',
   details:
-    'With a REQUEST-ID (the x-request-id of a log line, a trace or an answer): what every proxy of this machine decided about it,\nin order; the last requests are kept, and failed ones longer. With METHOD and URL: what would become of a request that\nnobody sent, from the way out of --from (and on into the service that it would reach, where that runs here), or into the\nservice of --to; METHOD grpc and a URL ending in /SERVICE/METHOD are a gRPC call. Nobody is called, nothing is counted, no token of a rate limit is spent: a filter that would call somebody says so.',
+    'With a REQUEST-ID (the x-request-id of a log line, a trace or an answer): what every proxy of this machine decided about it,\nin order; the last requests are kept, and failed ones longer. With METHOD and URL: what would become of a request that\nnobody sent, from the way out of --from (and on through a waypoint and into the service that it would reach, where these run here),\nor into the service, or to the waypoint, of --to; METHOD grpc and a URL ending in /SERVICE/METHOD are a gRPC call. Nobody is called, nothing is counted, no token of a rate limit is spent: a filter that would call somebody says so.',
   args: [
     { name: 'REQUEST-ID|METHOD', help: 'a request that was, or the method of one to imagine' },
     { name: 'URL', help: 'http://SERVICE[:PORT]/PATH, or of a gateway', optional: true },
   ],
   options: {
     from: { type: 'string', value: 'PROXY', help: 'whose program sends it, or the gateway that it comes to' },
-    to: { type: 'string', value: 'PROXY', help: 'the service that it comes to' },
+    to: { type: 'string', value: 'PROXY', help: 'the service, or the waypoint, that it comes to' },
     as: { type: 'string', value: 'SPIFFE-ID', help: 'with --to: what the caller proves; default nothing' },
     header: { type: 'list', short: 'H', value: 'NAME:VALUE', help: 'a header field of it; may be repeated' },
     output: {
@@ -99,23 +100,24 @@ async function imagine(
   if (from !== undefined && to !== undefined)
     throw usageError('give --from or --to', '--from goes on into the service by itself');
   if (to !== undefined) return [await explainInto(findProxy(proxies, to), request, as, signal)];
-  const caller = findProxy(proxies, from as string);
-  const first = await explainFrom(caller, request, signal);
-  const callee = proxies.find((proxy) => proxy.instance !== caller.instance && isReached(proxy, first));
-  if (callee === undefined) return [first];
-  // As the caller's proxy would send it on.
-  const path = first.explanation.upstreamPath;
-  const sent = path === undefined ? request : { ...request, url: new URL(path, request.url) };
-  return [first, await explainInto(callee, sent, caller.spiffeId, signal)];
-}
-
-/** Whether a walk ended where this proxy's program would be asked. */
-function isReached({ inbound }: RunningProxy, { explanation }: ProxyExplanation): boolean {
-  const address = `${inbound.host}:${inbound.port}`;
-  return explanation.reasons.some(
-    ({ site, children = [] }) =>
-      site === 'cluster' && children.some((child) => child.site === 'endpoint' && child.subject === address),
-  );
+  let at = findProxy(proxies, from as string);
+  let sent = request;
+  let last = await explainFrom(at, request, signal);
+  const all = [last];
+  const past = new Set([at.instance]);
+  // Through a waypoint, where the Service has one, and on to the service.
+  for (;;) {
+    const others = proxies.filter(({ instance }) => !past.has(instance));
+    const hop = await nextHop(adminClient(at, signal), last, others);
+    if (hop === undefined) return all;
+    // As the proxy before would send it on.
+    const path = last.explanation.upstreamPath;
+    if (path !== undefined) sent = { ...sent, url: new URL(path, sent.url) };
+    last = await explainInto(hop.proxy, sent, at.spiffeId, signal, hop);
+    all.push(last);
+    at = hop.proxy;
+    past.add(at.instance);
+  }
 }
 
 function findProxy(proxies: readonly RunningProxy[], wanted: string): RunningProxy {

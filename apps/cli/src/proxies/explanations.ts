@@ -1,10 +1,11 @@
 import type { RunningProxy } from '@tulle/sidecar';
-import type { ProxyConfig } from '@tulle/model';
-import { formatAddress, isUnixAddress } from '@tulle/model';
+import type { Listener, ProxyConfig } from '@tulle/model';
+import { formatAddress, isUnixAddress, parseWireName } from '@tulle/model';
 import type { Explanation } from '@tulle/proxy';
 import type { ApiClient } from '../api/api-client.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 import { adminClient } from './local-proxies.ts';
+import type { Hop } from './next-hop.ts';
 
 /** What one proxy says of a request. */
 export interface ProxyExplanation {
@@ -70,33 +71,59 @@ export async function explainFrom(
 ): Promise<ProxyExplanation> {
   const client = adminClient(proxy, signal);
   const config = await client.must<ProxyConfig>('GET', '/config_dump');
-  return ask(client, proxy, {
-    ...requestOf(imagined),
-    listener: listenerFor(proxy, config, imagined.url),
-  });
+  return ask(client, proxy, { ...requestOf(imagined), ...wayOut(proxy, config, imagined.url) });
 }
 
-/** How an imagined request comes to a proxy's program, from a caller who proves `identity` or nothing. */
+/**
+ * How an imagined request comes to a proxy's program, or to a waypoint, from a caller who proves `identity` or nothing.
+ * @param hop as somebody else would send it; default: to its first port, or for the Service that the URL names
+ */
 export async function explainInto(
   proxy: RunningProxy,
   imagined: Imagined,
   identity: string | undefined,
   signal: AbortSignal,
+  hop: Partial<Pick<Hop, 'port' | 'tunnel'>> = {},
 ): Promise<ProxyExplanation> {
   const client = adminClient(proxy, signal);
   const { listeners } = await client.must<ProxyConfig>('GET', '/config_dump');
-  const inbound = listeners.find(({ direction }) => direction === 'inbound');
-  if (inbound === undefined)
+  const inbound = listeners.filter(({ direction }) => direction === 'inbound');
+  const waypoint = listeners.find(({ hbone, direction }) => hbone !== undefined && direction !== 'inbound');
+  const at =
+    inbound.find(({ address }) => !isUnixAddress(address) && address.port === hop.port) ?? inbound[0];
+  if (at === undefined && waypoint === undefined)
     throw new CliError(
       EXIT.failed,
       `${proxy.instance} has no inbound listener`,
       '`tulle config listeners` shows what it has',
     );
+  const tunnel = at === undefined ? (hop.tunnel ?? authorityAt(proxy, waypoint, imagined.url)) : undefined;
+  const [, serverName, port] = /^(.*):(\d+)$/.exec(tunnel ?? '') ?? [];
   return ask(client, proxy, {
     ...requestOf(imagined),
-    listener: inbound.name,
-    ...(identity === undefined ? {} : { source: { identity } }),
+    listener: (at ?? waypoint)?.name,
+    source: {
+      ...(identity === undefined ? {} : { identity }),
+      ...(serverName === undefined ? {} : { serverName }),
+    },
+    ...(serverName === undefined ? {} : { destination: { address: serverName, port: Number(port) } }),
   });
+}
+
+/** What a tunnel to a waypoint names for the Service that a URL means. */
+function authorityAt(
+  { instance, namespace }: RunningProxy,
+  waypoint: Listener | undefined,
+  url: URL,
+): string {
+  const served = (waypoint?.filterChains ?? []).flatMap(({ name }) => parseWireName(name) ?? []);
+  const found = served.find((one) => meansService(url, one, namespace));
+  if (found !== undefined) return `${found.host}:${found.port}`;
+  throw new CliError(
+    EXIT.failed,
+    `${instance} is no waypoint of ${url.host}`,
+    `it is that of ${served.map(({ host, port }) => `${host}:${port}`).join(', ') || 'nobody: no Service asks for it'}`,
+  );
 }
 
 async function ask(client: ApiClient, proxy: RunningProxy, request: object): Promise<ProxyExplanation> {
@@ -114,8 +141,15 @@ const requestOf = ({ method, url, headers }: Imagined): object => ({
   headers,
 });
 
-/** By the service that the URL names, by its port, or the only one. */
-function listenerFor({ instance, upstreams }: RunningProxy, { listeners }: ProxyConfig, url: URL): string {
+/**
+ * Listener that takes what the proxy's program sends, by the service that the URL names, by its port, or the only one; with
+ * captured connections also where the kernel found it going.
+ */
+function wayOut(
+  { instance, namespace, upstreams }: RunningProxy,
+  { listeners }: ProxyConfig,
+  url: URL,
+): object {
   const outer = listeners.filter(({ direction }) => direction !== 'inbound');
   const [only, another] = outer;
   const upstream = upstreams.find(({ service }) => namesService(url, service));
@@ -123,7 +157,21 @@ function listenerFor({ instance, upstreams }: RunningProxy, { listeners }: Proxy
     (upstream && outer.find(({ address }) => formatAddress(address) === formatAddress(upstream.address))) ??
     outer.find(({ address }) => !isUnixAddress(address) && String(address.port) === portOf(url)) ??
     (another === undefined && upstreams.length === 0 ? only : undefined);
-  if (found !== undefined) return found.name;
+  if (found !== undefined) return { listener: found.name };
+  const captured = outer.filter(({ originalDestination }) => originalDestination === true);
+  for (const { name: listener, filterChains } of captured)
+    for (const { name, match } of filterChains) {
+      const [cidr] = match?.destinationCidrs ?? [];
+      const service = parseWireName(name);
+      if (cidr === undefined || service === undefined || !meansService(url, service, namespace)) continue;
+      return { listener, destination: { address: cidr.replace(/\/\d+$/, ''), port: service.port } };
+    }
+  if (captured.length > 0)
+    throw new CliError(
+      EXIT.failed,
+      `the mesh has told ${instance} of no ${url.hostname} with port ${portOf(url)}`,
+      'a captured call to whom the mesh does not know passes through as it is, or is refused, as --egress says',
+    );
   throw new CliError(
     EXIT.failed,
     `${instance} has no way out for ${url.host}`,
@@ -134,6 +182,17 @@ function listenerFor({ instance, upstreams }: RunningProxy, { listeners }: Proxy
       ].join(', ') || 'none: see --upstream of tulle run'
     }`,
   );
+}
+
+/** Whether a URL means a port of a Service, for somebody of that namespace. */
+function meansService(
+  url: URL,
+  { host, port }: { readonly host: string; readonly port: number },
+  from: string,
+): boolean {
+  const [name, namespace] = host.split('.');
+  const [wanted, wantedNamespace = from] = url.hostname.split('.');
+  return String(port) === portOf(url) && name === wanted && namespace === wantedNamespace;
 }
 
 const portOf = (url: URL): string => url.port || (url.protocol === 'https:' ? '443' : '80');

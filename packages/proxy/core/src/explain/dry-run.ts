@@ -1,5 +1,5 @@
 import { CONTINUE, type ConnectionInfo } from '@tulle/filter';
-import { isUnixAddress } from '@tulle/model';
+import { formatAddress, isUnixAddress, type Endpoint, type TcpAddress } from '@tulle/model';
 import { completeStream } from '../chain/complete.ts';
 import { EMPTY_TABLE, type HeadStep, type PhaseTable } from '../chain/tables.ts';
 import { beginStream } from '../chain/walk.ts';
@@ -58,20 +58,24 @@ function listenerOf(
   return only;
 }
 
-function chainOf({ compiled, address }: ListenerRuntime, { source }: ImaginedRequest): HttpChain {
+function chainOf(listener: ListenerRuntime, imagined: ImaginedRequest): HttpChain {
+  const { compiled } = listener;
+  const { source } = imagined;
+  const to = destinationOf(listener, imagined);
   const chain = chooseChain(compiled, {
     sourceAddress: source.address,
     sourcePort: 0,
     directAddress: source.address,
-    destinationAddress: isUnixAddress(address) ? '' : address.host,
-    destinationPort: isUnixAddress(address) ? 0 : address.port,
-    tls: source.tls,
+    destinationAddress: to.host,
+    destinationPort: to.port,
+    // What comes through a tunnel is in the clear there.
+    tls: compiled.hbone === undefined ? source.tls : undefined,
     serverName: source.serverName,
-    applicationProtocols: source.tls ? ['h2', 'http/1.1'] : ['http/1.1'],
+    applicationProtocols: compiled.hbone !== undefined ? [] : source.tls ? ['h2', 'http/1.1'] : ['http/1.1'],
   });
   if (chain === undefined)
     throw new ImaginedFault(
-      `/source: no filter chain of listener ${compiled.name} takes ${source.tls ? 'a TLS' : 'a plain'} connection from ${source.address}${source.serverName === undefined ? '' : ` for ${source.serverName}`}; the connection would be closed`,
+      `/source: no filter chain of listener ${compiled.name} takes ${source.tls ? 'a TLS' : 'a plain'} connection from ${source.address} to ${formatAddress(to)}${source.serverName === undefined ? '' : ` for ${source.serverName}`}; the connection would be closed`,
     );
   if (source.identity === undefined && asksForCertificate(compiled, chain))
     throw new ImaginedFault(
@@ -84,21 +88,29 @@ function chainOf({ compiled, address }: ListenerRuntime, { source }: ImaginedReq
   return chain.handler;
 }
 
+/** Where the connection goes, as far as that is said; else to the listener itself. */
+function destinationOf({ address }: ListenerRuntime, { destination }: ImaginedRequest): TcpAddress {
+  const own = isUnixAddress(address) ? { host: '', port: 0 } : address;
+  return { host: destination.address ?? own.host, port: destination.port ?? own.port };
+}
+
 /** For a workload's own way in: at a gateway nothing says on whose behalf it is imagined. */
 function asksForCertificate({ config }: CompiledListener, { name }: CompiledChain): boolean {
+  if (config.hbone !== undefined) return (config.hbone.tls.clientCertificate ?? 'require') === 'require';
   if (config.direction !== 'inbound') return false;
   const { clientCertificate, trust } = config.filterChains.find((chain) => chain.name === name)?.tls ?? {};
   return (clientCertificate ?? (trust === undefined ? 'none' : 'require')) === 'require';
 }
 
-function connectionOf(listener: ListenerRuntime, { source }: ImaginedRequest): ConnectionInfo {
-  const { address } = listener;
+function connectionOf(listener: ListenerRuntime, imagined: ImaginedRequest): ConnectionInfo {
+  const to = destinationOf(listener, imagined);
+  const { source } = imagined;
   return {
     remoteAddress: source.address,
     directAddress: source.address,
     remotePort: 0,
-    localAddress: isUnixAddress(address) ? '' : address.host,
-    localPort: isUnixAddress(address) ? 0 : address.port,
+    localAddress: to.host,
+    localPort: to.port,
     listener: listener.name,
     direction: listener.direction,
     tls: source.tls,
@@ -319,10 +331,17 @@ function outlookOf(target: ForwardTarget | undefined): Reason {
         subject: state.address,
         outcome: state.ejected ? 'ejected' : health,
         reason: state.ejected ? 'outlier' : 'health',
-        detail: `weight ${state.weight}, priority ${state.priority}`,
+        detail: `weight ${state.weight}, priority ${state.priority}${throughOf(state.endpoint)}`,
       };
     }),
   };
+}
+
+/** By which tunnel an endpoint is called, in words. */
+function throughOf({ mode, tunnel, identity }: Endpoint): string {
+  if (mode !== 'hbone') return '';
+  const whose = identity === undefined ? '' : `, taken by ${identity}`;
+  return `, by a tunnel${tunnel?.authority === undefined ? '' : ` for ${tunnel.authority}`}${whose}`;
 }
 
 const MAX_ENDPOINTS_LISTED = 50;

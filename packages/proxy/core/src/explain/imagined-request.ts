@@ -18,6 +18,11 @@ export interface ImaginedRequest {
   };
   /** By name; needed where the proxy has several. */
   readonly listener: string | undefined;
+  /**
+   * Where the connection was going before the kernel led it here, or what the tunnel names that it came through. Default: the
+   * address of the listener.
+   */
+  readonly destination: { readonly address: string | undefined; readonly port: number | undefined };
 }
 
 /** A field of an imagined request is not as it should be. */
@@ -26,12 +31,21 @@ export class ImaginedFault extends Error {}
 const fault = (at: string, message: string): ImaginedFault => new ImaginedFault(`${at}: ${message}`);
 
 /**
- * Reads `{ method, authority, path, headers?, source?: { identity?, address?, tls?, serverName? }, listener? }`.
+ * Reads `{ method, authority, path, headers?, source?: { identity?, address?, tls?, serverName? }, destination?: { address?, port? }, listener? }`.
  * @throws ImaginedFault naming the field
  */
 export function readImagined(value: unknown): ImaginedRequest {
-  const given = objectOf(value, '/', ['method', 'authority', 'path', 'headers', 'source', 'listener']);
+  const given = objectOf(value, '/', [
+    'method',
+    'authority',
+    'path',
+    'headers',
+    'source',
+    'destination',
+    'listener',
+  ]);
   const source = objectOf(given['source'] ?? {}, '/source', ['identity', 'address', 'tls', 'serverName']);
+  const destination = objectOf(given['destination'] ?? {}, '/destination', ['address', 'port']);
   const method = textOf(given['method'] ?? 'GET', '/method');
   if (!isValidMethod(method))
     throw fault('/method', `${JSON.stringify(method)} is no method (RFC 9110 §9.1)`);
@@ -56,6 +70,10 @@ export function readImagined(value: unknown): ImaginedRequest {
       tls,
       serverName: optionalText(source['serverName'], '/source/serverName')?.toLowerCase(),
     },
+    destination: {
+      address: optionalText(destination['address'], '/destination/address'),
+      port: optionalPort(destination['port'], '/destination/port'),
+    },
     listener: optionalText(given['listener'], '/listener'),
   };
 }
@@ -76,6 +94,13 @@ function textOf(value: unknown, at: string): string {
 
 function optionalText(value: unknown, at: string): string | undefined {
   return value === undefined ? undefined : textOf(value, at);
+}
+
+function optionalPort(value: unknown, at: string): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 65_535)
+    throw fault(at, 'must be a port, 1 to 65535');
+  return value;
 }
 
 /** `{ name: value }`, or `{ name: [value, …] }` for a field of several lines. */

@@ -36,7 +36,7 @@ export function explainPages({ engine, listeners }: AdminSubject): AdminPageEntr
     {
       path: '/explain',
       method: 'POST',
-      help: 'what would become of a request: { method, authority, path, headers, source, listener }; nobody is called',
+      help: 'what would become of a request: { method, authority, path, headers, source, destination, listener }; nobody is called',
       async reply(_query, _accept, body): Promise<AdminReply> {
         try {
           const explanation = await dryRun(engine, listeners, readImagined(parse(body)));
