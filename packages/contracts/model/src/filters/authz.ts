@@ -81,7 +81,7 @@ export interface AuthzTarget {
   /** Hosts, exact or `*.suffix`; lower case, without port matches any port. */
   readonly hosts?: readonly string[];
   readonly notHosts?: readonly string[];
-  /** Ports of the listener's own address. */
+  /** Ports that the connection was made to. In an AuthorizationPolicy those of the program, whichever its proxy listens at. */
   readonly ports?: readonly number[];
   /** Header conditions, all of which must hold; every line of a repeated header is judged. */
   readonly headers?: readonly {
@@ -152,7 +152,8 @@ export const authzRuleSchema: JsonSchema = {
           type: 'array',
           minItems: 1,
           items: { type: 'integer', minimum: 1, maximum: 65_535 },
-          description: 'Ports of the listener.',
+          description:
+            'Ports that the connection was made to; in an AuthorizationPolicy those of the program, whichever its proxy listens at.',
         },
         headers: {
           type: 'array',

@@ -37,7 +37,6 @@ export function compileInbound(
   const services = world
     .servicesSelecting(node.namespace, node.labels)
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  const policies = authorizationFor(world, node, services, mesh);
   const listeners: Listener[] = [];
   const clusters: Cluster[] = [];
   for (const port of node.ports) {
@@ -61,11 +60,11 @@ export function compileInbound(
       labels: { workload: node.workload, namespace: node.namespace },
     });
     listeners.push(
-      inboundListener(world, node, port, cluster, http, isDeclaredPort(declared), policies, services, mesh),
+      inboundListener(world, node, port, cluster, http, isDeclaredPort(declared), services, mesh),
     );
   }
   if (node.capture?.inbound !== undefined) {
-    listeners.push(restListener(world, node, node.capture.inbound, policies, services, mesh));
+    listeners.push(restListener(world, node, node.capture.inbound, services, mesh));
     clusters.push(INBOUND_PASSTHROUGH, BLACKHOLE);
   }
   return { listeners, clusters };
@@ -79,11 +78,11 @@ function restListener(
   world: World,
   node: ProxyNode,
   { address: host, port }: { readonly address: string; readonly port: number },
-  policies: readonly AuthzPolicy[],
   services: readonly Service[],
   mesh: MeshSettings,
 ): Listener {
   const { connection, lacking } = inboundFilters(world, node, services, mesh);
+  const policies = authorizationFor(world, node, services, mesh);
   const closed = lacking.length > 0 || tcpCallers(policies, mesh).mustProve;
   return {
     name: 'virtualInbound',
@@ -123,12 +122,14 @@ function inboundListener(
   cluster: string,
   http: boolean,
   declared: boolean,
-  ofPolicies: readonly AuthzPolicy[],
   services: readonly Service[],
   mesh: MeshSettings,
 ): Listener {
   const waypoints = waypointsBefore(world, node, port.port, mesh);
-  const policies = waypoints === undefined ? ofPolicies : onlyFrom(waypoints);
+  const policies =
+    waypoints === undefined
+      ? authorizationFor(world, node, services, mesh, [port.port])
+      : onlyFrom(waypoints);
   // A waypoint has run the filters, too.
   const chain = waypoints === undefined ? inboundFilters(world, node, services, mesh) : NO_FILTERS;
   const name = `inbound_${node.address}_${port.inboundPort}`;
@@ -248,12 +249,17 @@ export function trustedForwarders(
   return ids.length === 0 ? {} : { trustedForwarders: ids };
 }
 
-/** AuthorizationPolicies that select a workload, in the filter's words. */
+/**
+ * AuthorizationPolicies that select a workload, in the filter's words.
+ * @param ports of the workload, one of which what is judged comes to: of rules for ports there is left what holds for these.
+ *   Default: who judges sees the port of the workload
+ */
 export function authorizationFor(
   world: World,
   node: Pick<ProxyNode, 'namespace' | 'labels'>,
   services: readonly Service[],
   mesh: MeshSettings,
+  ports?: readonly number[],
 ): AuthzPolicy[] {
   const names = new Set(services.map((s) => s.metadata.name));
   const found: AuthorizationPolicy[] = [];
@@ -273,7 +279,10 @@ export function authorizationFor(
       name: `${policy.metadata.namespace}/${policy.metadata.name}`,
       action: policy.spec.action,
       ...(policy.spec.shadow === true ? { shadow: true } : {}),
-      rules: (policy.spec.rules ?? []).map((rule) => ruleOf(rule, policy.metadata.namespace, mesh)),
+      rules: (policy.spec.rules ?? []).flatMap((rule) => {
+        const own = ruleOf(rule, policy.metadata.namespace, mesh);
+        return ports === undefined ? own : (atPorts(own, policy.spec.action, ports) ?? []);
+      }),
     }))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -290,6 +299,27 @@ function ruleOf(
     return `spiffe://${mesh.trustDomain}/ns/${ns}/sa/${sa}`;
   });
   return { ...rule, from: { ...from, identities: [...(from.identities ?? []), ...ids] } };
+}
+
+/**
+ * A rule without the ports that it is for; `undefined`: it is not for these. Where it is for some of them, that denies, and
+ * does not allow.
+ */
+function atPorts(
+  rule: AuthzRule,
+  action: AuthzPolicy['action'],
+  ports: readonly number[],
+): AuthzRule | undefined {
+  const wanted = rule.to?.ports;
+  if (wanted === undefined) return rule;
+  const holds =
+    action === 'DENY'
+      ? ports.some((port) => wanted.includes(port))
+      : ports.every((port) => wanted.includes(port));
+  if (!holds) return undefined;
+  const { ports: _held, ...to } = rule.to ?? {};
+  const { to: _to, ...rest } = rule;
+  return Object.keys(to).length === 0 ? rest : { ...rest, to };
 }
 
 /** Who may call a TCP port. */

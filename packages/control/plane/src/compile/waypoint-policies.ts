@@ -6,7 +6,7 @@ import {
   type FilterEntry,
   type RouteConfig,
 } from '@tulle/model';
-import { matchesLabels, type Workload } from '@tulle/resources';
+import { matchesLabels, targetPort, type Workload } from '@tulle/resources';
 import type { World } from '../world.ts';
 import { workloadOf, type Backend, type MeshSettings } from './clusters.ts';
 import { authorizationFor } from './inbound.ts';
@@ -29,13 +29,15 @@ export function policySets(world: World, backends: readonly Backend[], mesh: Mes
     const { namespace } = service.metadata;
     const workloads = workloadsBehind(world, backend);
     for (const workload of workloads) {
+      const led = targetPort(backend.port, workload.spec)?.port;
       const { labels = {}, namespace: of } = workload.metadata;
       const services = world.servicesWith(workload).filter((one) => one.metadata.namespace === of);
-      add(authorizationFor(world, { namespace: of, labels }, services, mesh));
+      const ports = led === undefined ? portsOf(world, backend) : [led];
+      add(authorizationFor(world, { namespace: of, labels }, services, mesh, ports));
     }
     // Of endpoints that are no workloads, and of workloads to come, is known which Service they are of.
     if (workloads.length === 0 || hasOthers(world, backend))
-      add(authorizationFor(world, { namespace, labels: {} }, [service], mesh));
+      add(authorizationFor(world, { namespace, labels: {} }, [service], mesh, portsOf(world, backend)));
   }
   return [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, policies]) => policies);
 }
@@ -48,6 +50,15 @@ export function workloadsBehind(world: World, { service, subset }: Backend): Wor
   return [...new Set([...world.workloadsOf(service), ...bySlice])].filter(
     ({ metadata }) => subset === undefined || matchesLabels(subset.labels, metadata.labels),
   );
+}
+
+/** Ports to which a Service port leads where no workload says so: as its slices have it, or as it says itself. */
+function portsOf(world: World, { service, port }: Backend): number[] {
+  const ofSlices = world
+    .slicesOf(service)
+    .flatMap(({ ports = [] }) => ports.flatMap((one) => one.port ?? []));
+  const own = typeof port.targetPort === 'number' ? port.targetPort : port.port;
+  return ofSlices.length > 0 ? [...new Set(ofSlices)] : [own];
 }
 
 /** Whether a Service has endpoints that are no workloads; these are in no subset. */
