@@ -64,6 +64,7 @@ export type GatewayFlagOptions = Pick<
   | 'overload'
   | 'accessLog'
   | 'telemetry'
+  | 'drain'
 > & { readonly name: string; readonly namespace: string };
 
 /**

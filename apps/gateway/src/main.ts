@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { verifyFilters } from '@tulle/filter-loader';
 import { formatAddress } from '@tulle/model';
-import { describeProgress, tulleDirectories } from '@tulle/sidecar';
+import { describeProgress, describeRestart, DRAIN, tulleDirectories } from '@tulle/sidecar';
 import { FlagError, flagsHelp, readFlags } from '@tulle/sidecar/flags';
 import { GATEWAY_FLAGS, gatewayOptions } from './flags.ts';
 import { startGateway } from './gateway.ts';
@@ -66,14 +66,19 @@ if (process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-const gateway = await startGateway(await read().catch(usage)).catch(failed(1));
-process.stderr.write(`gateway ${gateway.spiffeId}, admin ${formatAddress(gateway.admin)}\n`);
+const options = await read().catch(usage);
+const timeline = describeRestart(options.drain ?? DRAIN);
+const gateway = await startGateway(options).catch(failed(1));
+process.stderr.write(
+  `gateway ${gateway.spiffeId}, admin ${formatAddress(gateway.admin)}\na restart (SIGHUP): ${timeline}\n`,
+);
 process.on(
   'SIGHUP',
   () =>
-    void gateway
-      .restart()
-      .catch((error: unknown) => process.stderr.write(`error: restart: ${String(error)}\n`)),
+    void gateway.restart().then(
+      () => process.stderr.write(`restarted: ${timeline}\n`),
+      (error: unknown) => process.stderr.write(`error: restart: ${String(error)}\n`),
+    ),
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void gateway.stop().then(() => process.exit(0)));

@@ -20,6 +20,8 @@ export type { ProxyRole } from './role.ts';
 export { NoIdentityError } from './identity.ts';
 export { PortTakenError } from './bound-ports.ts';
 export { describeHolder, portHolder, type PortHolder } from './port-holder.ts';
+export { describeRestart, DRAIN } from './drain.ts';
+export type { Drain } from './drain.ts';
 export { describeProgress } from './progress.ts';
 export type { SidecarProgress } from './progress.ts';
 export { makePrivateDirectory, tulleDirectories } from './directories.ts';

@@ -8,6 +8,7 @@ import { tulleDirectories } from './directories.ts';
 import { CaptureUnavailableError, WITHOUT_CAPTURE } from './capture/capture-error.ts';
 import { describeCapture } from './capture/describe-capture.ts';
 import { captureOf, FlagError, flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './flags/index.ts';
+import { DRAIN, describeRestart } from './drain.ts';
 import { describeProgress } from './progress.ts';
 import { describeUpstream, startSidecar } from './sidecar.ts';
 
@@ -93,11 +94,14 @@ const failed = (error: unknown): never => {
   if (error instanceof CaptureUnavailableError) process.stderr.write(`hint:  ${WITHOUT_CAPTURE}\n`);
   process.exit(1);
 };
-const sidecar = await startSidecar(await read().catch(usage)).catch(failed);
+const options = await read().catch(usage);
+const sidecar = await startSidecar(options).catch(failed);
 process.stderr.write(
   `${[`sidecar of ${sidecar.spiffeId}`, `inbound ${formatAddress(sidecar.inbound)}`, ...sidecar.upstreams.map(describeUpstream), `admin ${formatAddress(sidecar.admin)}`].join(', ')}\n`,
 );
 if (sidecar.capture !== undefined) process.stderr.write(`${describeCapture(sidecar.capture)}\n`);
+const timeline = describeRestart(options.drain ?? DRAIN);
+process.stderr.write(`a restart (SIGHUP): ${timeline}\n`);
 void sidecar.ready().catch(async (error: unknown) => {
   await sidecar.stop(0);
   failed(error);
@@ -105,9 +109,10 @@ void sidecar.ready().catch(async (error: unknown) => {
 process.on(
   'SIGHUP',
   () =>
-    void sidecar
-      .restart()
-      .catch((error: unknown) => process.stderr.write(`error: restart: ${String(error)}\n`)),
+    void sidecar.restart().then(
+      () => process.stderr.write(`restarted: ${timeline}\n`),
+      (error: unknown) => process.stderr.write(`error: restart: ${String(error)}\n`),
+    ),
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void sidecar.stop().then(() => process.exit(0)));

@@ -10,6 +10,7 @@ import type { Capability } from './capabilities.ts';
 import type { CaptureOptions } from './capture/capture-options.ts';
 import type { SidecarProgress } from './progress.ts';
 import type { ProxyRole } from './role.ts';
+import type { Drain } from './drain.ts';
 
 /** A port of the program beside the sidecar. */
 export interface WorkloadPortOption {
@@ -133,8 +134,8 @@ export interface SidecarOptions {
   readonly signal?: AbortSignal;
   /** Told what it waits for. Must not throw. Default: to the log. */
   readonly onProgress?: (progress: SidecarProgress) => void;
-  /** Connections are asked to close over this time when a process is drained. Default 5,000. */
-  readonly drainWindowMs?: number;
+  /** How long a process lives on that a restart replaced. Default {@link DRAIN}. */
+  readonly drain?: Drain;
   /** Default: JSON lines of warnings and errors to standard error. */
   readonly log?: Log;
   /** Level of the engine processes' own log: JSON lines on standard error. Default `info`. */

@@ -33,6 +33,7 @@ import { announce, instanceSuffix, withdraw } from './instance-file.ts';
 import { PlaintextTotals, watchPlaintext } from './plaintext-report.ts';
 import { DEFAULT_CLUSTER, type SidecarOptions } from './options.ts';
 import { programAccepts } from './program-ports.ts';
+import { DRAIN } from './drain.ts';
 import { describeProgress, type SidecarProgress } from './progress.ts';
 import { untilQuiet } from './quiet.ts';
 import { observeSupervisor } from './supervisor-metrics.ts';
@@ -343,9 +344,10 @@ async function makeSupervisor(
     ...(options.overload === undefined ? {} : { overload: options.overload }),
     telemetry: options.telemetry ?? {},
     filters: options.filters,
-    drainWindowMs: options.drainWindowMs ?? 5_000,
+    drainWindowMs: (options.drain ?? DRAIN).windowMs,
   };
-  const common = { settings, identity, runDir: options.runDir, log };
+  const drainTimeoutMs = (options.drain ?? DRAIN).deadlineMs;
+  const common = { settings, identity, runDir: options.runDir, log, drainTimeoutMs };
   const alone = options.supervisor === false;
   if (alone || !canBindSockets()) {
     if ((options.workers ?? 1) !== 1)

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
@@ -171,6 +172,31 @@ describe('two sidecars and a control plane', () => {
     await load;
     expect([...statuses.keys()]).toEqual([200]);
     expect(statuses.get(200)).toBeGreaterThan(50);
+  });
+
+  it('cut at the deadline of a restart what lasts longer, and nothing before', async () => {
+    const deadlineMs = 2_000;
+    const { client, entry } = await pair({ drain: { windowMs: 100, deadlineMs } });
+    app.on('upgrade', (_request, socket) => {
+      socket.on('error', () => {});
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n');
+      socket.pipe(socket);
+    });
+    const socket = connect(entry as { host: string; port: number });
+    socket.write('GET / HTTP/1.1\r\nhost: web\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n');
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 101 /);
+    const closed = once(
+      socket.on('error', () => {}),
+      'close',
+    );
+    await client.restart();
+    const startedMs = performance.now();
+    // Long past the window.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    socket.write('still there');
+    expect(String((await once(socket, 'data'))[0])).toBe('still there');
+    await closed;
+    expect(performance.now() - startedMs).toBeGreaterThan(deadlineMs - 500);
   });
 
   it('start from what they saved while the control plane is away, on the ports of before', async () => {

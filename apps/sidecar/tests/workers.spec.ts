@@ -68,7 +68,7 @@ describe(`sidecars of ${WORKERS} processes`, () => {
       stateDir: join(dir, 'state', name),
       runDir: join(dir, name),
       workers: WORKERS,
-      drainWindowMs: 100,
+      drain: { windowMs: 100, deadlineMs: 600_000 },
       log: quiet,
       engineLogLevel: 'error',
       ...options,

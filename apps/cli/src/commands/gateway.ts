@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { verifyFilters } from '@tulle/filter-loader';
 import { GATEWAY_FLAGS, gatewayOptions, startGateway, type Gateway } from '@tulle/gateway';
 import { formatAddress } from '@tulle/model';
-import { tulleDirectories } from '@tulle/sidecar';
+import { describeRestart, DRAIN, tulleDirectories } from '@tulle/sidecar';
 import { API_OPTION } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
@@ -92,9 +92,11 @@ export const command: Command = defineCommand({
     } finally {
       interrupted.done();
     }
-    const ended = untilSignal(gateway, io);
+    const timeline = describeRestart(flags.drain ?? DRAIN);
+    const ended = untilSignal(gateway, io, () => say(`restarted: ${timeline}`));
     say(`${gateway.spiffeId} joined; admin ${formatAddress(gateway.admin)}`);
     say(describeListening(gateway, `${namespace}/${name}`));
+    say(`a restart (SIGHUP): ${timeline}`);
     await ended;
     await gateway.stop((options['drain-seconds'] ?? 10) * 1000);
     return EXIT.ok;
@@ -121,11 +123,11 @@ function describeListening(gateway: Gateway, name: string): string {
 }
 
 /** Resolves at SIGINT or SIGTERM; SIGHUP replaces the engine processes. */
-async function untilSignal(gateway: Gateway, io: Io): Promise<void> {
+async function untilSignal(gateway: Gateway, io: Io, restarted: () => void): Promise<void> {
   const restart = (): void =>
     void gateway
       .restart()
-      .catch((error: unknown) =>
+      .then(restarted, (error: unknown) =>
         io.err(`error: restart: ${error instanceof Error ? error.message : String(error)}\n`),
       );
   process.on('SIGHUP', restart);

@@ -1,4 +1,5 @@
 import { CAPABILITIES, PROFILES } from '../capabilities.ts';
+import { DRAIN } from '../drain.ts';
 
 /** How a flag is written and what it means; `tulle` and `tulle-sidecar` read the same. */
 export interface FlagSpec {
@@ -100,6 +101,22 @@ const CAPTURE_FLAGS = Object.freeze({
   },
 } as const);
 
+/** How long a process lives on whose successor takes the new connections. */
+const DRAIN_FLAGS = Object.freeze({
+  'drain-window-seconds': {
+    type: 'number',
+    value: 'N',
+    help: 'after a restart connections are asked over so long to go to the new process',
+    defaultText: String(DRAIN.windowMs / 1000),
+  },
+  'drain-deadline-seconds': {
+    type: 'number',
+    value: 'N',
+    help: 'after a restart connections that last live on in the old process for so long',
+    defaultText: String(DRAIN.deadlineMs / 1000),
+  },
+} as const);
+
 /** Flags of a sidecar by the type of their values. */
 export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
   Record<
@@ -116,7 +133,7 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
     Of<'list'>
   > &
     Record<'no-port-check' | 'no-supervisor' | 'no-overload-manager' | 'capture', Of<'boolean'>> &
-    Record<'start-timeout', Of<'number'>> &
+    Record<'start-timeout' | 'drain-window-seconds' | 'drain-deadline-seconds', Of<'number'>> &
     Record<
       | 'namespace'
       | 'trust-domain'
@@ -254,6 +271,7 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     env: 'TULLE_WORKERS',
   },
   ...CAPTURE_FLAGS,
+  ...DRAIN_FLAGS,
   'no-supervisor': { type: 'boolean', help: 'everything in one process' },
   'no-overload-manager': {
     type: 'boolean',

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Locality } from '@tulle/model';
 import type { SidecarOptions, UpstreamOption } from '../options.ts';
+import { DRAIN, type Drain } from '../drain.ts';
 import { capabilitiesOf } from './capability-flags.ts';
 import { FlagError } from './flag-error.ts';
 import type { SidecarFlagValues } from './flag-specs.ts';
@@ -23,7 +24,7 @@ export type FlagOptions = Required<Pick<SidecarOptions, 'name' | 'namespace' | '
     | 'capabilities'
     | 'accessLog'
     | 'telemetry'
-  >;
+  > & { readonly drain: Drain };
 
 /**
  * The part of a sidecar's options that flags of every command say.
@@ -63,9 +64,26 @@ export async function sidecarOptions(
       ? {}
       : { accessLog: accessLog === '-' ? ('stdout' as const) : { file: accessLog } }),
     capabilities: capabilitiesOf(flags),
+    drain: drainOf(flags),
     telemetry: await telemetryOf(flags, env),
   };
 }
+
+function drainOf(flags: SidecarFlagValues): Drain {
+  const drain = {
+    windowMs: milliseconds(flags['drain-window-seconds']) ?? DRAIN.windowMs,
+    deadlineMs: milliseconds(flags['drain-deadline-seconds']) ?? DRAIN.deadlineMs,
+  };
+  if (drain.windowMs > drain.deadlineMs)
+    throw new FlagError(
+      `connections cannot be asked to close for ${drain.windowMs / 1000} s (--drain-window-seconds) where all are cut after ${drain.deadlineMs / 1000} s`,
+      'a --drain-deadline-seconds that is no shorter',
+    );
+  return drain;
+}
+
+const milliseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : seconds * 1000;
 
 /** @param option its name @throws FlagError */
 export function parsePort(option: string, text: string): number {

@@ -12,6 +12,7 @@ describe('the flags of a sidecar', () => {
         ...['--inbound', '[::1]:15006', '--advertise', '10.0.0.5', '--access-log', '-', '--workers', '2'],
         ...['--locality', 'eu/eu-1', '--cluster', 'east'],
         ...['--no-port-check', '--no-overload-manager'],
+        ...['--drain-window-seconds', '0.5', '--drain-deadline-seconds', '60'],
       ]),
     ).toEqual({
       name: 'web',
@@ -31,9 +32,12 @@ describe('the flags of a sidecar', () => {
       supervisor: true,
       overload: false,
       capabilities: ['retries', 'auth', 'limits', 'traffic', 'metrics', 'access-log', 'tracing'],
+      drain: { windowMs: 500, deadlineMs: 60_000 },
       accessLog: 'stdout',
       telemetry: {},
     });
+    expect((await read([])).drain).toEqual({ windowMs: 5_000, deadlineMs: 600_000 });
+    await expect(read(['--drain-deadline-seconds', '2'])).rejects.toThrow(/5 s .* cut after 2 s/);
   });
 
   it('say what is reported, and read the environment only where it is the sidecar’s own', async () => {

@@ -1,0 +1,18 @@
+/** How long a process lives on whose successor has its sockets, in milliseconds. */
+export interface Drain {
+  /** Over this time connections are asked to close. */
+  readonly windowMs: number;
+  /** By then what is left is cut. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * A window in which idle connections and requests under way go over one by one, and time for connections that last, as
+ * WebSockets do (Envoy `drain_time_s` and `parent_shutdown_time_s` have 600 s and 900 s).
+ */
+export const DRAIN: Drain = Object.freeze({ windowMs: 5_000, deadlineMs: 600_000 });
+
+/** The time line of a restart, for who starts a proxy and for who restarts it. */
+export function describeRestart({ windowMs, deadlineMs }: Drain): string {
+  return `at 0 s the new process takes every new connection; by ${windowMs / 1000} s connections are asked to go over; at ${deadlineMs / 1000} s what is left is cut`;
+}
