@@ -17,6 +17,7 @@ import { refusals } from './cases/refusals.ts';
 import { restarts } from './cases/restarts.ts';
 import { serverFirst } from './cases/server-first.ts';
 import { startOrder } from './cases/start-order.ts';
+import { waypointProtocols } from './cases/waypoint-protocols.ts';
 import { waypoints } from './cases/waypoints.ts';
 import { Mesh } from './mesh.ts';
 import { namespaces } from './network.ts';
@@ -36,6 +37,7 @@ const captureCases = wanted([
 ]);
 const wantedNodeCases = wanted([
   ...waypoints,
+  ...waypointProtocols,
   ...nodeCases,
   ...nodeCapture,
   ...nodeOverhead,

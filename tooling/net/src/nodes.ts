@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runToEnd, type Running } from '@tulle/processes';
+import type { Answer, Question } from './mesh.ts';
 import { Place } from './network.ts';
 
 const TULLE = fileURLToPath(new URL('../../../apps/cli/bin/tulle.mjs', import.meta.url));
@@ -13,6 +14,8 @@ const SIDECAR = fileURLToPath(new URL('../../../apps/sidecar/src/main.ts', impor
 const GATEWAY = fileURLToPath(new URL('../../../apps/gateway/src/main.ts', import.meta.url));
 /** See there. */
 export const PEER: string = fileURLToPath(new URL('programs/peer.ts', import.meta.url));
+
+const CLIENT = fileURLToPath(new URL('programs/client.ts', import.meta.url));
 
 /** Of every workload. */
 export const PORT = 8080;
@@ -237,16 +240,29 @@ export class Nodes {
     return running;
   }
 
-  /** The process of a Gateway, on the first node, where both find it. */
-  async gateway(name: string): Promise<Running> {
-    const token = (await this.toEnd(this.one, ['token', 'create', name])).trim();
-    const running = this.one.place.start(
+  /**
+   * The process of a Gateway, by default on the first node, where both find it.
+   * @param at where it runs and listens; `as`: of its directories, where there are several
+   */
+  async gateway(
+    name: string,
+    at: {
+      readonly node?: Node;
+      readonly listen?: string;
+      readonly namespace?: string;
+      readonly as?: string;
+      readonly more?: readonly string[];
+    } = {},
+  ): Promise<Running> {
+    const { node = this.one, listen = '10.87.0.1', namespace = 'default', as = name, more = [] } = at;
+    const token = (await this.toEnd(this.one, ['token', 'create', name, '-n', namespace])).trim();
+    const running = node.place.start(
       process.execPath,
       [
         GATEWAY,
-        ...['--name', name, '--listen', '10.87.0.1', '--token', token],
+        ...['--name', name, '--namespace', namespace, '--listen', listen, '--token', token],
         ...['--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local'],
-        ...['--state-dir', join(this.directory, name), '--run-dir', join(this.directory, `${name}-r`)],
+        ...['--state-dir', join(this.directory, as), '--run-dir', join(this.directory, `${as}-r`), ...more],
       ],
       { env: { NO_COLOR: '1' } },
     );
@@ -254,11 +270,16 @@ export class Nodes {
     return running;
   }
 
+  /** A page of the admin interface of a Gateway's process. @param as of {@link gateway} */
+  async gatewayAdmin(as: string, path: string): Promise<string> {
+    const socketPath = join(this.directory, `${as}-r`, 'admin.sock');
+    const [response] = (await once(get({ socketPath, path }), 'response')) as [IncomingMessage];
+    return text(response);
+  }
+
   /** Of the engine process that serves a Gateway of {@link gateway}. */
   async gatewayGeneration(name: string): Promise<number> {
-    const socketPath = join(this.directory, `${name}-r`, 'admin.sock');
-    const [response] = (await once(get({ socketPath, path: '/sidecar' }), 'response')) as [IncomingMessage];
-    const { supervisor } = JSON.parse(await text(response)) as {
+    const { supervisor } = JSON.parse(await this.gatewayAdmin(name, '/sidecar')) as {
       supervisor: { processes: readonly { generation: number; state: string }[] };
     };
     const ready = supervisor.processes.filter(({ state }) => state === 'ready');
@@ -268,6 +289,12 @@ export class Nodes {
   /** What a program of a pod hears when it asks an address. @param how the method, then fields as `name=value` */
   ask(from: Pod, host: string, port: number = PORT, ...how: readonly string[]): string {
     return from.place.run(process.execPath, [PEER, 'ask', host, String(port), ...how]).trim();
+  }
+
+  /** What an ordinary client of a pod hears. @param questions of `programs/questions.ts` */
+  askAll(from: Pod, questions: readonly Question[]): Answer[] {
+    const said = from.place.run(process.execPath, [CLIENT, JSON.stringify(questions)]);
+    return JSON.parse(said.trim().split('\n').at(-1) ?? '') as Answer[];
   }
 
   /** What a program of a pod finds for a name. @param server asked in place of those of the system */

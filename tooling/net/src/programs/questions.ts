@@ -26,7 +26,8 @@ const KINDS: Readonly<Record<string, (...args: string[]) => Promise<Heard>>> = {
   /** HTTP/2 with prior knowledge. */
   async http2(host = '', port = '') {
     const session = connectHttp2(`http://${hostOf(host)}:${port}`);
-    const stream = session.request({ ':path': '/' });
+    // Node leaves the brackets of IPv6 away where nobody says it.
+    const stream = session.request({ ':path': '/', ':authority': `${hostOf(host)}:${port}` });
     const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
     const body = JSON.parse(await text(stream)) as Heard;
     session.close();
