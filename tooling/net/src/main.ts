@@ -12,6 +12,7 @@ import { LEAF_SECONDS, nodeRenewal } from './cases/node-renewal.ts';
 import { nodeOverhead } from './cases/node-overhead.ts';
 import { nodeNames } from './cases/node-names.ts';
 import { nodeCases } from './cases/nodes.ts';
+import { nodeWire } from './cases/node-wire.ts';
 import { protocols } from './cases/protocols.ts';
 import { refusals } from './cases/refusals.ts';
 import { restarts } from './cases/restarts.ts';
@@ -39,6 +40,7 @@ const wantedNodeCases = wanted([
   ...waypoints,
   ...waypointProtocols,
   ...nodeCases,
+  ...nodeWire,
   ...nodeCapture,
   ...nodeOverhead,
   ...nodeNames,

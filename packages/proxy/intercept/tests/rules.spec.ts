@@ -129,6 +129,28 @@ describe.skipIf(missing !== undefined)(
       ]);
     });
 
+    it('lead what some users begin, over IPv4 and IPv6, and spare others', async () => {
+      /** Some user that nobody is, as this test is root. */
+      const uid = 64_999;
+      const callAs = async (host: string): Promise<string> => {
+        const program = inside.run(() =>
+          spawn('/bin/bash', ['-c', `cat <"/dev/tcp/${host}/7777"`], {
+            uid,
+            cwd: '/',
+            stdio: ['ignore', 'pipe', 'inherit'],
+          }),
+        );
+        return text(program.stdout as NonNullable<ChildProcess['stdout']>);
+      };
+      const some = await hold(rules({ scope: { kind: 'users', ids: [uid] } }));
+      for (const host of ['127.0.0.1', '::1'])
+        expect([await callAs(host), await call(host)]).toEqual(['proxy', 'there']);
+      await some.release();
+      await hold(rules({ scope: { kind: 'namespace' }, spare: { users: [uid] } }));
+      for (const host of ['127.0.0.1', '::1'])
+        expect([await callAs(host), await call(host)]).toEqual(['there', 'proxy']);
+    });
+
     it('lead what others begin at a port of the machine', async () => {
       const { outbound: _, ...none } = rules();
       await hold({ ...none, inbound: [{ port: 7777, to: proxyPort }] });
