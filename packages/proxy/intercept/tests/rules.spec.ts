@@ -140,7 +140,7 @@ describe.skipIf(missing !== undefined)(
             stdio: ['ignore', 'pipe', 'inherit'],
           }),
         );
-        return text(program.stdout as NonNullable<ChildProcess['stdout']>);
+        return text(program.stdout);
       };
       const some = await hold(rules({ scope: { kind: 'users', ids: [uid] } }));
       for (const host of ['127.0.0.1', '::1'])

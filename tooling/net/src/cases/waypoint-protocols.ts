@@ -64,9 +64,9 @@ const questions = (host: string): readonly Question[] => [
 
 /** What of the answers does not depend on the moment. */
 const said = (answers: readonly Answer[]): unknown[] =>
-  answers.map(({ firstByteMs: _, caller, ...rest }) => ({
+  answers.map(({ firstByteMs: _moment, caller, ...rest }) => ({
     ...rest,
-    ...(caller === undefined ? {} : { caller: /sa\/[\w-]+$/.exec(String(caller))?.[0] }),
+    ...(typeof caller === 'string' ? { caller: /sa\/[\w-]+$/.exec(caller)?.[0] } : {}),
   }));
 
 const expected = (name: string, caller: string): unknown[] => [
