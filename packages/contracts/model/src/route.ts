@@ -27,6 +27,11 @@ export interface RouteConfig {
    * (Envoy without `ignore_port_in_host_matching`). Default false: see {@link VirtualHost.domains}.
    */
   readonly comparesPorts?: boolean;
+  /**
+   * Routes look at a path without the parameters of its segments, from a `;` to the next slash (RFC 3986 §3.3); it goes on as it came
+   * (Envoy `ignore_path_parameters_in_path_matching`). Default false.
+   */
+  readonly ignoresPathParameters?: boolean;
   /** There may be more virtual hosts, of which the control plane is asked (Envoy `RouteConfiguration.vhds`). Default false. */
   readonly discoversHosts?: boolean;
 }
@@ -58,6 +63,11 @@ export interface VirtualHost {
   readonly requireTls?: 'all' | 'external';
   /** Whether `x-envoy-attempt-count` tells which attempt it is, to the endpoint and to the caller. Default: to neither. */
   readonly attemptCount?: { readonly request?: boolean; readonly response?: boolean };
+  /**
+   * Whether `x-envoy-is-timeout-retry: true` tells the endpoint of an attempt that is made because the time of the one before was over
+   * (Envoy `include_is_timeout_retry_header`). Default false.
+   */
+  readonly tellsTimeoutRetry?: boolean;
   /**
    * Kinds of requests that are counted apart, in order: a request is of the first whose conditions hold all, or else of `other`
    * (Envoy `VirtualHost.virtual_clusters`). Default: none are.

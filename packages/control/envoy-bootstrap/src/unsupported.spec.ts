@@ -137,8 +137,8 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${HCM}.path_normalization_options`, {}],
   [`${HCM}.typed_header_validation_config`, { name: 'x' }],
   [`${HCM}.proxy_status_config`, {}],
-  [`${HOST}.hedge_policy`, {}],
-  [`${ROUTE}.route.hedge_policy`, {}],
+  [`${HOST}.hedge_policy.hedge_on_per_try_timeout`, true],
+  [`${ROUTE}.route.hedge_policy.hedge_on_per_try_timeout`, true],
   [`${ROUTE}.route.early_data_policy`, { name: 'x' }],
   [`${ROUTE}.filter_action`, undefined],
   // Clusters.

@@ -250,6 +250,29 @@ describe('what becomes of fields', () => {
   });
 });
 
+describe('a hedge policy', () => {
+  it('is taken as far as Envoy does nothing by it, and refused beyond', () => {
+    const hedge_policy = { initial_requests: 2, additional_request_chance: { numerator: 5 } };
+    const hedging = { hedge_policy: { hedge_on_per_try_timeout: true } };
+    expect(readRoute({ route: { ...forward, hedge_policy } }, { hedge_policy })).toMatchObject({
+      name: 'one',
+    });
+    expect([readRoute({ route: { ...forward, ...hedging } }), readRoute({}, hedging)]).toEqual([
+      [`${ONLY}.route.hedge_policy.hedge_on_per_try_timeout`],
+      ['virtual_hosts[0].hedge_policy.hedge_on_per_try_timeout'],
+    ]);
+  });
+});
+
+it('looks at paths without parameters, and tells of retries after a timeout, where that is said', () => {
+  const got = read({
+    name: 'r',
+    ignore_path_parameters_in_path_matching: true,
+    virtual_hosts: [{ name: 'v', domains: ['*'], include_is_timeout_retry_header: true }],
+  });
+  expect(got).toMatchObject({ ignoresPathParameters: true, virtualHosts: [{ tellsTimeoutRetry: true }] });
+});
+
 describe('what a retry policy says of attempts', () => {
   const actionOf = (policy: Json, host: Json = {}): unknown => {
     const got = readRoute({ route: { ...forward, ...policy } }, host);

@@ -9,6 +9,8 @@ export interface RouteCandidate<Payload> {
   /** Its place in the virtual host. */
   readonly index: number;
   readonly path: PathTest;
+  /** Paths are looked at without their parameters: all routes of a configuration do, or none. */
+  readonly bare: boolean;
   readonly method: string | undefined;
   readonly headers: readonly RequestTest[];
   readonly query: readonly QueryTest[];
@@ -52,6 +54,7 @@ interface PrefixLevel<Payload> {
  */
 export class RouteIndex<Payload> {
   readonly #all: readonly RouteCandidate<Payload>[];
+  readonly #bare: boolean;
   readonly #linear: boolean;
   readonly #exact = new Map<string, Bucket<Payload>>();
   readonly #elements: readonly PrefixLevel<Payload>[];
@@ -59,6 +62,7 @@ export class RouteIndex<Payload> {
   readonly #regexes: Bucket<Payload> = [];
 
   constructor(candidates: readonly RouteCandidate<Payload>[]) {
+    this.#bare = candidates.some(({ bare }) => bare);
     this.#all = candidates;
     this.#linear = candidates.length <= LINEAR_ROUTES;
     const elements = new Map<string, Bucket<Payload>>();
@@ -75,7 +79,7 @@ export class RouteIndex<Payload> {
 
   /** The first route that matches, in configuration order. */
   first(request: MatchView): RouteCandidate<Payload> | undefined {
-    const path = request.path;
+    const path = this.#bare ? withoutParameters(request.path) : request.path;
     if (this.#linear) {
       for (const candidate of this.#all)
         if (testPath(candidate.path, path, request.method) && matchesRest(candidate, request))
@@ -103,15 +107,25 @@ export class RouteIndex<Payload> {
 
   /** Holds a request against every route, in configuration order. For explanations: it tries and allocates all. */
   trials(request: MatchView): RouteTrial<Payload>[] {
-    return this.#all.map((candidate) => ({ payload: candidate.payload, ...failureOf(candidate, request) }));
+    const path = this.#bare ? withoutParameters(request.path) : request.path;
+    return this.#all.map((candidate) => ({
+      payload: candidate.payload,
+      ...failureOf(candidate, request, path),
+    }));
   }
+}
+
+/** Without what stands behind a `;` in each segment (RFC 3986 §3.3). */
+function withoutParameters(path: string): string {
+  return path.includes(';') ? path.replace(/;[^/]*/g, '') : path;
 }
 
 function failureOf(
   candidate: RouteCandidate<unknown>,
   request: MatchView,
+  path: string,
 ): Omit<RouteTrial<unknown>, 'payload'> {
-  if (!testPath(candidate.path, request.path, request.method)) return { failed: 'path', condition: 0 };
+  if (!testPath(candidate.path, path, request.method)) return { failed: 'path', condition: 0 };
   if (candidate.method !== undefined && candidate.method !== request.method)
     return { failed: 'method', condition: 0 };
   if (candidate.grpc && !isGrpcContentType(request.headers.get('content-type')))

@@ -74,6 +74,62 @@ function found(match: Partial<RouteMatch>, request: Request): boolean {
   return matcherOf([{ domains: ['*'], matches: [whole] }]).match(view(request)) === 'h0r0';
 }
 
+describe('parameters of paths', () => {
+  const routes: readonly RouteMatch['path'][] = [
+    { kind: 'exact', value: '/p' },
+    { kind: 'prefix', value: '/q' },
+    { kind: 'bytes-prefix', value: '/bytes/' },
+    { kind: 'regex', value: '/r+' },
+  ];
+  const more = Array.from({ length: 20 }, (_, index) => ({
+    kind: 'exact' as const,
+    value: `/other/${index}`,
+  }));
+  const found = (
+    paths: readonly RouteMatch['path'][],
+    ignoresPathParameters: boolean,
+    path: string,
+  ): unknown => {
+    const config: RouteConfig = {
+      name: 'r',
+      ignoresPathParameters,
+      virtualHosts: [
+        {
+          name: 'v',
+          domains: ['*'],
+          routes: paths.map((one, index) => ({
+            name: String(index),
+            match: { path: one },
+            action: { kind: 'direct', status: 200 },
+          })),
+        },
+      ],
+    };
+    const matcher = compileRoutes(config, ({ name }) => name, regex);
+    const request = { ...view({ path }), authority: 'a.example' };
+    const trials = matcher.explain(request) ?? [];
+    expect(trials.find(({ failed }) => failed === undefined)?.payload).toBe(matcher.match(request));
+    return matcher.match(request);
+  };
+
+  it.each([
+    ['/p;x=1', '0'],
+    ['/p;', '0'],
+    ['/p;a;b', '0'],
+    ['/p;a/b', undefined],
+    ['/p%3Ba', undefined],
+    ['/q;v=1/;w/a', '1'],
+    ['/bytes;v=1/a', '2'],
+    ['/rrr;a', '3'],
+    ['/p', '0'],
+  ])('%s is seen without them where that is said: %s', (path, expected) => {
+    for (const paths of [routes, [...routes, ...more]]) {
+      expect(found(paths, true, path)).toBe(expected);
+      if (path.includes(';')) expect(found(paths, false, path)).toBe(undefined);
+    }
+  });
+});
+
 describe('paths', () => {
   it.each([
     ['exact', '/a', '/a', true],

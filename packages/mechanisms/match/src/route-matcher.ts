@@ -72,6 +72,7 @@ export function compileRoutes<Payload>(
       return {
         index,
         payload: made,
+        bare: config.ignoresPathParameters === true,
         ...compileRouteMatch(route.match, context, `${path}/routes/${index}/match`),
       };
     });
@@ -96,7 +97,7 @@ function compileRouteMatch(
   match: RouteMatch,
   context: CompileContext,
   path: string,
-): Omit<RouteCandidate<never>, 'index' | 'payload'> {
+): Omit<RouteCandidate<never>, 'index' | 'payload' | 'bare'> {
   return {
     path: compilePathMatch(match.path, context, `${path}/path`),
     method: match.method,

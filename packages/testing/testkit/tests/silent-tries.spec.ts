@@ -1,6 +1,6 @@
 import { DELIVER, RETRY } from '@tulle/filter';
 import type { Endpoint } from '@tulle/model';
-import { httpListener, route } from '@tulle/proxy';
+import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import { filter, simple, started } from './support.ts';
 
@@ -138,5 +138,42 @@ describe('a retry', () => {
 
   it('goes to them where nothing else is left', async () => {
     expect(await served(endpoint('10.0.0.1', { canary: 'true' }))).toHaveLength(6);
+  });
+});
+
+describe('an endpoint', () => {
+  it('is told of each further attempt whether it is made because the time of the one before was over', async () => {
+    const told: (string | undefined)[] = [];
+    const answers = ['silence' as const, { status: 503 }, { body: 'third' }];
+    const [only] = [route('/', 'api', { perTryTimeoutMs: 100 })];
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          filters: [again({})],
+          routes: {
+            virtualHosts: [
+              {
+                name: 'v',
+                domains: ['*'],
+                tellsTimeoutRetry: true,
+                routes: only === undefined ? [] : [only],
+              },
+            ],
+          },
+        }),
+      ],
+      clusters: [cluster('api', [AT])],
+      upstreams: {
+        [AT]: (request) => {
+          told.push(request.header('x-envoy-is-timeout-retry'));
+          return answers[told.length - 1] ?? {};
+        },
+      },
+    });
+    const answered = test.client().request();
+    await test.clock.advance(300);
+    expect((await answered).body).toBe('third');
+    expect(told).toEqual([undefined, 'true', 'false']);
   });
 });

@@ -201,6 +201,7 @@ export const routeConfigSchema: JsonSchema = {
     headerOrder: oneOf('specific-last', 'specific-first'),
     internalOnlyHeaders: names,
     comparesPorts: flag,
+    ignoresPathParameters: flag,
     discoversHosts: flag,
     filterConfigs,
     virtualHosts: listOf(
@@ -227,6 +228,7 @@ export const routeConfigSchema: JsonSchema = {
         rateLimits: rateLimitActionsSchema,
         choice: routeChoiceSchema,
         requireTls: oneOf('all', 'external'),
+        tellsTimeoutRetry: flag,
         attemptCount: fields([], { request: flag, response: flag }),
         virtualClusters: listOf(fields(['name', 'headers'], { name, headers: headerMatchesSchema })),
       }),

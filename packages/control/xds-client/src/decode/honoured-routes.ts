@@ -14,6 +14,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'request_mirror_policies',
     'max_direct_response_body_size_bytes',
     'internal_only_headers',
+    'ignore_path_parameters_in_path_matching',
     'vhds',
     'metadata',
   ],
@@ -49,7 +50,11 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'per_request_buffer_limit_bytes',
     'request_mirror_policies',
     'virtual_clusters',
+    'include_is_timeout_retry_header',
+    'hedge_policy',
   ],
+  // What Envoy does not do either; `hedge_on_per_try_timeout` is refused.
+  'envoy.config.route.v3.HedgePolicy': ['initial_requests', 'additional_request_chance'],
   'envoy.config.route.v3.VirtualCluster': ['headers', 'name'],
   'envoy.config.route.v3.RouteList': ['routes'],
   'envoy.type.matcher.v3.HttpRequestHeaderMatchInput': ['header_name'],
@@ -161,6 +166,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'rate_limits',
     'include_vh_rate_limits',
     'internal_redirect_policy',
+    'hedge_policy',
   ],
   'envoy.config.route.v3.InternalRedirectPolicy': [
     'max_internal_redirects',

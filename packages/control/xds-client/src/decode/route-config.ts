@@ -75,6 +75,7 @@ export function decodeRouteConfig(
     internalOnlyHeaders: filled(config.internalOnlyHeaders),
     filterConfigs: decodeOverrides(context, overrides, here),
     comparesPorts: comparesPorts(context, config, path),
+    ignoresPathParameters: config.ignorePathParametersInPathMatching ? true : undefined,
     discoversHosts: config.vhds ? true : undefined,
   });
   // Where fields are edited in one place only, the order of places means nothing.
@@ -208,6 +209,7 @@ function decodeVirtualHost(
     ...decodeEditsOf(context, host, place),
     requireTls: TLS_FOR.get(host.requireTls),
     virtualClusters: decodeVirtualClusters(context, host, `${base}virtual_clusters`),
+    tellsTimeoutRetry: host.includeIsTimeoutRetryHeader ? true : undefined,
     attemptCount:
       request || response ? { ...(request && { request }), ...(response && { response }) } : undefined,
     filterConfigs: merged(retry && { [RETRY_FILTER]: retry }, decodeOverrides(context, overrides, here)),

@@ -5,6 +5,8 @@ const NOT_SENT = {
   onDemand: 'this control plane has nothing that is looked for on demand',
   discoversHosts: 'this control plane sends routes with all their virtual hosts',
   scopes: 'this control plane gives each listener one route configuration',
+  ignoresPathParameters: 'this control plane matches paths whole',
+  tellsTimeoutRetry: 'this control plane tells endpoints nothing of earlier attempts',
   choice: 'this control plane orders the routes of a virtual host',
   earlyEdits: 'this control plane edits fields by routes and filters',
   newPriorityEvery: 'this control plane lets retries go where the balancer leads them',

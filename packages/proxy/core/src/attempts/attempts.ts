@@ -47,6 +47,7 @@ import { beginRedirected, redirectedTo } from './internal-redirect.ts';
 import { hashKey } from './hash-key.ts';
 import { isRepeatable, isSafeAgain, mayBeSentTwice } from './repeat.ts';
 import { NO_PIECES } from './replay.ts';
+import { tellAttempt } from './tell-attempt.ts';
 import { takeMarker } from './unsent-marker.ts';
 import type { Bytes } from '../bytes.ts';
 
@@ -195,8 +196,8 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   if (stream.deadlineMs !== 0) tellDeadline(stream);
   for (const counters of stream.counters) counters.attempted();
   const action = stream.route?.action;
-  if (action?.kind === 'forward' && action.countsToEndpoint)
-    stream.headers.put('x-envoy-attempt-count', String(stream.attemptCount));
+  if (action?.kind === 'forward' && (action.countsToEndpoint || action.tellsTimeoutRetry))
+    tellAttempt(stream, action);
   const fault = connection.sendHead(stream);
   if (fault !== undefined) {
     connection.abandon();

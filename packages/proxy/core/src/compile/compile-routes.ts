@@ -328,6 +328,7 @@ function compileForward(
     maxReplayBytes: action.maxReplayBytes ?? -1,
     countsToEndpoint: host.attemptCount?.request === true,
     countsToCaller: host.attemptCount?.response === true,
+    tellsTimeoutRetry: host.tellsTimeoutRetry === true,
     highPriority: action.circuitPriority === 'high',
     internalRedirect: compileInternalRedirect(action.internalRedirect, `${path}/internalRedirect`, issues),
     onDemand: onDemandOf(action, settings),

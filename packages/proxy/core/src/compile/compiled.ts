@@ -100,6 +100,8 @@ export interface CompiledForward {
   /** Whether `x-envoy-attempt-count` is told to the endpoint, and to the caller. */
   readonly countsToEndpoint: boolean;
   readonly countsToCaller: boolean;
+  /** Whether `x-envoy-is-timeout-retry` is told to the endpoint. */
+  readonly tellsTimeoutRetry: boolean;
   /** Which of its cluster's limits its requests count towards. */
   readonly highPriority: boolean;
   /** `null`: no endpoint is chosen by a hash. */
