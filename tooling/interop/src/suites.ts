@@ -10,6 +10,7 @@ import { onDemandSuite } from './on-demand/suite.ts';
 import { proxylessSuite } from './proxyless/suite.ts';
 import { grpcXdsSuite } from './raw/grpc-suite.ts';
 import { envoyRawSuite } from './raw/suite.ts';
+import { rawPairsSuite } from './raw-pairs/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
 
 /** Every suite, in the order in which they run. */
@@ -20,6 +21,7 @@ export const suites: readonly RunnableSuite[] = [
   runnable(mixedSuite),
   runnable(envoyRawSuite),
   runnable(onDemandSuite),
+  runnable(rawPairsSuite),
   runnable(goSpiffeSuite),
   runnable(http1GoSuite),
   runnable(http1PythonSuite),

@@ -49,6 +49,28 @@ dynamic_resources: { cds_resources_locator: "xdstp://any/envoy.config.cluster.v3
     expect(discovery?.roots.cluster).toMatchObject({ source: { kind: 'grpc' } });
   });
 
+  it('are not asked for a directory beside which a source stands, as in Envoy', () => {
+    const { issues, discovery } = translate(`
+dynamic_resources:
+  lds_config: { resource_api_version: V3, ${SOURCE('DELTA_GRPC')} }
+  lds_resources_locator: "xdstp://nobody/envoy.config.listener.v3.Listener/edge/*"
+`);
+    expect(issues).toEqual([]);
+    expect(discovery?.roots.listener).toEqual({
+      collection: 'xdstp://nobody/envoy.config.listener.v3.Listener/edge/*',
+      source: { kind: 'grpc', server: { cluster: 'xds' }, api: 'delta' },
+    });
+    expect(
+      issuesOf(`
+dynamic_resources:
+  cds_config: { resource_api_version: V3, ${SOURCE('GRPC')} }
+  cds_resources_locator: "xdstp://nobody/envoy.config.cluster.v3.Cluster/edge/*"
+`),
+    ).toEqual([
+      'dynamic_resources.cds_resources_locator: needs a source that is asked incrementally (DELTA_GRPC)',
+    ]);
+  });
+
   it('are refused by path where they cannot work', () => {
     expect(
       issuesOf(`

@@ -46,15 +46,20 @@ function sourceOf(config: ConfigSource, path: string, context: DecodeContext): D
   return readSource(context, whole, path)?.source;
 }
 
-/**
- * All listeners or clusters of a directory (`lds_resources_locator`, `cds_resources_locator`).
- * @param adsIsDelta whether what comes by ADS comes incrementally: collections need that
- */
+/** Where the resources of a locator may come from. */
+export interface LocatorSources {
+  readonly authorities: ReadonlyMap<string, DiscoverySource>;
+  /** What stands beside it (`lds_config`, `cds_config`), which is asked whatever the authority. */
+  readonly beside: DiscoverySource | undefined;
+  /** Whether what comes by ADS comes incrementally: collections need that. */
+  readonly adsIsDelta: boolean;
+}
+
+/** All listeners or clusters of a directory (`lds_resources_locator`, `cds_resources_locator`). */
 export function readLocator(
   locator: string,
   path: string,
-  authorities: ReadonlyMap<string, DiscoverySource>,
-  adsIsDelta: boolean,
+  { authorities, beside, adsIsDelta }: LocatorSources,
   context: DecodeContext,
 ): Collection | undefined {
   const name = parseResourceName(locator);
@@ -65,7 +70,7 @@ export function readLocator(
     );
     return undefined;
   }
-  const source = authorities.get(name.authority) ?? authorities.get('*');
+  const source = beside ?? authorities.get(name.authority) ?? authorities.get('*');
   if (!source) {
     context.refuse(path, `has an authority that no config_sources has: ${JSON.stringify(name.authority)}`);
     return undefined;

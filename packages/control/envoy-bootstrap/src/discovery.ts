@@ -75,21 +75,26 @@ export function readDiscovery(
   if (dynamic === undefined && needed.length === 0) return undefined;
   const path = 'dynamic_resources';
   const adsIsDelta = dynamic?.adsConfig?.apiType === ApiConfigSource_ApiType.DELTA_GRPC;
-  const collectionAt = (
-    locator: string | undefined,
-    name: string,
-    besides: boolean,
-  ): Collection | undefined => {
-    if (locator === undefined || locator === '') return undefined;
-    if (besides) context.refuse(`${path}.${name}_resources_locator`, `must not stand beside ${name}_config`);
-    return readLocator(locator, `${path}.${name}_resources_locator`, authorities, adsIsDelta, context);
-  };
-  const listeners = collectionAt(dynamic?.ldsResourcesLocator, 'lds', dynamic?.ldsConfig !== undefined);
-  const clusters = collectionAt(dynamic?.cdsResourcesLocator, 'cds', dynamic?.cdsConfig !== undefined);
   if (dynamic?.ldsConfig) context.check(ConfigSourceSchema, dynamic.ldsConfig, `${path}.lds_config`);
   if (dynamic?.cdsConfig) context.check(ConfigSourceSchema, dynamic.cdsConfig, `${path}.cds_config`);
   const lds = dynamic?.ldsConfig && readSource(context, dynamic.ldsConfig, `${path}.lds_config`);
   const cds = dynamic?.cdsConfig && readSource(context, dynamic.cdsConfig, `${path}.cds_config`);
+  // Envoy asks the source beside a locator, and knows authorities for other names alone.
+  const collectionAt = (
+    locator: string | undefined,
+    name: string,
+    beside: DiscoverySource | undefined,
+  ): Collection | undefined =>
+    locator === undefined || locator === ''
+      ? undefined
+      : readLocator(
+          locator,
+          `${path}.${name}_resources_locator`,
+          { authorities, beside, adsIsDelta },
+          context,
+        );
+  const listeners = collectionAt(dynamic?.ldsResourcesLocator, 'lds', lds?.source);
+  const clusters = collectionAt(dynamic?.cdsResourcesLocator, 'cds', cds?.source);
   const find = (name: string, at: string): GrpcSource | undefined =>
     serverOf(name, fixed.clusters, at, context);
   const api = dynamic?.adsConfig;

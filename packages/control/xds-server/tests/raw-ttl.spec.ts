@@ -105,3 +105,27 @@ it('a client that does not know of TTLs gets the resource as it is', async () =>
   stream.send(create(DiscoveryRequestSchema, { node: { id: 'n' }, typeUrl: CLUSTER }));
   expect((await stream.next()).resources.map(({ typeUrl }) => typeUrl)).toEqual([CLUSTER]);
 });
+
+it('nor by delta is it told of a time that nobody would prolong; a program of gRPC neither', async () => {
+  server.setSnapshot('n', [lasting(cluster('a'))]);
+  for (const other of [{}, { userAgentName: 'gRPC Go', clientFeatures: ['xds.config.resource-in-sotw'] }]) {
+    const stream = openRaw(server.target, deltaAggregatedResources);
+    opened.push(stream);
+    stream.send(deltaRequest({ node: { id: 'n', ...other }, typeUrl: CLUSTER }));
+    const [a] = (await stream.next()).resources;
+    expect(a).toMatchObject({ name: 'a', resource: { typeUrl: CLUSTER } });
+    expect(a?.ttl).toBeUndefined();
+  }
+});
+
+it('Envoy, which says nothing of TTLs, has its times and heartbeats', async () => {
+  server.setSnapshot('n', [lasting(cluster('a'))]);
+  const stream = openRaw(server.target, deltaAggregatedResources);
+  opened.push(stream);
+  stream.send(deltaRequest({ node: { id: 'n', userAgentName: 'envoy' }, typeUrl: CLUSTER }));
+  const first = await stream.next();
+  stream.send(deltaRequest({ typeUrl: CLUSTER, responseNonce: first.nonce }));
+  const beat = await stream.next();
+  for (const { resources } of [first, beat]) expect(resources[0]?.ttl).toMatchObject({ nanos: TTL_MS * 1e6 });
+  expect(beat.resources[0]?.resource).toBeUndefined();
+});

@@ -1,45 +1,17 @@
 import { strict as assert } from 'node:assert';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEnvoyProxy } from '@tulle/envoy-proxy';
-import { start } from '@tulle/processes';
 import { createXdsServer } from '@tulle/xds-server';
-import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
+import { VERSION, wheel } from '../envoy/program.ts';
 import { freePort, startOrigin } from '../mesh.ts';
 import { program } from '../needs.ts';
 import { rawBootstrap } from '../raw/bootstrap.ts';
+import { PROXIES, type StartProxy } from '../raw/proxies.ts';
 import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
 import { cluster, listener, mark, routes, type Sources, virtualHost } from './resources.ts';
-
-/** A proxy of either make. */
-interface Proxy {
-  stop(): Promise<void>;
-}
-
-/** @param file of the bootstrap */
-type Start = (file: string, directory: string) => Promise<Proxy>;
-
-async function startEnvoy(file: string, directory: string): Promise<Proxy> {
-  const admin = join(directory, 'admin');
-  const options = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--admin-address-path', admin];
-  const envoy = start(await envoyProgram(), [...options, '--log-level', 'warning']);
-  await until('Envoy has an admin interface', async () => readFile(admin, 'utf8'));
-  return { stop: async () => void (await envoy.stop()) };
-}
-
-async function startTulle(file: string, directory: string): Promise<Proxy> {
-  const proxy = await startEnvoyProxy({
-    configPath: file,
-    supervisor: false,
-    runDir: join(directory, 'r'),
-    logLevel: 'error',
-    say() {},
-  });
-  return { stop: async () => proxy.stop(0) };
-}
 
 interface Answer {
   readonly status: number;
@@ -74,7 +46,7 @@ async function ask(port: number, headers: Readonly<Record<string, string>>, body
 }
 
 /** The same resources, the same requests, whichever proxy. */
-async function run(startProxy: Start, sources: Sources): Promise<string> {
+async function run(name: string, startProxy: StartProxy, sources: Sources): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'tod-'));
   const server = await createXdsServer();
   const origins = await Promise.all(
@@ -144,7 +116,7 @@ async function run(startProxy: Start, sources: Sources): Promise<string> {
     await until('the changed filter is in use', async () =>
       assert.equal((await ask(port, { host: 'shop.example' })).mark, 'second'),
     );
-    if (startProxy === startTulle) {
+    if (name === 'Tulle') {
       // Envoy asks once for a name, and a request for one that was taken away waits there for ever.
       server.delete('one', 'virtual-host', 'shops/shop.example');
       await until('the virtual host that was taken away is gone', async () =>
@@ -160,11 +132,6 @@ async function run(startProxy: Start, sources: Sources): Promise<string> {
   }
 }
 
-const PROXIES: readonly (readonly [name: string, start: Start])[] = [
-  ['Envoy', startEnvoy],
-  ['Tulle', startTulle],
-];
-
 export const onDemandSuite: Suite<undefined> = {
   name: 'on-demand',
   about: `Virtual hosts, clusters and filters that Envoy ${VERSION} and Tulle alike have from Tulle's raw xDS server when requests need them`,
@@ -173,7 +140,7 @@ export const onDemandSuite: Suite<undefined> = {
   cases: (['ads', 'single'] as const).flatMap((sources) =>
     PROXIES.map(([name, startProxy]): Case<undefined> => ({
       name: `${name}, ${sources === 'ads' ? 'over ADS' : 'each type over a stream of its own'}`,
-      run: async () => run(startProxy, sources),
+      run: async () => run(name, startProxy, sources),
     })),
   ),
 };

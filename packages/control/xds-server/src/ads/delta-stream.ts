@@ -416,7 +416,7 @@ function isCompared(state: TypeState, resources: readonly { readonly name: strin
   return (
     state.wildcard ||
     state.upToDate?.resources === resources ||
-    resources.every(({ name }) => state.names.has(name))
+    resources.every(({ name }) => wants(state, name))
   );
 }
 

@@ -22,6 +22,11 @@ export interface KindRules<Kind extends string, Shot> {
   namespaces?(kind: Kind): boolean;
   /** State of the world: whether each response holds all, so that what is not in it is gone. */
   whole(kind: Kind): boolean;
+  /**
+   * Whether what is gone of a kind goes in the response in which others of it come, since a client refuses what two of them have alike
+   * (Envoy: the key of a scope may move to another). Absent: of no kind.
+   */
+  swaps?(kind: Kind): boolean;
   /** Whether resources of the kind point at others: while a client refuses one, nothing is taken away under it. */
   points(kind: Kind): boolean;
   /** Whether what is gone of a kind stays with a client for as long as it asks for it by name. Absent: nothing does. */

@@ -1,7 +1,7 @@
 import { batches } from './batches.ts';
 import type { PushHost, PushStrategy } from './push.ts';
 import type { Differences } from './differences.ts';
-import { ABSENT, UNCERTAIN, wants } from './type-state.ts';
+import { ABSENT, asksForMany, UNCERTAIN, wants } from './type-state.ts';
 
 /**
  * For any other client: clusters with their endpoints, listeners, routes, each only when the ones before are answered, and
@@ -43,14 +43,15 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
     const { changed, removed, absent, held } = differences(kind, snapshot);
     host.resumed(kind, snapshot.changeId, held);
     const [first, ...more] = batches(changed, host.batchBytes(kind));
-    // A wildcard is answered even by nothing, or the client waits for it.
-    if (!first && absent.length === 0 && (state.answered || !state.wildcard)) {
+    // A wildcard is answered even by nothing, or the client waits for it; so is a directory.
+    if (!first && absent.length === 0 && (state.answered || !asksForMany(state))) {
       if (removed.length === 0) settled(kind, snapshot);
       return false;
     }
-    const sent = host.send(kind, snapshot.changeId, first ?? [], absent, undefined);
+    const swapped = rules.swaps?.(kind) === true ? removed : [];
+    const sent = host.send(kind, snapshot.changeId, first ?? [], [...absent, ...swapped], undefined);
     if (kind === rules.cluster) sendEndpointsAgain(new Set((first ?? []).map(({ name }) => name)), snapshot);
-    if (more.length === 0 && removed.length === 0) settled(kind, snapshot);
+    if (more.length === 0 && removed.length === swapped.length) settled(kind, snapshot);
     else state.dirty = true;
     return sent;
   }

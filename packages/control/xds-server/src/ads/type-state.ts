@@ -1,3 +1,5 @@
+import { collectionOf } from './resource-collection.ts';
+
 /** One client's subscription to one type, and what is known of what it has. */
 export interface TypeState<Kind extends string = string> {
   readonly kind: Kind;
@@ -84,7 +86,12 @@ export function createTypeState<Kind extends string>(
 
 /** Whether the client wants to hear of a resource. */
 export function wants(state: TypeState, name: string): boolean {
-  return state.wildcard || state.names.has(name) || (state.namespaces && isWithin(state.names, name));
+  if (state.wildcard || state.names.has(name)) return true;
+  const collection = collectionOf(name);
+  return (
+    (collection !== undefined && state.names.has(collection)) ||
+    (state.namespaces && isWithin(state.names, name))
+  );
 }
 
 function isWithin(names: ReadonlySet<string>, name: string): boolean {
@@ -95,7 +102,12 @@ function isWithin(names: ReadonlySet<string>, name: string): boolean {
 
 /** Whether a name that was asked for is one resource's, so that there may be none of it. */
 export function isOne(state: TypeState, name: string): boolean {
-  return !state.namespaces || name.includes('/');
+  return (!state.namespaces || name.includes('/')) && collectionOf(name) !== name;
+}
+
+/** Whether what a client asked for may well be nothing, so that it waits to be told. */
+export function asksForMany({ wildcard, names }: TypeState): boolean {
+  return wildcard || [...names].some((name) => collectionOf(name) === name);
 }
 
 /**

@@ -39,6 +39,19 @@ export function wireResource(name: string, message: Any, ttlMs?: number): WireRe
   };
 }
 
+/** The same for a client that knows of no TTL: nobody would tell it again that the resource is still there. */
+export function withoutTtl(resource: WireResource): WireResource {
+  if (resource.ttlMs === undefined) return resource;
+  const { ttlMs: _, ...rest } = resource;
+  const before = resourceHead(resource).length;
+  const head = resourceHead(rest);
+  return {
+    ...rest,
+    bytes: Buffer.concat([head, resource.bytes.subarray(before)]),
+    anyAt: resource.anyAt - before + head.length,
+  };
+}
+
 /** `Resource` without its message: that what the client has under this name and version is still there. */
 export function resourceHead({
   name,

@@ -16,10 +16,12 @@ import {
   VirtualHostDiscoveryService,
 } from '@tulle/xds-proto/envoy/service/route/v3/rds';
 import { ScopedRoutesDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/srds';
+import { RuntimeDiscoveryService } from '@tulle/xds-proto/envoy/service/runtime/v3/rtds';
 import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
 import { type GrpcMethod, grpcService } from '@tulle/xds-proto/grpc';
 import { comparerOf } from '../ads/differences.ts';
 import { deltaProtocol, stateOfTheWorldProtocol, type StreamProtocol } from '../ads/messages.ts';
+import { type WireResource, withoutTtl } from '../encode/wire-resource.ts';
 import type { StreamLimits } from '../ads/push.ts';
 import { type AdsCall, rawResponses } from '../ads/stream-call.ts';
 import type { RawMetrics } from './raw-metrics.ts';
@@ -33,6 +35,7 @@ import {
   EXTENSION,
   LISTENER,
   ROUTE,
+  RUNTIME,
   SCOPED_ROUTE,
   SECRET,
   VIRTUAL_HOST,
@@ -49,6 +52,7 @@ const SERVICES: readonly (readonly [service: DescService, onlyType: string | und
   [EndpointDiscoveryService, ENDPOINT],
   [SecretDiscoveryService, SECRET],
   [ExtensionConfigDiscoveryService, EXTENSION],
+  [RuntimeDiscoveryService, RUNTIME],
 ];
 
 /** What the services work with. */
@@ -77,13 +81,19 @@ export interface RawService {
 export function addRawService(server: Server, options: RawServiceOptions): RawService {
   const { metrics } = options;
   const streams = new Set<RawStream>();
+  const plains = new WeakMap<RawResource, WireResource>();
+  const plain = (resource: RawResource): WireResource => {
+    let wire = plains.get(resource);
+    if (wire === undefined) plains.set(resource, (wire = withoutTtl(resource.wire)));
+    return wire;
+  };
   const comparers = {
     withTtl: comparerOf<string, RawSet, RawResource>(
       { resources: rawResources, encode: (_, { wire }) => wire },
       options.maxResourceBytes,
     ),
     without: comparerOf<string, RawSet, RawResource>(
-      { resources: rawResources, encode: (_, { wire: { ttlMs: _ttl, ...wire } }) => wire },
+      { resources: rawResources, encode: (_, resource) => plain(resource) },
       options.maxResourceBytes,
     ),
   };

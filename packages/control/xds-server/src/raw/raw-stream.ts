@@ -15,8 +15,10 @@ import { RAW_RULES } from './raw-rules.ts';
 import type { RawSet } from './raw-set.ts';
 import type { RawStore } from './raw-store.ts';
 
-/** A client that says what it has of before ends with it (xDS "TTL"); others would not read the wrapper around it. */
+/** What a client says that lets resources end with their time (xDS "TTL"). Others do not know a heartbeat when they see one. */
 const TTL_FEATURE = 'xds.config.supports-resource-ttl';
+/** Says nothing of the kind, and does it since 1.17 (2021). gRPC reads the wrapper and no time. */
+const ENVOY = 'envoy';
 
 /** What one stream is given by the service. */
 export interface RawStreamOptions<Message> {
@@ -92,6 +94,10 @@ interface TypeCount {
 
 const EMPTY: RawSet = { changeId: '', byType: new Map(), discovered: [], leads: [] };
 
+function knowsTtl({ clientFeatures, userAgentName }: Node): boolean {
+  return clientFeatures.includes(TTL_FEATURE) || userAgentName === ENVOY;
+}
+
 /** Binds the state machine of raw resources to a gRPC call. */
 export function openRawStream<Message extends { typeUrl: string }>(
   call: AdsCall<Message>,
@@ -143,7 +149,7 @@ export function openRawStream<Message extends { typeUrl: string }>(
 
   function open(given: Node): void {
     node = readNode(given, undefined);
-    const ttl = given.clientFeatures.includes(TTL_FEATURE);
+    const ttl = knowsTtl(given);
     machine = createMachine<string, RawSet>({
       rules: RAW_RULES,
       push: createOrderedPush,

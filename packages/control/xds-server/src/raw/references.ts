@@ -3,19 +3,27 @@ import { type Any, anyUnpack, AnySchema } from '@bufbuild/protobuf/wkt';
 import { Cluster_DiscoveryType, ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { ConfigSource } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import {
+  FilterSchema,
+  ListenerFilterSchema,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import {
   RouteAction_RequestMirrorPolicySchema,
   RouteActionSchema,
   WeightedCluster_ClusterWeightSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { ScopedRouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/scoped_route';
 import { ClusterConfigSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import {
   HttpFilterSchema,
   RdsSchema,
+  ScopedRoutesSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import {
   TcpProxy_WeightedCluster_ClusterWeightSchema,
   TcpProxySchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { RouteSchema as UdpRouteSchema } from '@tulle/xds-proto/envoy/extensions/filters/udp/udp_proxy/v3/route';
+import { UdpProxyConfigSchema } from '@tulle/xds-proto/envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy';
 import { SdsSecretConfigSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { CLUSTER, ENDPOINT, EXTENSION, ROUTE, SECRET } from './resource-types.ts';
 
@@ -37,11 +45,13 @@ const MAX_DEPTH = 60;
  */
 export function referencesOf(schema: DescMessage, message: Message, registry: Registry): Reference[] {
   const found: Reference[] = [];
+  // A scope that is discovered does not say where its routes come from; its listener does, and nearly always that is here.
+  let scopesLeadHere = true;
   walk(schema, message, '', 0);
   return found;
 
-  function note(typeUrl: string, name: string, path: string): void {
-    if (name !== '') found.push({ typeUrl, name, path, followed: typeUrl !== CLUSTER });
+  function note(typeUrl: string, name: string, path: string, followed: boolean = typeUrl !== CLUSTER): void {
+    if (name !== '') found.push({ typeUrl, name, path, followed });
   }
 
   function walk(desc: DescMessage, one: Message, path: string, depth: number): void {
@@ -84,9 +94,18 @@ export function referencesOf(schema: DescMessage, message: Message, registry: Re
         note(ENDPOINT, eds?.serviceName || one.name, `${path}/eds_cluster_config`);
     } else if (isMessage(one, RdsSchema)) {
       if (isHere(one.configSource)) note(ROUTE, one.routeConfigName, `${path}/route_config_name`);
+    } else if (isMessage(one, ScopedRoutesSchema)) scopesLeadHere = isHere(one.rdsConfigSource);
+    else if (isMessage(one, ScopedRouteConfigurationSchema)) {
+      // Of a scope on demand a client asks for the routes when a request is for it.
+      if (scopesLeadHere)
+        note(ROUTE, one.routeConfigurationName, `${path}/route_configuration_name`, !one.onDemand);
     } else if (isMessage(one, SdsSecretConfigSchema)) {
       if (isHere(one.sdsConfig)) note(SECRET, one.name, `${path}/name`);
-    } else if (isMessage(one, HttpFilterSchema)) {
+    } else if (
+      isMessage(one, HttpFilterSchema) ||
+      isMessage(one, FilterSchema) ||
+      isMessage(one, ListenerFilterSchema)
+    ) {
       if (one.configType.case === 'configDiscovery' && isHere(one.configType.value.configSource))
         note(EXTENSION, one.name, `${path}/name`);
     } else if (isMessage(one, RouteActionSchema)) {
@@ -95,7 +114,10 @@ export function referencesOf(schema: DescMessage, message: Message, registry: Re
     } else if (isMessage(one, TcpProxySchema)) {
       if (one.clusterSpecifier.case === 'cluster')
         note(CLUSTER, one.clusterSpecifier.value, `${path}/cluster`);
-    } else if (isMessage(one, WeightedCluster_ClusterWeightSchema)) note(CLUSTER, one.name, `${path}/name`);
+    } else if (isMessage(one, UdpProxyConfigSchema)) {
+      if (one.routeSpecifier.case === 'cluster') note(CLUSTER, one.routeSpecifier.value, `${path}/cluster`);
+    } else if (isMessage(one, UdpRouteSchema)) note(CLUSTER, one.cluster, `${path}/cluster`);
+    else if (isMessage(one, WeightedCluster_ClusterWeightSchema)) note(CLUSTER, one.name, `${path}/name`);
     else if (isMessage(one, TcpProxy_WeightedCluster_ClusterWeightSchema))
       note(CLUSTER, one.name, `${path}/name`);
     else if (isMessage(one, RouteAction_RequestMirrorPolicySchema))

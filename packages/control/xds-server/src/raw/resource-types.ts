@@ -37,6 +37,7 @@ export const SECRET: string = urlOf('secret');
 export const EXTENSION: string = urlOf('extension');
 export const SCOPED_ROUTE: string = urlOf('scoped-route');
 export const VIRTUAL_HOST: string = urlOf('virtual-host');
+export const RUNTIME: string = urlOf('runtime');
 
 /** Words for types, in the order in which they are shown. */
 export const SHORT_TYPES: readonly string[] = KNOWN.map(({ short }) => short);
