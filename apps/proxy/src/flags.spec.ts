@@ -48,6 +48,8 @@ describe('flags of Envoy’s program', () => {
     });
     expect(read('--config-path=envoy.yaml', '--concurrency', '0').options.workers).toBe(1);
     expect(read('-c', 'x', '--drain-strategy', 'immediate').options.drainTimeMs).toBe(0);
+    expect(read('-c', 'x', '--allow-unknown-fields').options.allowUnknownStaticFields).toBe(true);
+    expect(read('-c', 'x').options.allowUnknownStaticFields).toBe(false);
   });
 
   it('that change nothing are taken, and said', () => {
@@ -72,6 +74,7 @@ describe('flags of Envoy’s program', () => {
     expect(() => read('-c', 'x', '--restart-epoch', '1')).toThrow('--restart-epoch must be 0');
     expect(() => read()).toThrow('no bootstrap is given');
     expect(() => read('-c', 'x', '--base-id', '1', '--use-dynamic-base-id')).toThrow('exclude each other');
+    expect(() => read('-c', 'x', '--mode', 'init_only')).toThrow('--mode cannot be "init_only"');
     expect(() => read('-c', 'x', '-l', 'loud')).toThrow('--log-level cannot be "loud"');
     expect(() => read('-c', 'x', '--concurrency', '1.5')).toThrow('--concurrency must be a whole number');
   });

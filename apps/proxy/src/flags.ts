@@ -55,6 +55,10 @@ export type EnvoyFlagSpecs = Readonly<
       | 'use-dynamic-base-id'
       | 'admin-open'
       | 'allow-unknown-static-fields'
+      | 'allow-unknown-fields'
+      | 'log-stacktrace-single-entry'
+      | 'skip-deprecated-logs'
+      | 'enable-mutex-tracing'
       | 'log-format-escaped'
       | 'enable-fine-grain-logging'
       | 'disable-hot-restart'
@@ -148,6 +152,7 @@ export const ENVOY_FLAGS: EnvoyFlagSpecs = Object.freeze({
     type: 'boolean',
     help: 'leave out fields of the bootstrap that this version does not have, and say so',
   },
+  'allow-unknown-fields': { type: 'boolean', help: 'the older name of --allow-unknown-static-fields' },
   'tolerate-field': {
     type: 'list',
     value: 'FIELD',
@@ -167,6 +172,15 @@ export const ENVOY_FLAGS: EnvoyFlagSpecs = Object.freeze({
   },
   'log-format': { type: 'string', value: 'FORMAT', help: 'is taken: the log is JSON, a line an event' },
   'log-format-escaped': { type: 'boolean', help: 'is taken: the log is JSON, a line an event' },
+  'log-stacktrace-single-entry': { type: 'boolean', help: 'is taken: the log is JSON, a line an event' },
+  'skip-deprecated-logs': {
+    type: 'boolean',
+    help: 'is taken: nothing is said of fields since they are deprecated; each is honoured or refused',
+  },
+  'enable-mutex-tracing': {
+    type: 'boolean',
+    help: 'is taken: processes share no locks that could be traced',
+  },
   'enable-fine-grain-logging': { type: 'boolean', help: 'is taken: there is one level, that of --log-level' },
   'file-flush-interval-msec': {
     type: 'number',
@@ -275,7 +289,7 @@ export function envoyOptions(flags: EnvoyFlags): FlagsRead {
         clientStatusAddress: flags['client-status-address'],
       }),
       adminOpen: flags['admin-open'],
-      allowUnknownStaticFields: flags['allow-unknown-static-fields'],
+      allowUnknownStaticFields: flags['allow-unknown-static-fields'] || flags['allow-unknown-fields'],
       ignoreUnknownDynamicFields: flags['ignore-unknown-dynamic-fields'],
       tolerateFields: flags['tolerate-field'],
     },

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEnvoyProxy } from '@tulle/envoy-proxy';
+import { ENVOY_FLAGS, startEnvoyProxy } from '@tulle/envoy-proxy';
 import {
   configNames,
   configText,
@@ -60,6 +60,10 @@ export const envoyConfigsSuite: Suite<Corpus> = {
   },
   cases: [
     ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
+    {
+      name: 'every flag of its program is known, be it done, taken or refused with a reason',
+      run: compareFlags,
+    },
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
     { name: 'routes and kinds of requests are counted alike', run: compareCounts },
     { name: 'endpoints are counted alike', run: compareEndpoints },
@@ -182,6 +186,22 @@ async function compareAdmin(corpus: Corpus): Promise<string> {
   const faults = adminDifferences(envoy, tulle);
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return `${tulle.stats.size} statistics, each one of Envoy's`;
+}
+
+/** `--version` is the command's own (`tulle version`), and the end of flags is that of every program. */
+const NOT_COMPARED: ReadonlySet<string> = new Set(['help', 'version', 'ignore_rest']);
+
+/** What `--help` has, by name. */
+async function compareFlags({ envoy }: Corpus): Promise<string> {
+  const help = await runToEnd(envoy, ['--help'], { timeoutMs: 30_000 });
+  const names = [...help.matchAll(/^ {3}(?:-\w <\w+>, {2}|-h, {2}|--, {2})?--([a-z_-]+)/gm)].map(
+    ([, name = '']) => name,
+  );
+  const known = new Map<string, unknown>(Object.entries(ENVOY_FLAGS));
+  const missing = names.filter((name) => !known.has(name) && !NOT_COMPARED.has(name));
+  if (names.length < 35) throw new Error(`its help was not understood: ${names.join(', ')}`);
+  if (missing.length > 0) throw new Error(`not known: ${missing.join(', ')}`);
+  return `${names.length} flags`;
 }
 
 /** What of virtual hosts was counted; of times that there are some. */
