@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import type { IdentityPaths } from '../mesh.ts';
@@ -6,6 +7,7 @@ import { freePort } from '../mesh.ts';
 import type { Case } from '../suite.ts';
 import { until } from '../until.ts';
 import { kindsOf, type Mesh, service, WARM_MS } from './mesh.ts';
+import { signedToken } from './signed-token.ts';
 
 /** Port at which Envoy takes calls of the mesh for the workload `server`. */
 let inboundPort = 0;
@@ -83,7 +85,8 @@ export const inboundCases: readonly Case<Mesh>[] = [
       await mesh.apply(service('server'));
       await mesh.startEnvoy('server', await freePort(), {
         labels: { app: 'server' },
-        upstreams: [],
+        // Asked who may pass.
+        upstreams: [{ service: 'web', localPort: await freePort() }],
         ports: [{ name: 'http', port: mesh.origins[0] }],
         inbound: { port: inboundPort },
       });
@@ -180,4 +183,56 @@ export const inboundCases: readonly Case<Mesh>[] = [
       await mesh.remove('/api/v1/resources/authorizationpolicies/default/watched');
     },
   },
+  {
+    name: 'bearer tokens and external authorization decide at the proxy of the service who passes',
+    async run(mesh) {
+      const caller = await mesh.identityOf('caller');
+      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const provider = {
+        name: 'login',
+        issuer: 'https://login.test',
+        jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+      };
+      const bearer = (issuer: string): Call => ({
+        headers: { authorization: `Bearer ${signedToken({ iss: issuer, exp: 4_000_000_000 }, privateKey)}` },
+      });
+      await mesh.apply(inboundPolicy('tokens', 'authn', 'tulle.http.jwt', { providers: [provider] }));
+      await until('a refusal without a token', async () => assert.equal(await callAs(caller, {}), 401));
+      assert.equal(await callAs(caller, bearer('https://login.test')), 200);
+      assert.equal(await callAs(caller, bearer('https://other.test')), 401);
+      // What Envoy has no words for is refused, by its reason; what is in force stays, so that nobody passes without a token.
+      const claimsToHeaders = [{ claim: 'sub', header: 'x-user' }];
+      await mesh.apply(
+        inboundPolicy('tokens', 'authn', 'tulle.http.jwt', { providers: [{ ...provider, claimsToHeaders }] }),
+      );
+      await until('the refusal in the status', () => {
+        const { state, error } = kindsOf(mesh, 'server')['listener'] ?? {};
+        assert.equal(state, 'NACKED');
+        assert.match(error ?? '', /default\/tokens/);
+      });
+      assert.equal(await callAs(caller, {}), 401);
+      assert.equal(await callAs(caller, bearer('https://login.test')), 200);
+      await mesh.remove('/api/v1/resources/filterpolicies/default/tokens');
+      await until('an answer without a token', async () => assert.equal(await callAs(caller, {}), 200));
+      assert.equal(kindsOf(mesh, 'server')['listener']?.state, 'SYNCED');
+
+      const check = (path: string): string =>
+        inboundPolicy('check', 'authz', 'tulle.http.ext-authz', {
+          service: {
+            http: { url: `http://check${path}`, cluster: 'outbound|80||web.default.svc.mesh.local' },
+          },
+          timeoutMs: 5000,
+        });
+      await mesh.apply(check('/refuse'));
+      await until('a refusal of the service', async () => assert.equal(await callAs(caller, {}), 402));
+      await mesh.apply(check('/allow'));
+      await until('an answer', async () => assert.equal(await callAs(caller, {}), 200));
+      await mesh.remove('/api/v1/resources/filterpolicies/default/check');
+      assert.equal(kindsOf(mesh, 'server')['listener']?.state, 'SYNCED');
+    },
+  },
 ];
+
+/** A filter before the workload `server`. */
+const inboundPolicy = (name: string, phase: string, filter: string, config: object): string =>
+  `---\napiVersion: tulle.dev/v1alpha1\nkind: FilterPolicy\nmetadata: { name: ${name} }\nspec: { targetRefs: [{ group: '', kind: Service, name: server }], phase: ${phase}, filter: ${filter}, config: ${JSON.stringify(config)} }\n`;

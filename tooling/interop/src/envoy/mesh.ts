@@ -123,17 +123,7 @@ export async function openMesh(): Promise<Opened<Mesh>> {
     const file = join(directory, `${name}.json`);
     await writeFile(file, JSON.stringify(config));
     const args = [
-      ...[
-        '-c',
-        file,
-        '--disable-hot-restart',
-        '--concurrency',
-        '1',
-        '--log-level',
-        'debug',
-        '--log-path',
-        `/tmp/envoy-${name}.log`,
-      ],
+      ...['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'],
       ...['--admin-address-path', join(directory, `${name}.admin`)],
     ];
     const envoy = start(await envoyProgram(), args, { cwd: directory });

@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert';
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import type { Case } from '../suite.ts';
 import { until } from '../until.ts';
 import { ask, kindsOf, type Mesh, meshWorkload, outboundPolicy, service, WARM_MS, workload } from './mesh.ts';
+import { signedToken } from './signed-token.ts';
 
 /** Envoy as the proxy of a caller. */
 export const outboundCases: readonly Case<Mesh>[] = [
@@ -201,7 +202,7 @@ spec:
       };
       await mesh.apply(outboundPolicy('tokens', 'authn', 'tulle.http.jwt', { providers: [provider] }));
       await until('a refusal without a token', async () => assert.match(await ask(`${mesh.local}/`), /^401/));
-      const token = (issuer: string): string => signed({ iss: issuer, exp: 4_000_000_000 }, privateKey);
+      const token = (issuer: string): string => signedToken({ iss: issuer, exp: 4_000_000_000 }, privateKey);
       const bearer = (issuer: string): { authorization: string } => ({
         authorization: `Bearer ${token(issuer)}`,
       });
@@ -278,11 +279,3 @@ spec:
     },
   },
 ];
-
-/** A token, signed with ES256. */
-function signed(claims: object, key: KeyObject): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${part({ alg: 'ES256' })}.${part(claims)}`;
-  const signature = sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
-  return `${text}.${signature.toString('base64url')}`;
-}

@@ -7,6 +7,7 @@ import { createXdsServer, type ResourceInput, type XdsServer } from '@tulle/xds-
 import { go } from '../go-programs.ts';
 import { programs } from '../grpc/suite.ts';
 import { freePort } from '../mesh.ts';
+import { tulleProcesses } from '../mixed/processes.ts';
 import type { Case, Opened, Suite } from '../suite.ts';
 import { until } from '../until.ts';
 
@@ -20,7 +21,7 @@ interface Setting {
   readonly server: XdsServer;
   /** Ports of two servers of grpc-go. */
   readonly ports: readonly [number, number];
-  /** Starts a client that finds `xds:///greeter` by the xDS server. */
+  /** Starts a client that finds `xds:///greeter` by the xDS server, from what `tulle xds bootstrap --for grpc` prints. */
   client(node: string, testCase: string, ...flags: readonly string[]): Promise<Running>;
 }
 
@@ -30,6 +31,7 @@ async function open(): Promise<Opened<Setting>> {
     listen: { path: join(directory, 'xds.sock') },
     loadReportIntervalMs: 500,
   });
+  const tulle = tulleProcesses(directory);
   const running: Running[] = [];
   const ports: number[] = [];
   for (let i = 0; i < 2; i++) {
@@ -47,19 +49,8 @@ async function open(): Promise<Opened<Setting>> {
       ports: ports as [number, number],
       async client(node, testCase, ...flags) {
         const file = join(directory, `${node}.json`);
-        await writeFile(
-          file,
-          JSON.stringify({
-            xds_servers: [
-              {
-                server_uri: server.target.replace('unix:', 'unix://'),
-                channel_creds: [{ type: 'insecure' }],
-                server_features: ['xds_v3'],
-              },
-            ],
-            node: { id: node, cluster: 'interop' },
-          }),
-        );
+        const args = ['--for', 'grpc', '--node', node, '--server', server.target];
+        await writeFile(file, await tulle.run('xds', 'bootstrap', ...args));
         const client = start(
           programs.path('client'),
           ['--server_host=xds:///greeter', '--server_port=0', `--test_case=${testCase}`, ...flags],
