@@ -55,7 +55,8 @@ export interface MixedMesh {
 const service = (name: string, selector: object): string =>
   `---\napiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec: { selector: ${JSON.stringify(selector)}, ports: [{ name: http, port: 80 }] }\n`;
 
-export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
+/** @param flags of the control plane */
+export async function openMixedMesh(flags: readonly string[] = []): Promise<Opened<MixedMesh>> {
   const directory = await mkdtemp(join(tmpdir(), 'tm-')); // short: sockets lie below it
   const tulle = tulleProcesses(directory);
   const seen: Seen[] = [];
@@ -85,7 +86,7 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
     const collector = await startCollector();
     undo.push(() => collector.close());
     undo.push(() => tulle.close());
-    let controlPlane = tulle.start('control-plane');
+    let controlPlane = tulle.start('control-plane', ...flags);
     await controlPlane.said(/REST http/);
     await tulle.apply(
       service('alpha', { app: 'alpha' }) + service('beta', { app: 'beta' }) + service('web', { part: 'web' }),
@@ -136,7 +137,7 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
           await controlPlane.stop('SIGKILL');
         },
         async startControlPlane() {
-          controlPlane = tulle.start('control-plane');
+          controlPlane = tulle.start('control-plane', ...flags);
           await controlPlane.said(/REST http/);
         },
         async restartAgent() {
