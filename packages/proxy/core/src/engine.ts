@@ -5,6 +5,7 @@ import type { Http1Limits } from '@tulle/http1';
 import type { Meter, TracingSettings } from '@tulle/telemetry';
 import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
 import { goOn } from './chain/await-demand.ts';
+import { ClosingSinks } from './compile/closing-sinks.ts';
 import { DemandDesk } from './demands.ts';
 import type { ProxyZone } from './options.ts';
 import type { Doors } from './doors.ts';
@@ -55,6 +56,8 @@ export class Engine implements Services {
   readonly probes: ProbeGate;
   /** Upstream connections, so that they can be closed at the end. */
   readonly connections: Set<Closable> = new Set<Closable>();
+  /** Access logs and tracers of chains that are gone. */
+  readonly closing: ClosingSinks = new ClosingSinks();
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Where the proxy is, if somebody said so. */

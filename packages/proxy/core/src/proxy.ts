@@ -6,7 +6,7 @@ import { gatherConfig } from './code-config.ts';
 import { compile, type Compiled } from './compile/compile.ts';
 import { Registry } from './compile/compile-filters.ts';
 import type { CompiledListener } from './compile/compiled-listener.ts';
-import { withDeadline } from './compile/filter-set.ts';
+import { withDeadline } from './deadline.ts';
 import { Engine } from './engine.ts';
 import { Fetcher } from './fetch/fetcher.ts';
 import { Carriers } from './hbone/carriers.ts';
@@ -417,6 +417,8 @@ export class ProxyRuntime implements Proxy {
     ]);
     this.listeners.clear();
     this.udp.close();
+    // Access logs and spans of the last requests go to clusters, which are still there.
+    await this.engine.closing.end(this.engine, LAST_RECORDS_MS);
     for (const ref of this.refs.values()) {
       ref.current?.close();
       ref.current = undefined;
@@ -458,6 +460,9 @@ export class ProxyRuntime implements Proxy {
 
 /** Time for an exporter to `flush` or `close`, as the telemetry contract says. */
 const SINK_DEADLINE_MS = 5_000;
+
+/** Time for what chains log and trace at the end: as what exporters are given after a drain. */
+const LAST_RECORDS_MS = 2_000;
 
 /** Connections of a removed listener hear `Connection: close` ever more often over this time. */
 const REMOVED_LISTENER_DRAIN_MS = 5_000;

@@ -54,6 +54,8 @@ async function traced(
     readonly http2?: boolean;
     readonly route?: Partial<Route>;
     readonly answer?: Readonly<Record<string, string>>;
+    /** Before it the collector does not answer. */
+    readonly after?: Promise<void>;
   } = {},
 ): Promise<Run> {
   const handler: HttpHandler = {
@@ -113,10 +115,12 @@ async function traced(
   const collector = (options.http2 === true ? http2Upstream : httpUpstream)(
     test.network,
     '10.0.0.2:4317',
-    () =>
-      options.http2 === true
+    async () => {
+      await options.after;
+      return options.http2 === true
         ? { headers: { 'content-type': 'application/grpc' }, trailers: { 'grpc-status': '0' } }
-        : { status: 202 },
+        : { status: 202 };
+    },
   );
   return {
     test,
@@ -444,4 +448,31 @@ it('tells what happened in the order in which it did, and what did not happen no
     [1_030, 'last_downstream_rx_byte_received'],
     [1_050, 'last_downstream_tx_byte_sent'],
   ]);
+});
+
+describe('the end of a proxy', () => {
+  const complaints = ({ test }: Run): string[] => test.log.lines.map(({ message }) => message);
+
+  it('waits for the spans of the last requests to be taken', async () => {
+    const later = Promise.withResolvers<void>();
+    const run = await traced(zipkin, { after: later.promise });
+    await run.test.client().request({ path: '/last' });
+    const stopped = run.test.stop();
+    await run.test.clock.advance(1_000);
+    expect(zipkinSpans(run)).toHaveLength(2);
+    later.resolve();
+    await stopped;
+    await run.test.clock.advance(10_000);
+    expect(complaints(run)).toEqual([]);
+  });
+
+  it('gives up on a collector that says nothing after a moment, and says how many are lost', async () => {
+    const run = await traced(zipkin, { after: new Promise(() => {}) });
+    await run.test.client().request({ path: '/last' });
+    const stopped = run.test.stop();
+    await run.test.clock.advance(2_000);
+    await stopped;
+    await run.test.clock.advance(10_000);
+    expect(complaints(run)).toEqual([expect.stringMatching(/^traces to collector: 2 spans given up: /)]);
+  });
 });

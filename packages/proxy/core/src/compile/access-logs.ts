@@ -7,13 +7,12 @@ import {
   type RegexEngine,
 } from '@tulle/match';
 import type { AccessLog, AccessLogComparison, AccessLogFilter, Listener, ValueMatch } from '@tulle/model';
-import type { AccessLoggers, Sink, StreamRecord } from '@tulle/telemetry';
+import type { AccessLoggers, StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
 import { grpcStatusOfHttp } from '../grpc/grpc-status.ts';
 import type { ChainLogs, CompiledLog, LogTest } from '../stream/logs.ts';
 import { canonical } from './canonical.ts';
 import { EngineFilterHost } from './filter-host.ts';
-import { withDeadline } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
 /** The access logs of one handler; closed when nothing logs to them any more. */
@@ -30,29 +29,13 @@ export class AccessLogs extends SharedUse implements ChainLogs {
   }
 
   protected override end(): void {
-    const ends = this.logs.map(async ({ sink }) => closeSink(this.#engine, sink));
-    void Promise.all(ends).then(() => this.#host.close());
-  }
-}
-
-/** Closes a sink of a chain that is gone; a failure is logged. */
-export async function closeSink(engine: Engine, sink: Sink): Promise<void> {
-  try {
-    await withDeadline(
-      engine,
-      Promise.resolve(sink.close?.()),
-      CLOSE_DEADLINE_MS,
-      () => new Error(`not done after ${CLOSE_DEADLINE_MS} ms; what it held is lost`),
-    );
-  } catch (error) {
-    engine.log.error(
-      `${sink.name} failed to close: ${error instanceof Error ? error.message : String(error)}`,
+    this.#engine.closing.close(
+      this.#engine,
+      this.#host,
+      this.logs.map(({ sink }) => sink),
     );
   }
 }
-
-/** As the other sinks have. */
-const CLOSE_DEADLINE_MS = 5_000;
 
 /**
  * Opens the access logs of a handler; everything that is wrong goes to `issues`.

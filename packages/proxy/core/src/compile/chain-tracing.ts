@@ -5,7 +5,6 @@ import type { Engine } from '../engine.ts';
 import type { ChainTracer } from '../stream/logs.ts';
 import { Tracing } from '../stream/tracing.ts';
 import { EngineFilterHost } from './filter-host.ts';
-import { closeSink } from './access-logs.ts';
 import type { Issues } from './issues.ts';
 
 /** The tracing of one handler; its exporter is closed when no stream of it is under way any more. */
@@ -24,7 +23,7 @@ export class ChainTracing extends SharedUse implements ChainTracer {
   }
 
   protected override end(): void {
-    void closeSink(this.#engine, this.sink).finally(() => this.#host.close());
+    this.#engine.closing.close(this.#engine, this.#host, [this.sink]);
   }
 }
 

@@ -6,7 +6,8 @@ import type { Engine } from '../engine.ts';
 import { canonical } from './canonical.ts';
 import { checkHooks, checkEntry, checkSlots } from './check-filters.ts';
 import { EngineFilterHost } from './filter-host.ts';
-import { CreatedFilter, FilterSet, withDeadline, type ConnFilterInstance } from './filter-set.ts';
+import { CreatedFilter, FilterSet, type ConnFilterInstance } from './filter-set.ts';
+import { withDeadline } from '../deadline.ts';
 import type { Issues } from './issues.ts';
 
 /** The filters a proxy may be configured with, by id. */

@@ -2,6 +2,7 @@ import type { ConnHooks } from '@tulle/filter';
 import type { Counter } from '@tulle/telemetry';
 import type { Closable, Services } from '../services.ts';
 import type { AnyHooks, FilterInstance } from '../chain/tables.ts';
+import { withDeadline } from '../deadline.ts';
 
 /** A connection filter of one configuration generation. */
 export interface ConnFilterInstance {
@@ -152,17 +153,4 @@ async function disposeOne(
       { filter: name },
     );
   }
-}
-
-/** Settles like `promise`, or rejects with `late()` after `timeoutMs`. */
-export function withDeadline<T>(
-  engine: Services,
-  promise: Promise<T>,
-  timeoutMs: number,
-  late: () => Error,
-): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const cancel = engine.clock.setTimer(timeoutMs, () => reject(late()));
-    promise.then(resolve, reject).finally(cancel);
-  });
 }

@@ -12,7 +12,7 @@ import { isValidMethod, isValidTarget } from '@tulle/http1';
 import { normalizeHost } from '@tulle/match';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ForwardTarget, HttpChain } from '../compile/compiled.ts';
-import { withDeadline } from '../compile/filter-set.ts';
+import { withDeadline } from '../deadline.ts';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef, ClusterRuntime } from '../upstream/cluster.ts';
 import { ExchangeCall } from './exchange-call.ts';
