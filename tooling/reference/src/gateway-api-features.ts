@@ -392,13 +392,19 @@ export const FEATURES: readonly Feature[] = [
     area: 'TLSRoute, TCPRoute, UDPRoute',
     name: 'UDPRoute',
     level: 'Core',
-    unsupported:
-      'The kind is refused with TULLE0103. A listener of protocol UDP is accepted as a resource and says `Accepted` `False` with `UnsupportedProtocol`.',
+    note: 'For Gateways. Backends are ports of `protocol: UDP`: else `ResolvedRefs` is `False` with `UnsupportedProtocol`. Datagrams go in clear, which the condition `tulle.dev/Encrypted` says, and to no workload that takes mutual TLS alone ([why](../decisions/033-datagrams-in-clear.md)).',
     proofs: [
-      ...by(cases('documents'), 'kinds of the Gateway API that are not there'),
       ...by(
-        STATUS_OF_CONNECTIONS,
-        'a protocol that is not served, and listeners that nothing tells apart, are refused with their reasons',
+        'apps/cli/tests/gateway-datagrams.spec.ts',
+        'are split by weight, session by session, and the share of a backend that is not there is dropped',
+        'do not go to a workload that takes mutual TLS alone, until it says that it takes them',
+        'go to endpoints outside of the mesh, are told of once a session is over, and are served on while a gateway leaves',
+      ),
+      ...by(
+        'packages/control/plane/tests/udp-routes.spec.ts',
+        'attach to listeners of UDP, which share their number with those of TCP, and are counted there',
+        'say what is wrong with their backends, whose share is dropped',
+        'leave datagrams to the oldest, and say so',
       ),
     ],
   },

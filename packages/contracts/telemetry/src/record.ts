@@ -18,13 +18,13 @@ export interface StreamRecord {
 
   readonly listener: string;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
-  /** `http` for one request with its response, `tcp` for one proxied connection. */
+  /** `http` for one request with its response, `tcp` for one proxied connection, or one session of datagrams, whose `protocol` is `UDP`. */
   readonly kind: 'http' | 'tcp';
   /** A line of a listener's own log about a connection, whatever served it. Default false. */
   readonly ofListener?: boolean;
   /** A line about a connection that goes on: its endpoint was connected, or some time has passed. Absent: it is over. */
   readonly moment?: 'connected' | 'periodic';
-  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'TCP';
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'TCP' | 'UDP';
 
   /** Method as sent; `''` for TCP and for requests that could not be parsed. */
   readonly method: string;

@@ -62,7 +62,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   );
   const shared = new SharedResources(world, mesh);
   const sessions = new Map<string, ProxySession>();
-  const statuses = new ResourceStatuses({ world, sessions, nowMs: () => clock.epochMs() });
+  const statuses = new ResourceStatuses({ world, mesh, sessions, nowMs: () => clock.epochMs() });
   /** The process of a Gateway came, went or confirmed something. */
   const noteGateway = ({ gateway, namespace, serviceAccount }: ProxyNode): void => {
     if (gateway !== undefined) statuses.note([ownGateway({ namespace, serviceAccount })]);

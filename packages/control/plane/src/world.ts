@@ -21,6 +21,7 @@ import {
   type EndpointSlice,
 } from '@tulle/resources';
 import { Claims } from './claims.ts';
+import { touchDatagrams } from './datagram-services.ts';
 import { accountOf, whyNotTaken, type LeftOut, type MayClaim } from './endpoint-right.ts';
 import { isJoined, joinedOwner } from './owners.ts';
 import { Forwarders } from './forwarders.ts';
@@ -375,6 +376,7 @@ export class World {
       case 'GRPCRoute':
       case 'TLSRoute':
       case 'TCPRoute':
+      case 'UDPRoute':
         this.#touchParents(resource, services);
         return;
       case 'ListenerSet':
@@ -409,6 +411,7 @@ export class World {
         return;
       case 'AuthorizationPolicy':
       case 'PeerAuthentication':
+        touchDatagrams(this, resource, this.#rootNamespace, services);
         return policyScope();
       case 'TrafficPolicy':
       case 'FilterPolicy':

@@ -8,6 +8,7 @@ import type {
   ParentRef,
   Resource,
   ResourceOf,
+  ServicePort,
   WorkloadInbound,
 } from '@tulle/resources';
 import {
@@ -48,14 +49,30 @@ const service: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
   spec: some(
     {
       ports: fc.uniqueArray(
-        some(
-          { port, name: fc.constantFrom('p1', 'p2') },
+        fc.oneof<fc.WeightedArbitrary<ServicePort>[]>(
           {
-            targetPort: fc.constantFrom<number | string>(5001, 5002, 'web'),
-            appProtocol: fc.constantFrom('http' as const, 'tcp' as const),
+            weight: 3,
+            arbitrary: some(
+              { port, name: fc.constantFrom('p1', 'p2') },
+              {
+                targetPort: fc.constantFrom<number | string>(5001, 5002, 'web'),
+                appProtocol: fc.constantFrom('http' as const, 'tcp' as const),
+              },
+            ),
+          },
+          {
+            weight: 1,
+            arbitrary: some(
+              { port, name: fc.constantFrom('p1', 'p2'), protocol: fc.constant('UDP' as const) },
+              { targetPort: fc.constantFrom(5001, 5002) },
+            ),
           },
         ),
-        { minLength: 1, maxLength: 2, comparator: (a, b) => a.port === b.port || a.name === b.name },
+        {
+          minLength: 1,
+          maxLength: 2,
+          comparator: (a, b) => (a.port === b.port && a.protocol === b.protocol) || a.name === b.name,
+        },
       ),
     },
     { selector: fc.record({ app }) },
@@ -167,8 +184,11 @@ const grpcRoute: fc.Arbitrary<ResourceOf<'GRPCRoute'>> = fc
     },
   }));
 
-const connectionRoute: fc.Arbitrary<ResourceOf<'TLSRoute'> | ResourceOf<'TCPRoute'>> = fc
+const connectionRoute: fc.Arbitrary<
+  ResourceOf<'TLSRoute'> | ResourceOf<'TCPRoute'> | ResourceOf<'UDPRoute'>
+> = fc
   .record({
+    kind: fc.constantFrom('TCPRoute' as const, 'UDPRoute' as const),
     metadata: metadata(fc.constantFrom('r1', 'r2')),
     parent: fc.oneof<fc.Arbitrary<ParentRef>[]>(
       some({ name: gatewayName }, { namespace, port, sectionName: fc.constantFrom('l1', 'l2') }),
@@ -181,11 +201,11 @@ const connectionRoute: fc.Arbitrary<ResourceOf<'TLSRoute'> | ResourceOf<'TCPRout
       ['*.example', 'a.shop.example'],
     ),
   })
-  .map(({ metadata: meta, parent, backendRefs, hostnames }) => {
+  .map(({ kind, metadata: meta, parent, backendRefs, hostnames }) => {
     const spec = { parentRefs: [parent], rules: [{ backendRefs }] };
     const common = { apiVersion: 'gateway.networking.k8s.io/v1', metadata: meta } as const;
     return hostnames === undefined
-      ? { ...common, kind: 'TCPRoute', spec }
+      ? { ...common, kind, spec }
       : { ...common, kind: 'TLSRoute', spec: { ...spec, hostnames } };
   });
 
@@ -308,7 +328,15 @@ const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
   spec: fc.record({
     from: fc
       .record({
-        kind: fc.constantFrom('HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'Gateway', 'ListenerSet'),
+        kind: fc.constantFrom(
+          'HTTPRoute',
+          'GRPCRoute',
+          'TLSRoute',
+          'TCPRoute',
+          'UDPRoute',
+          'Gateway',
+          'ListenerSet',
+        ),
         namespace,
       })
       .map((from) => [{ group: 'gateway.networking.k8s.io', ...from }]),

@@ -134,14 +134,14 @@ spec: { ${spec} }
     },
   );
 
-  it('a protocol that is not served, and listeners that nothing tells apart, are refused with their reasons', async () => {
+  it('listeners that nothing tells apart, and a protocol that Gateways do not have, are refused with their reasons', async () => {
     const cp = make();
     await put(
       cp,
       TLS_GATEWAY.replace(
         '- { name: tcp, port: 25, protocol: TCP }',
         [
-          '- { name: udp, port: 53, protocol: UDP }',
+          '- { name: tunnels, port: 53, protocol: HBONE }',
           '- { name: https, port: 443, protocol: HTTPS, hostname: "*.example.com", tls: { certificateRefs: [{ name: shop }] } }',
         ].join('\n    '),
       ),
@@ -157,7 +157,7 @@ spec: { ${spec} }
       '': ['Accepted=True/ListenersNotValid', 'Programmed=True/Programmed'],
       'pass 0': conflict,
       'ends 0': [...FINE, 'Programmed=True/Programmed'],
-      'udp 0': [
+      'tunnels 0': [
         'Accepted=False/UnsupportedProtocol',
         'Conflicted=False/NoConflicts',
         'ResolvedRefs=True/ResolvedRefs',

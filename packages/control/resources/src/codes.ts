@@ -77,6 +77,10 @@ export type DiagnosticCode =
   | 'TULLE0411'
   | 'TULLE0412'
   | 'TULLE0413'
+  | 'TULLE0414'
+  | 'TULLE0415'
+  | 'TULLE0416'
+  | 'TULLE0417'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -209,7 +213,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0312: finding(
     'warning',
     'Route kind not served',
-    'allowedRoutes names a kind of route that is not served at listeners of this protocol: HTTPRoute and GRPCRoute are at HTTP and HTTPS, TLSRoute at TLS, TCPRoute at TCP.',
+    'allowedRoutes names a kind of route that is not served at listeners of this protocol: HTTPRoute and GRPCRoute are at HTTP and HTTPS, TLSRoute at TLS, TCPRoute at TCP, UDPRoute at UDP.',
   ),
   TULLE0313: finding(
     'error',
@@ -289,7 +293,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0410: finding(
     'error',
     'Connections of another route',
-    'An older TLSRoute has all server names of this one at its Gateway, or an older TCPRoute the port. The route does nothing there.',
+    'An older TLSRoute has all server names of this one at its Gateway, or an older TCPRoute or UDPRoute the port. The route does nothing there.',
   ),
   TULLE0411: finding(
     'info',
@@ -299,12 +303,32 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0412: finding(
     'info',
     'Share without endpoints',
-    'A backend has a weight, but no known Workload is behind its Service: its share of the requests is answered with 503. Give it weight 0 until there is one.',
+    'A backend has a weight, but no known Workload is behind its Service: its share of the requests is answered with 503, or dropped where it is of datagrams. Give it weight 0 until there is one.',
   ),
   TULLE0413: finding(
     'warning',
     "Closed by another Service's waypoint",
     'The Service leads to a port of workloads to which another Service leads through a waypoint. They take calls there from that waypoint alone, so calls of this Service are refused. Services that routes of that other one lead to are called by the waypoint, and not meant.',
+  ),
+  TULLE0414: finding(
+    'info',
+    'Datagrams in clear',
+    'What a UDPRoute leads on is not encrypted by the mesh, neither are its callers known by identity, nor do policies about callers or requests judge it. Let programs that need secrecy bring their own (DTLS, QUIC, WireGuard).',
+  ),
+  TULLE0415: finding(
+    'warning',
+    'Datagrams for those who ask for mutual TLS',
+    'A Workload that takes calls by mutual TLS alone (STRICT, which is the default) gets no datagrams from a Gateway, since these are never encrypted. A PeerAuthentication that says PERMISSIVE for the port lets them in; where the Workload takes connections at a port of the same number, these may then come in plain text too.',
+  ),
+  TULLE0416: finding(
+    'error',
+    'Filter before datagrams',
+    'A FilterPolicy decides who may connect to a listener of UDP, or to its whole Gateway. Datagrams pass no filter, so that everybody would be let in: the listener is not served. Let the policy name the other listeners by sectionName, or keep others out by the network.',
+  ),
+  TULLE0417: finding(
+    'error',
+    'Port of another protocol',
+    'A UDPRoute leads to ports of UDP, every other route to ports of TCP, and the Service has a port of this number for the other protocol alone. Its share of the connections or requests is refused, that of datagrams dropped.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

@@ -12,7 +12,7 @@ export type { Kind, LocatedResource, Resource, ResourceOf, ResourceRef } from '.
 export { findKind, KINDS } from './kinds/kinds.ts';
 export type { KindDefinition } from './kinds/kinds.ts';
 export type { LabelSelector, Metadata, PolicyTarget } from './kinds/metadata.ts';
-export { APP_PROTOCOLS, isDeclaredPort, portProtocol } from './kinds/service.ts';
+export { APP_PROTOCOLS, isDeclaredPort, isUdpPort, portProtocol } from './kinds/service.ts';
 export type { AppProtocol, PortProtocol, Service, ServicePort, ServiceSpec } from './kinds/service.ts';
 export { SERVICE_NAME_LABEL } from './kinds/endpoint-slice.ts';
 export type { EndpointSlice, SliceEndpoint, SlicePort } from './kinds/endpoint-slice.ts';
@@ -111,6 +111,7 @@ export {
   waypointProblem,
 } from './gateway/waypoint.ts';
 export type { WaypointProblem, WaypointRef } from './gateway/waypoint.ts';
+export { filtersBeforeDatagrams, isPolicyAt, refusesDatagrams } from './gateway/datagrams.ts';
 export { connectionShares, displacedByConnection } from './gateway/connections.ts';
 export type { ConnectionShare } from './gateway/connections.ts';
 export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';
@@ -141,6 +142,7 @@ export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
 export { createdMs } from './route-match.ts';
 export { compareAge } from './routes.ts';
 export {
+  backendProtocol,
   displacedBy,
   isAttachedTo,
   isConnectionRouteKind,
@@ -151,7 +153,7 @@ export {
   rulesOf,
 } from './routes.ts';
 export type { AnyRoute, ConnectionRoute, RequestRoute, RouteKind, RouteRule, RuleMatch } from './routes.ts';
-export type { ConnectionBackendRef, TCPRoute, TLSRoute } from './kinds/connection-route.ts';
+export type { ConnectionBackendRef, TCPRoute, TLSRoute, UDPRoute } from './kinds/connection-route.ts';
 export type {
   GRPCMethodMatch,
   GRPCRoute,
@@ -162,6 +164,8 @@ export type {
 } from './kinds/grpc-route.ts';
 export {
   backendTarget,
+  connectionPorts,
+  datagramPort,
   findServicePort,
   isHttpPort,
   matchesLabels,

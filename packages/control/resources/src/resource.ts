@@ -3,7 +3,7 @@ import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { BackendTLSPolicy } from './kinds/backend-tls-policy.ts';
 import type { BackendTrafficPolicy } from './kinds/backend-traffic-policy.ts';
 import type { ConfigMap } from './kinds/config-map.ts';
-import type { TCPRoute, TLSRoute } from './kinds/connection-route.ts';
+import type { TCPRoute, TLSRoute, UDPRoute } from './kinds/connection-route.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
@@ -27,6 +27,7 @@ export type Resource =
   | GRPCRoute
   | TLSRoute
   | TCPRoute
+  | UDPRoute
   | ReferenceGrant
   | BackendTLSPolicy
   | BackendTrafficPolicy

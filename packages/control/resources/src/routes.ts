@@ -1,16 +1,16 @@
 import type { RouteMatch } from '@tulle/model';
-import type { TCPRoute, TLSRoute } from './kinds/connection-route.ts';
+import type { TCPRoute, TLSRoute, UDPRoute } from './kinds/connection-route.ts';
 import type { GRPCRoute } from './kinds/grpc-route.ts';
 import { parentKind, type HTTPRoute, type HTTPRouteRule, type ParentRef } from './kinds/http-route.ts';
-import type { Service, ServicePort } from './kinds/service.ts';
+import { isUdpPort, type Service, type ServicePort } from './kinds/service.ts';
 import type { Metadata } from './kinds/metadata.ts';
 import { createdMs, grpcMatchOf, routeMatchOf } from './route-match.ts';
 
 /** A route that leads each request on by what it asks for. */
 export type RequestRoute = HTTPRoute | GRPCRoute;
 
-/** A route that leads whole connections on. */
-export type ConnectionRoute = TLSRoute | TCPRoute;
+/** A route that leads whole connections on, or whole sessions of datagrams. */
+export type ConnectionRoute = TLSRoute | TCPRoute | UDPRoute;
 
 /** A route of any kind that is served. */
 export type AnyRoute = RequestRoute | ConnectionRoute;
@@ -28,7 +28,13 @@ export function isRouteKind(kind: string): kind is RouteKind {
 export const CONNECTION_ROUTE_KINDS: readonly ConnectionRoute['kind'][] = Object.freeze([
   'TLSRoute',
   'TCPRoute',
+  'UDPRoute',
 ]);
+
+/** Of which protocol the ports of Services are that a route leads to. */
+export function backendProtocol({ kind }: Pick<AnyRoute, 'kind'>): 'TCP' | 'UDP' {
+  return kind === 'UDPRoute' ? 'UDP' : 'TCP';
+}
 
 export function isConnectionRouteKind(kind: string): kind is ConnectionRoute['kind'] {
   return (CONNECTION_ROUTE_KINDS as readonly string[]).includes(kind);
@@ -76,7 +82,7 @@ export function matchesOfRule(route: RequestRoute, index: number): readonly Rule
   }));
 }
 
-/** Whether a parentRef of a route in `namespace` means this port of a Service. */
+/** Whether a parentRef of a route in `namespace` means this port of a Service; routes of Services are for requests. */
 export function meansPort(
   parent: ParentRef,
   namespace: string,
@@ -85,6 +91,7 @@ export function meansPort(
 ): boolean {
   return (
     parentKind(parent) === 'Service' &&
+    !isUdpPort(port) &&
     parent.name === service.metadata.name &&
     (parent.namespace ?? namespace) === service.metadata.namespace &&
     (parent.port === undefined || parent.port === port.port) &&

@@ -1,5 +1,5 @@
 import type { LabelSelector } from './kinds/metadata.ts';
-import { portProtocol, type AppProtocol, type Service, type ServicePort } from './kinds/service.ts';
+import { isUdpPort, portProtocol, type Service, type ServicePort } from './kinds/service.ts';
 import type { Workload, WorkloadPort } from './kinds/workload.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -28,9 +28,11 @@ type WithPorts = Pick<Workload['spec'], 'ports' | 'inbound'>;
 /**
  * The Workload's port that a Service port leads to: by name, by number, or, where `targetPort` is absent and no port
  * has the Service's number, the Workload's only port. (The last goes beyond Kubernetes: on a laptop a program listens
- * on whatever port was free.) A Workload without sidecar need not declare a port that is given by number.
+ * on whatever port was free.) A Workload without sidecar need not declare a port that is given by number. Of a port of UDP
+ * there is none: see {@link datagramPort}.
  */
 export function targetPort(port: ServicePort, workload: WithPorts): WorkloadPort | undefined {
+  if (isUdpPort(port)) return undefined;
   const { ports } = workload;
   if (typeof port.targetPort === 'string') return ports.find((p) => p.name === port.targetPort);
   const number = port.targetPort ?? port.port;
@@ -40,13 +42,28 @@ export function targetPort(port: ServicePort, workload: WithPorts): WorkloadPort
   return workload.inbound.mode === 'none' && ports.length === 0 ? { port: number } : undefined;
 }
 
-/** The Service's port that a reference means: by number, else by name, else the only one. */
+/** The port of its endpoints that a Service port of UDP leads to. Workloads declare none of these: sidecars do not take them. */
+export function datagramPort({ port, targetPort }: ServicePort): number {
+  return typeof targetPort === 'number' ? targetPort : port;
+}
+
+/** Ports of a Service to which connections are made. */
+export function connectionPorts(service: Service): readonly ServicePort[] {
+  return service.spec.ports.filter((port) => !isUdpPort(port));
+}
+
+/**
+ * The Service's port that a reference means: by number, else by name, else the only one.
+ * @param protocol one number may be that of two ports
+ */
 export function findServicePort(
   service: Service,
   wanted: { readonly port?: number | undefined; readonly sectionName?: string | undefined },
+  protocol: 'TCP' | 'UDP' = 'TCP',
 ): ServicePort | undefined {
   return service.spec.ports.find(
     (p) =>
+      isUdpPort(p) === (protocol === 'UDP') &&
       (wanted.port === undefined || p.port === wanted.port) &&
       (wanted.sectionName === undefined || p.name === wanted.sectionName),
   );
@@ -63,6 +80,6 @@ export function backendTarget(backend: { readonly kind?: string; readonly name: 
 }
 
 /** Whether a Service port carries HTTP (see {@link portProtocol}). */
-export function isHttpPort(port: { readonly appProtocol?: AppProtocol; readonly name?: string }): boolean {
-  return portProtocol(port) !== 'tcp';
+export function isHttpPort(port: Pick<ServicePort, 'appProtocol' | 'name' | 'protocol'>): boolean {
+  return !isUdpPort(port) && portProtocol(port) !== 'tcp';
 }

@@ -84,7 +84,7 @@ export function createLineWriter(options: JsonLineOptions): LineWriter {
     out.raw(
       outcome.find(r.status, r.protocol, r.details, flags, r.code) ??
         outcome.keep(
-          `,"protocol":${tcp ? 'null' : `"${r.protocol}"`},"response_code":${r.status},"response_flags":${flags === '' ? '"-"' : text(flags)}` +
+          `,"protocol":${r.protocol === 'TCP' ? 'null' : `"${r.protocol}"`},"response_code":${r.status},"response_flags":${flags === '' ? '"-"' : text(flags)}` +
             `,"response_code_details":${text(r.details)},"connection_termination_details":${tcp && r.code !== '' ? text(r.details) : 'null'}` +
             ',"bytes_received":',
         ),

@@ -190,6 +190,7 @@ export function istioDialect(registry: Registry, options: IstioDialectOptions): 
     record(record) {
       const epochMs = record.startEpochMs + record.durationMs;
       if (record.kind === 'tcp') {
+        if (record.protocol === 'UDP') return; // of no connection, and counted by its listener
         const series = tcpOf(record);
         if (series === undefined) return registry.dropped(1);
         series.lastEpochMs = epochMs;

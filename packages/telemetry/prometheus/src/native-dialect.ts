@@ -213,6 +213,7 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
   return {
     name: 'native',
     record(record) {
+      if (record.protocol === 'UDP') return; // of no connection, and counted by its listener
       const source = parties.source(record);
       const destination = parties.destination(record);
       const leaves = child(

@@ -55,6 +55,7 @@ async function proxyOf(
   return {
     proxy,
     clock,
+    telemetry,
     config,
     port: at.port,
     count: (name: string, labels = {}): number =>
@@ -64,9 +65,10 @@ async function proxyOf(
 
 async function asker(
   port: number,
-): Promise<{ ask(text: string): Promise<string>; tell(text: string): void }> {
+): Promise<{ readonly port: number; ask(text: string): Promise<string>; tell(text: string): void }> {
   const made = await socket();
   return {
+    port: portOf(made),
     async ask(text) {
       made.send(text, port, '127.0.0.1');
       const [bytes] = (await once(made, 'message')) as [Buffer];
@@ -109,6 +111,36 @@ describe('datagrams', () => {
     ]).toEqual([2, 3, 3]);
     expect([count('received_bytes_total'), count('sent_bytes_total')]).toEqual([2, 14]);
     expect(await a.ask('z'.repeat(60_000))).toBe(`one ${'z'.repeat(60_000)}`);
+  });
+
+  it('are told to telemetry by session, once that is over', async () => {
+    const one = await origin('one');
+    const labelled = { ...one.endpoint, labels: { workload: 'w' } };
+    const { port, clock, telemetry } = await proxyOf({ clusters: [{ name: 'c' }] }, { c: [labelled] });
+    const a = await asker(port);
+    await a.ask('hello');
+    await clock.advance(7_000);
+    await a.ask('you');
+    expect(telemetry.records).toEqual([]);
+    await clock.advance(60_000);
+    expect(telemetry.records).toMatchObject([
+      {
+        kind: 'tcp',
+        protocol: 'UDP',
+        listener: 'dns',
+        cluster: 'c',
+        upstreamAddress: `127.0.0.1:${(one.endpoint.address as { readonly port: number }).port}`,
+        upstreamLabels: { workload: 'w' },
+        remoteAddress: '127.0.0.1',
+        remotePort: a.port,
+        localAddress: '127.0.0.1',
+        localPort: port,
+        durationMs: 67_000,
+        bytesReceived: 8,
+        bytesSent: 16,
+        code: '',
+      },
+    ]);
   });
 
   it('end a session that rests for longer than it may, and no other', async () => {

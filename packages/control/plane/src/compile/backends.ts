@@ -1,8 +1,10 @@
 import { formatWireName } from '@tulle/model';
 import {
+  backendProtocol,
   backendTarget,
   findServicePort,
   isGranted,
+  isUdpPort,
   rulesOf,
   type AnyRoute,
   type HTTPBackendRef,
@@ -12,6 +14,7 @@ import {
 } from '@tulle/resources';
 import type { World } from '../world.ts';
 import type { Backend, MeshSettings } from './clusters.ts';
+import { wantsTls } from './datagrams.ts';
 import { trafficFor } from './traffic.ts';
 
 /** Notes what routes lead to; returns the cluster's name. */
@@ -52,6 +55,7 @@ export function nowhere(route: AnyRoute, backend: HTTPBackendRef, mesh: MeshSett
   return formatWireName({
     direction: 'outbound',
     port: backend.port ?? 0,
+    ...(backendProtocol(route) === 'UDP' ? { transport: 'udp' as const } : {}),
     subset: 'invalid',
     host: `${backend.name}.${backend.namespace ?? route.metadata.namespace}.${mesh.suffix}`,
   });
@@ -63,8 +67,9 @@ export function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): B
   const namespace = ref.namespace ?? own;
   const target = backendTarget(ref);
   const service = world.get('Service', namespace, target.service);
-  const port = service && findServicePort(service, { port: ref.port });
+  const port = service && findServicePort(service, { port: ref.port }, backendProtocol(route));
   if (service === undefined || port === undefined) return undefined;
+  if (isUdpPort(port) && wantsTls(world, service, port)) return undefined;
   const kinds = { from: route.kind, to: 'Service' } as const;
   if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service, kinds))
     return undefined;

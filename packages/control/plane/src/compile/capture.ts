@@ -1,4 +1,5 @@
 import type { Cluster, EndpointSet, FilterChain, Listener, RouteConfig } from '@tulle/model';
+import { connectionPorts } from '@tulle/resources';
 import type { NodeCapture } from '../node-capture.ts';
 import type { ProxyNode } from '../node.ts';
 import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
@@ -46,8 +47,8 @@ export class CaptureCompiler {
     const parts = (this.#parts = new Map());
     for (const service of services) {
       const address = addresses.get(keyOf(service)) as string;
-      for (const port of service.spec.ports) {
-        const name = outboundName(service, port.port, mesh);
+      for (const port of connectionPorts(service)) {
+        const name = outboundName(service, port, mesh);
         const made = before.get(name);
         parts.set(
           name,

@@ -1,6 +1,7 @@
 import { formatWireName, HBONE_PORT, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
 import {
   isExternal,
+  isUdpPort,
   matchesLabels,
   portProtocol,
   refOf,
@@ -14,6 +15,7 @@ import {
 } from '@tulle/resources';
 import { isJoined } from '../owners.ts';
 import type { World } from '../world.ts';
+import { datagramEndpoint, datagramTraffic } from './datagrams.ts';
 import { externalCluster } from './external.ts';
 import { clusterTraffic, trafficFor, type CallProtocol, type Traffic } from './traffic.ts';
 
@@ -37,8 +39,19 @@ export function hostOfService(service: Service, mesh: MeshSettings): string {
 }
 
 /** Name of the cluster and route configuration of a Service port (decision D15). @param subset `''` for all of it */
-export function outboundName(service: Service, port: number, mesh: MeshSettings, subset = ''): string {
-  return formatWireName({ direction: 'outbound', port, subset, host: hostOfService(service, mesh) });
+export function outboundName(
+  service: Service,
+  port: Pick<ServicePort, 'port' | 'protocol'>,
+  mesh: MeshSettings,
+  subset = '',
+): string {
+  return formatWireName({
+    direction: 'outbound',
+    port: port.port,
+    ...(isUdpPort(port) ? { transport: 'udp' as const } : {}),
+    subset,
+    host: hostOfService(service, mesh),
+  });
 }
 
 /** Something that callers reach: a port of a Service, or of a subset of it. */
@@ -54,8 +67,15 @@ export function clusterOf(world: World, { service, port, subset }: Backend, mesh
   const { namespace, name } = service.metadata;
   const traffic = trafficFor(world, namespace, 'Service', name, port.name);
   if (isExternal(service)) return externalCluster(world, service, port, mesh, traffic);
+  if (isUdpPort(port))
+    return {
+      name: outboundName(service, port, mesh, subset?.name),
+      discovery: { kind: 'eds' },
+      labels: { service: name, namespace },
+      ...datagramTraffic(traffic),
+    };
   return {
-    name: outboundName(service, port.port, mesh, subset?.name),
+    name: outboundName(service, port, mesh, subset?.name),
     discovery: { kind: 'eds' },
     tls: {
       certificate: { kind: 'workload' },
@@ -102,19 +122,22 @@ export function endpointsOf(
     if (workload !== undefined && isLost(world, workload)) lost.add(endpoint);
   };
   for (const workload of world.workloadsOf(service).filter(inSubset))
-    add(workloadEndpoint(workload, port, mesh), workload);
+    add(endpointOf(world, workload, port, mesh), workload);
   for (const slice of world.slicesOf(service)) {
+    const slicePorts = (slice.ports ?? []).filter((p) => isUdpPort(p) === isUdpPort(port));
     const slicePort =
-      slice.ports?.find((p) => (p.name ?? '') === (port.name ?? '')) ??
-      (slice.ports?.length === 1 ? slice.ports[0] : undefined);
+      slicePorts.find((p) => (p.name ?? '') === (port.name ?? '')) ??
+      (slice.ports?.length === 1 ? slicePorts[0] : undefined);
+    // What a slice lists are all of its ports.
+    if (slicePort === undefined && isUdpPort(port) && slice.ports !== undefined) continue;
     for (const endpoint of slice.endpoints) {
       const workload = workloadOf(world, endpoint, service);
       if (workload === undefined ? subset === undefined : inSubset(workload))
-        add(sliceEndpoint(workload, endpoint, slicePort?.port, service, port, mesh), workload);
+        add(sliceEndpoint(world, workload, endpoint, slicePort?.port, service, port, mesh), workload);
     }
   }
   return {
-    name: outboundName(service, port.port, mesh, subset?.name),
+    name: outboundName(service, port, mesh, subset?.name),
     endpoints: neverEmptied([...found.values()], lost),
   };
 }
@@ -171,12 +194,24 @@ export function identityOf({ metadata, spec }: Workload, mesh: MeshSettings): st
   );
 }
 
+/** As callers reach it; `undefined`: it has no such port, or takes nothing there. */
+function endpointOf(
+  world: World,
+  workload: Workload,
+  port: ServicePort,
+  mesh: MeshSettings,
+): Endpoint | undefined {
+  return isUdpPort(port)
+    ? datagramEndpoint(world, workload, port, mesh.rootNamespace, standingOf(workload))
+    : workloadEndpoint(workload, port, mesh);
+}
+
 export function workloadEndpoint(
   workload: Workload,
   port: ServicePort,
   mesh: MeshSettings,
 ): Endpoint | undefined {
-  const { spec, metadata } = workload;
+  const { spec } = workload;
   const target = targetPort(port, spec);
   if (target === undefined) return undefined;
   const { mode } = spec.inbound;
@@ -184,7 +219,6 @@ export function workloadEndpoint(
   const reached = direct ? target.port : (target.inboundPort ?? spec.inbound.port);
   if (reached === undefined) return undefined;
   const { port: tunnelPort = HBONE_PORT } = spec.inbound;
-  const version = metadata.labels?.['version'] ?? metadata.labels?.['app.kubernetes.io/version'];
   return {
     address: { host: spec.address, port: reached },
     mode,
@@ -192,6 +226,17 @@ export function workloadEndpoint(
       ? { tunnel: { address: { host: spec.address, port: tunnelPort } } }
       : {}),
     ...(mode === 'none' ? {} : { identity: identityOf(workload, mesh) }),
+    ...standingOf(workload),
+  };
+}
+
+/** What holds of a Workload's endpoints, however they are reached. */
+function standingOf({
+  spec,
+  metadata,
+}: Workload): Pick<Endpoint, 'health' | 'weight' | 'locality' | 'labels'> {
+  const version = metadata.labels?.['version'] ?? metadata.labels?.['app.kubernetes.io/version'];
+  return {
     ...(spec.health === undefined || spec.health === 'healthy' ? {} : { health: spec.health }),
     ...(spec.weight === undefined ? {} : { weight: spec.weight }),
     ...(spec.locality === undefined ? {} : { locality: spec.locality }),
@@ -204,6 +249,7 @@ export function workloadEndpoint(
 }
 
 function sliceEndpoint(
+  world: World,
   workload: Workload | undefined,
   endpoint: SliceEndpoint,
   port: number | undefined,
@@ -211,7 +257,7 @@ function sliceEndpoint(
   servicePort: ServicePort,
   mesh: MeshSettings,
 ): Endpoint | undefined {
-  if (workload !== undefined) return workloadEndpoint(workload, servicePort, mesh);
+  if (workload !== undefined) return endpointOf(world, workload, servicePort, mesh);
   const host = endpoint.addresses[0];
   if (host === undefined) return undefined;
   const number =

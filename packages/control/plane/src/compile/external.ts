@@ -9,6 +9,7 @@ import {
   backendTlsPolicyFor,
   caCertificatesOf,
   isExternal,
+  isUdpPort,
   portProtocol,
   type BackendTLSPolicy,
   type Service,
@@ -16,6 +17,7 @@ import {
 } from '@tulle/resources';
 import type { World } from '../world.ts';
 import type { Backend, MeshSettings } from './clusters.ts';
+import { datagramTraffic } from './datagrams.ts';
 import { clusterTraffic, type Traffic } from './traffic.ts';
 
 /** How callers reach a name outside the mesh: resolved where they are, in clear unless a BackendTLSPolicy is for it. */
@@ -33,6 +35,7 @@ export function externalCluster(
     name: formatWireName({
       direction: 'outbound',
       port: port.port,
+      ...(isUdpPort(port) ? { transport: 'udp' as const } : {}),
       subset: '',
       host: `${name}.${namespace}.${mesh.suffix}`,
     }),
@@ -43,7 +46,7 @@ export function externalCluster(
     },
     ...(policy === undefined ? {} : { tls: tlsOf(world, policy) }),
     labels: { service: name, namespace },
-    ...clusterTraffic(traffic, portProtocol(port)),
+    ...(isUdpPort(port) ? datagramTraffic(traffic) : clusterTraffic(traffic, portProtocol(port))),
   };
 }
 

@@ -2,6 +2,7 @@ import { RETRY_FILTER, type FilterConfigs, type Route } from '@tulle/model';
 import {
   attachToGateway,
   backendTarget,
+  findServicePort,
   gatewayParents,
   isExternal,
   waypointOf,
@@ -102,7 +103,7 @@ function ofOnlyBackend(world: World, route: RequestRoute, rule: RouteRule): Traf
   const { service } = backendTarget(only);
   const called = world.get('Service', namespace, service);
   if (called !== undefined && waypointOf(called) !== undefined) return {}; // that is its waypoint's to do
-  const port = called?.spec.ports.find((p) => p.port === only.port);
+  const port = called && findServicePort(called, { port: only.port });
   return trafficFor(world, namespace, 'Service', service, port?.name);
 }
 

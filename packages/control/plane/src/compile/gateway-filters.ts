@@ -1,5 +1,12 @@
 import type { FilterConfigs } from '@tulle/model';
-import type { FilterPolicy, GatewayListener, MergedGateway, RequestRoute, RouteRule } from '@tulle/resources';
+import {
+  isPolicyAt,
+  type FilterPolicy,
+  type GatewayListener,
+  type MergedGateway,
+  type RequestRoute,
+  type RouteRule,
+} from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
@@ -109,19 +116,8 @@ export class GatewayFilters {
       .map(slotOf);
   }
 
-  /** What is for a whole Gateway is for the listeners of its ListenerSets too; what is for a ListenerSet is for no others. */
-  #ofListener({ metadata, spec }: FilterPolicy, listener: GatewayListener): boolean {
-    const { gateway } = this.#merged;
-    const owner = this.#merged.ownerOf(listener);
-    return (spec.targetRefs ?? []).some(({ kind, name, sectionName }) =>
-      [owner, ...(sectionName === undefined ? [gateway] : [])].some(
-        (one) =>
-          one.kind === kind &&
-          one.metadata.name === name &&
-          one.metadata.namespace === metadata.namespace &&
-          (sectionName === undefined || sectionName === listener.name),
-      ),
-    );
+  #ofListener(policy: FilterPolicy, listener: GatewayListener): boolean {
+    return isPolicyAt(policy, this.#merged, listener);
   }
 }
 

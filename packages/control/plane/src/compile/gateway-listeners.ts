@@ -1,11 +1,13 @@
 import {
   conflictedListeners,
+  filtersBeforeDatagrams,
   isGranted,
   isServedProtocol,
   servedKinds,
   type Gateway,
   type GatewayListener,
   type ListenerConflict,
+  type ListenerProtocol,
   type MergedGateway,
 } from '@tulle/resources';
 import type { NodeGateway } from '../node.ts';
@@ -38,6 +40,15 @@ export function listenerFault(
       type: 'Accepted',
       reason: 'UnsupportedProtocol',
       message: `listeners of protocol ${listener.protocol} are not served`,
+    };
+  const owners = new Set([owner.metadata.namespace, merged.gateway.metadata.namespace]);
+  const policies = [...owners].flatMap((namespace) => [...world.in('FilterPolicy', namespace)]);
+  const [filter] = filtersBeforeDatagrams(merged, listener, policies);
+  if (filter !== undefined)
+    return {
+      type: 'Accepted',
+      reason: 'UnsupportedProtocol',
+      message: `FilterPolicy ${filter.metadata.namespace}/${filter.metadata.name} (${filter.spec.filter}) decides who may connect here, and datagrams pass no filter`,
     };
   const conflict = conflictedListeners(merged).get(listener);
   if (conflict !== undefined)
@@ -97,7 +108,10 @@ export function boundAt(
   return [...new Set(asked.length === 0 ? [node.address] : asked)].map((host) => ({ host, port }));
 }
 
-/** Model name of a listener of a Gateway. */
-export function listenerNameOf(at: { readonly host: string; readonly port: number }): string {
-  return `gateway_${at.host}_${at.port}`;
+/** Model name of a listener of a Gateway. @param protocol of a port that has listeners of connections and of datagrams each is one */
+export function listenerNameOf(
+  at: { readonly host: string; readonly port: number },
+  protocol?: ListenerProtocol,
+): string {
+  return `gateway_${at.host}_${at.port}${protocol === 'UDP' ? '_udp' : ''}`;
 }

@@ -25,7 +25,7 @@ import { corsEntry } from './cors.ts';
 import { authEntries, withAuth } from './external-auth.ts';
 import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
-import { inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
+import { datagramsOf, inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
 import { boundAt, listenerFault, listenerNameOf, unsupportedAddresses } from './gateway-listeners.ts';
 import { listenerTls, withClientCertificate } from './gateway-tls.ts';
@@ -66,7 +66,7 @@ export function compileGateway(
   const routes = routesOfGateway(world, merged);
   const reached = new Map<string, Backend>();
   const reach: Reach = (backend) => {
-    const name = outboundName(backend.service, backend.port.port, shared.mesh, backend.subset?.name);
+    const name = outboundName(backend.service, backend.port, shared.mesh, backend.subset?.name);
     reached.set(name, backend);
     return name;
   };
@@ -78,13 +78,14 @@ export function compileGateway(
     const listeners = merged.listeners.filter(
       (l) => l.port === port && listenerFault(world, merged, l, serving) === undefined,
     );
-    return listeners.length === 0
-      ? []
-      : compilePort(
-          { shared, merged, node, serving, routes, displaced, shares, filters, reach },
-          port,
-          listeners,
-        );
+    const work = { shared, merged, node, serving, routes, displaced, shares, filters, reach };
+    const ofConnections = listeners.filter(({ protocol }) => protocol !== 'UDP');
+    return [
+      ...(ofConnections.length === 0 ? [] : [compilePort(work, port, ofConnections)]),
+      ...listeners
+        .filter(({ protocol }) => protocol === 'UDP')
+        .map((listener) => ({ listeners: compileDatagrams(work, listener), routes: [] })),
+    ];
   });
   return {
     listeners: compiled.flatMap(({ listeners }) => listeners),
@@ -142,6 +143,22 @@ function compilePort(
     })),
     routes: compiled.map((one) => one.routes),
   };
+}
+
+/** A listener of datagrams. These pass no filter: where one is insisted on that this process lacks, or may decide who comes, none are taken. */
+function compileDatagrams(work: Work, listener: GatewayListener): Listener[] {
+  const { shared, merged, reach, shares, filters, serving } = work;
+  const { connection, lacking } = filters.port([listener]);
+  const closed = connection.length > 0 || lacking.length > 0 || filters.lackingAt(listener).length > 0;
+  const input = { world: shared.world, mesh: shared.mesh, reach };
+  const udp = datagramsOf(input, listener, closed ? [] : shares);
+  return boundAt(merged.gateway, serving, listener.port).map((address) => ({
+    name: listenerNameOf(address, 'UDP'),
+    address,
+    direction: 'outbound',
+    filterChains: [],
+    udp,
+  }));
 }
 
 function bytesChains(work: Work, listener: GatewayListener): NamedChain[] {

@@ -1,4 +1,5 @@
 import { isUnixAddress, type Listener } from '@tulle/model';
+import { findServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { readGrpcTarget, readServerListener } from './grpc-names.ts';
 import type { SharedResources } from './shared.ts';
@@ -62,8 +63,8 @@ export class GrpcProgramCompiler {
       localPort: 0,
     });
     const [service = '', namespace = ''] = target.service.split('.');
-    const ports = this.#shared.world.get('Service', namespace, service)?.spec.ports ?? [];
-    return ports.some(({ port }) => target.servicePort === undefined || port === target.servicePort)
+    const found = this.#shared.world.get('Service', namespace, service);
+    return found !== undefined && findServicePort(found, { port: target.servicePort }) !== undefined
       ? { ...part, listener: { ...listener, name } }
       : part;
   }

@@ -1,9 +1,10 @@
 import type { FilterChain, TcpHandler } from '@tulle/model';
-import { mtlsOf, type MtlsDecision, type PeerAuthentication } from '@tulle/resources';
+import { mtlsOf, type MtlsDecision } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import { BLACKHOLE } from './elsewhere.ts';
+import { peerAuthenticationsFor } from './peer-authentications.ts';
 
 /** Whoever comes is refused. */
 export const REFUSE: TcpHandler = { kind: 'tcp', clusters: [{ name: BLACKHOLE.name }] };
@@ -12,7 +13,12 @@ type Selected = Pick<ProxyNode, 'namespace' | 'labels'>;
 
 /** What is asked of the callers of a port of a workload (decision D20). */
 export function mtlsOfPort(world: World, node: Selected, port: number, mesh: MeshSettings): MtlsDecision {
-  return mtlsOf(peerAuthentications(world, node, mesh), node, port, mesh.rootNamespace);
+  return mtlsOf(
+    peerAuthenticationsFor(world, node.namespace, mesh.rootNamespace),
+    node,
+    port,
+    mesh.rootNamespace,
+  );
 }
 
 /** No port: of a policy only what it says of the workload as a whole. */
@@ -30,7 +36,7 @@ export function plainChains(
   named: readonly number[],
   handler: TcpHandler,
 ): FilterChain[] {
-  const policies = peerAuthentications(world, node, mesh);
+  const policies = peerAuthenticationsFor(world, node.namespace, mesh.rootNamespace);
   const permissive = (port: number): boolean =>
     mtlsOf(policies, node, port, mesh.rootNamespace).mode === 'PERMISSIVE';
   const ports = new Set([
@@ -49,9 +55,4 @@ export function plainChains(
       })),
     ...(rest ? [{ name: 'plain', handler }] : []),
   ];
-}
-
-function peerAuthentications(world: World, node: Selected, mesh: MeshSettings): PeerAuthentication[] {
-  const namespaces = new Set([mesh.rootNamespace, node.namespace]);
-  return [...namespaces].flatMap((namespace) => [...world.in('PeerAuthentication', namespace)]);
 }

@@ -1,5 +1,5 @@
 import type { Cluster, EndpointSet, FilterChain, Listener, TcpHandler } from '@tulle/model';
-import { isExternal, type Service, type Workload } from '@tulle/resources';
+import { connectionPorts, isExternal, type Service, type Workload } from '@tulle/resources';
 import { isIP, isIPv6 } from 'node:net';
 import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
 import { EVERY_SERVICE, EVERY_WORKLOAD } from '../world.ts';
@@ -37,7 +37,7 @@ export function compileNodeProxy(
   const addresses = shared.virtualAddresses.assign(all.map(keyOf));
   const backends = all
     .filter((service) => hbone.reachable.has(service))
-    .flatMap((service) => service.spec.ports.map((port): Backend => ({ service, port })));
+    .flatMap((service) => connectionPorts(service).map((port): Backend => ({ service, port })));
   const direct = [...world.workloads()]
     .filter((workload) => workload.spec.inbound.mode !== 'none' && isReachable(shared, hbone, workload))
     .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
@@ -82,7 +82,7 @@ function outbound(
   const services = backends.flatMap(({ service, port }) => {
     const { clusterIP = '' } = service.spec;
     const at = [addresses.get(keyOf(service)) ?? '', clusterIP].filter((address) => isIP(address) !== 0);
-    const name = outboundName(service, port.port, mesh);
+    const name = outboundName(service, port, mesh);
     return [chain(name, name, { destinationPort: port.port, destinationCidrs: at.map(cidrOf) })];
   });
   const workloads = direct.flatMap((workload) =>

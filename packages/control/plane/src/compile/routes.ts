@@ -80,7 +80,7 @@ export function compileRoutes(
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const backends = new Map<string, Backend>();
   const reach: Reach = (backend) => {
-    const name = outboundName(backend.service, backend.port.port, mesh, backend.subset?.name);
+    const name = outboundName(backend.service, backend.port, mesh, backend.subset?.name);
     backends.set(name, backend);
     return name;
   };
@@ -134,7 +134,7 @@ export function compileRoutes(
     ...hostFilters,
   }));
   return {
-    config: { name: outboundName(service, port.port, mesh), virtualHosts },
+    config: { name: outboundName(service, port, mesh), virtualHosts },
     backends: [...backends.values()],
     auth: authEntries(entries),
   };

@@ -1,5 +1,5 @@
 import type { Cluster, EndpointSet, Locality } from '@tulle/model';
-import type { Service, ServicePort } from '@tulle/resources';
+import { isUdpPort, type Service, type ServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { VirtualAddresses } from '../virtual-addresses.ts';
 import { waypointKey } from '../waypoint-index.ts';
@@ -39,7 +39,7 @@ export class SharedResources {
   /** @param at the waypoint that calls ({@link gatewayKey}): it reaches the endpoints of Services that ask for it themselves */
   cluster(backend: Backend, at?: string): Cluster {
     const { service } = backend;
-    const way = wayTo(service, at);
+    const way = wayTo(backend, at);
     return this.#get(`cluster ${way} ${this.#nameOf(backend)}`, [keyOf(service)], (known?: Cluster) =>
       kept(
         known,
@@ -54,7 +54,7 @@ export class SharedResources {
    */
   endpoints(backend: Backend, from: Locality | undefined, at?: string): EndpointSet {
     const { service, port } = backend;
-    const way = wayTo(service, at);
+    const way = wayTo(backend, at);
     const { name, namespace } = service.metadata;
     const { locality } =
       from === undefined ? {} : trafficFor(this.world, namespace, 'Service', name, port.name);
@@ -73,7 +73,7 @@ export class SharedResources {
   }
 
   #nameOf({ service, port, subset }: Backend): string {
-    return outboundName(service, port.port, this.mesh, subset?.name);
+    return outboundName(service, port, this.mesh, subset?.name);
   }
 
   /** @param services all that the routes may depend on @param at as of {@link cluster} */
@@ -84,7 +84,7 @@ export class SharedResources {
     services: readonly string[],
     at?: string,
   ): CompiledRoutes {
-    const way = wayTo(service, at);
+    const way = wayTo({ service, port }, at);
     const { namespace } = service.metadata;
     // A waypoint is no caller, wherever it is.
     const from = at === undefined ? node.namespace : namespace;
@@ -92,7 +92,7 @@ export class SharedResources {
     const own =
       from !== namespace &&
       [...this.world.routesOf(keyOf(service))].some((route) => route.metadata.namespace === from);
-    const key = `route ${way} ${outboundName(service, port.port, this.mesh)} ${own ? from : ''} ${node.filterSet}`;
+    const key = `route ${way} ${outboundName(service, port, this.mesh)} ${own ? from : ''} ${node.filterSet}`;
     return this.#get(key, services, (known?: CompiledRoutes) => {
       const made = compileRoutes(
         this.world,
@@ -129,9 +129,10 @@ export class SharedResources {
 /** How a Service is reached: `waypoint` by tunnels to one, which does the rest. */
 type Way = 'endpoints' | 'waypoint';
 
-function wayTo(service: Service, at: string | undefined): Way {
+function wayTo({ service, port }: Backend, at: string | undefined): Way {
   const waypoint = waypointKey(service);
-  return waypoint === undefined || waypoint === at ? 'endpoints' : 'waypoint';
+  // No tunnel carries datagrams.
+  return waypoint === undefined || waypoint === at || isUdpPort(port) ? 'endpoints' : 'waypoint';
 }
 
 /** The known object, where the new one means the same. */

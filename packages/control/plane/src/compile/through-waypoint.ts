@@ -27,7 +27,7 @@ import { clusterTraffic } from './traffic.ts';
 export function clusterThrough({ service, port, subset }: Backend, mesh: MeshSettings): Cluster {
   const { namespace, name } = service.metadata;
   return {
-    name: outboundName(service, port.port, mesh, subset?.name),
+    name: outboundName(service, port, mesh, subset?.name),
     discovery: { kind: 'eds' },
     tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
     labels: { service: name, namespace },
@@ -42,7 +42,7 @@ export function endpointsThrough(
   mesh: MeshSettings,
 ): EndpointSet {
   const gateway = world.waypointOf(service);
-  const name = outboundName(service, port.port, mesh, subset?.name);
+  const name = outboundName(service, port, mesh, subset?.name);
   // A tunnel says the Service and no subset of it, so nobody is let to the whole who was meant for a part.
   if (gateway === undefined || waypointProblem(gateway, service) !== undefined || subset !== undefined)
     return { name, endpoints: [] };

@@ -5,7 +5,14 @@ import {
   type Listener,
   type RouteConfig,
 } from '@tulle/model';
-import { isAttachedTo, isDeclaredPort, isExternal, isHttpPort, waypointOf } from '@tulle/resources';
+import {
+  findServicePort,
+  isAttachedTo,
+  isDeclaredPort,
+  isExternal,
+  isHttpPort,
+  waypointOf,
+} from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { corsEntry } from './cors.ts';
@@ -32,9 +39,7 @@ export function compileUpstream(shared: SharedResources, node: ProxyNode, upstre
   const [name = '', namespace = node.namespace] = upstream.service.split('.');
   const parent = `${namespace}/${name}`;
   const service = world.get('Service', namespace, name);
-  const port = service?.spec.ports.find(
-    (p) => upstream.servicePort === undefined || p.port === upstream.servicePort,
-  );
+  const port = service && findServicePort(service, { port: upstream.servicePort });
   const listenerName = `outbound_${upstream.address}_${upstream.localPort}`;
   const part = (
     services: readonly string[],
@@ -54,7 +59,7 @@ export function compileUpstream(shared: SharedResources, node: ProxyNode, upstre
   if (service === undefined || port === undefined)
     return part([parent], missingUpstream(listenerName, upstream, name, namespace, mesh), []);
   if (!isHttpPort(port)) {
-    const clusters = [{ name: outboundName(service, port.port, mesh) }];
+    const clusters = [{ name: outboundName(service, port, mesh) }];
     return part([parent], outboundListener(listenerName, upstream, { kind: 'tcp', clusters }), [
       { service, port },
     ]);

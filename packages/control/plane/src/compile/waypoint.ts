@@ -1,5 +1,6 @@
 import type { FilterChain, Listener, Route, RouteConfig } from '@tulle/model';
 import {
+  connectionPorts,
   FILTER_PHASES,
   isAttachedTo,
   isDeclaredPort,
@@ -95,14 +96,13 @@ export class WaypointCompiler {
       .usersOf(key)
       .filter((service) => !isExternal(service) && waypointProblem(gateway, service) === undefined);
     const ports = users.flatMap((service) =>
-      service.spec.ports.map((port) => this.#port(service, port, key)),
+      connectionPorts(service).map((port) => this.#port(service, port, key)),
     );
     this.#ports = new Map(ports.map((port) => [port.chain.name, port]));
     const [listener] = gateway.spec.listeners;
     const reached = new Map<string, Backend>();
     for (const { backends } of ports)
-      for (const to of backends)
-        reached.set(outboundName(to.service, to.port.port, mesh, to.subset?.name), to);
+      for (const to of backends) reached.set(outboundName(to.service, to.port, mesh, to.subset?.name), to);
     return {
       listeners: (listener === undefined ? [] : boundAt(gateway, this.#serving, listener.port)).map(
         (address): Listener => ({
@@ -125,7 +125,7 @@ export class WaypointCompiler {
   }
 
   #port(service: Service, port: ServicePort, at: string): CompiledPort {
-    const known = this.#ports.get(outboundName(service, port.port, this.#shared.mesh));
+    const known = this.#ports.get(outboundName(service, port, this.#shared.mesh));
     return known !== undefined && known.stamp === this.#shared.world.stamp(known.services)
       ? known
       : compilePort(this.#shared, this.#node, service, port, at);
@@ -141,7 +141,7 @@ function compilePort(
 ): CompiledPort {
   const { world, mesh } = shared;
   const self: Backend = { service, port };
-  const name = outboundName(service, port.port, mesh);
+  const name = outboundName(service, port, mesh);
   const match = { serverNames: [hostOfService(service, mesh)], destinationPort: port.port };
   const setsOf = (backends: readonly Backend[]): PolicySets => policySets(world, backends, mesh);
   const own = setsOf([self]);
@@ -177,7 +177,7 @@ function compilePort(
     };
   const compiled = shared.routes(service, port, node, services, at);
   const led = new Map(
-    compiled.backends.map((to) => [outboundName(to.service, to.port.port, mesh, to.subset?.name), to]),
+    compiled.backends.map((to) => [outboundName(to.service, to.port, mesh, to.subset?.name), to]),
   );
   const backendsOfRoute = (route: Route): Backend[] => clustersOf(route).flatMap((to) => led.get(to) ?? []);
   const policies = requestPolicies(

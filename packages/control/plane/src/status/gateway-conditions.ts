@@ -121,14 +121,15 @@ function addressRefusal(gateway: Gateway, processes: readonly ProxySession[]): s
   for (const process of processes) {
     const { gateway: serving, id } = process.node;
     if (serving === undefined) continue;
-    for (const { port } of gateway.spec.listeners)
+    for (const { port, protocol } of gateway.spec.listeners)
       for (const at of boundAt(gateway, serving, port)) {
-        const { refused } = process.standingOf('listener', listenerNameOf(at));
-        if (refused?.includes(CANNOT_LISTEN) === true) return `${id} refuses it: ${refused}`;
+        const { refused } = process.standingOf('listener', listenerNameOf(at, protocol));
+        if (CANNOT_LISTEN.some((text) => refused?.includes(text) === true))
+          return `${id} refuses it: ${refused}`;
       }
   }
   return undefined;
 }
 
 /** How the engine says that an address cannot be had. */
-const CANNOT_LISTEN = 'cannot listen on';
+const CANNOT_LISTEN = ['cannot listen on', 'cannot take datagrams at'];

@@ -120,7 +120,7 @@ function listenerProgrammed(
     const { node } = process;
     if (node.gateway === undefined) continue;
     for (const at of boundAt(gateway, node.gateway, listener.port)) {
-      const { has, refused } = process.standingOf('listener', listenerNameOf(at));
+      const { has, refused } = process.standingOf('listener', listenerNameOf(at, listener.protocol));
       if (refused !== undefined)
         return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${refused}` };
       if (!has)

@@ -7,10 +7,12 @@ import {
   type ParentRef,
 } from '@tulle/resources';
 import { backendsOf } from '../compile/backends.ts';
+import type { MeshSettings } from '../compile/clusters.ts';
 import { listenerSetKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { backendTlsConditions, type PolicyAncestorRef } from './backend-tls-conditions.ts';
+import { inClear } from './datagram-conditions.ts';
 import { gatewayConditions, processesOf } from './gateway-conditions.ts';
 import {
   attachedListenerSets,
@@ -63,6 +65,7 @@ export type ResourceStatus = GatewayStatus | ListenerSetStatus | RouteStatus | P
 /** What a status is made of. */
 export interface StatusInput {
   readonly world: World;
+  readonly mesh: MeshSettings;
   readonly sessions: ReadonlyMap<string, ProxySession>;
   readonly nowMs: () => number;
 }
@@ -92,7 +95,7 @@ export class ResourceStatuses {
 
   /** @param key as `resourceKey` gives it. `undefined` for kinds without one */
   of(key: string): ResourceStatus | undefined {
-    const { world, sessions } = this.#input;
+    const { world, mesh, sessions } = this.#input;
     const held = world.held(key);
     if (held === undefined) {
       this.#transitions.forget(key);
@@ -103,7 +106,8 @@ export class ResourceStatuses {
       resource.kind === 'HTTPRoute' ||
       resource.kind === 'GRPCRoute' ||
       resource.kind === 'TLSRoute' ||
-      resource.kind === 'TCPRoute'
+      resource.kind === 'TCPRoute' ||
+      resource.kind === 'UDPRoute'
     )
       return {
         parents: routeConditions(world, resource).map(({ parentRef, conditions }, i) => ({
@@ -112,6 +116,7 @@ export class ResourceStatuses {
           conditions: this.#transitions.of(key, `parent ${i}`, generation, [
             ...conditions,
             ...sessionsLost(resource, parentRef, sessions.values()),
+            ...inClear(world, resource, mesh),
           ]),
         })),
       };

@@ -2,6 +2,7 @@ import {
   attachToGateway,
   connectionShares,
   displacedByConnection,
+  backendProtocol,
   backendTarget,
   displacedBy,
   displacedRoutes,
@@ -10,6 +11,7 @@ import {
   isGranted,
   isHttpPort,
   isServedGateway,
+  isUdpPort,
   isWaypoint,
   meansPort,
   parentKind,
@@ -25,6 +27,7 @@ import {
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
 import { stepBackends } from '../compile/backends.ts';
+import { wantsTls } from '../compile/datagrams.ts';
 import { trafficFor } from '../compile/traffic.ts';
 import { waypointKey } from '../waypoint-index.ts';
 import type { World } from '../world.ts';
@@ -85,7 +88,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
       const { kind, metadata } = winner;
       return no(
         'RouteConflict',
-        `${kind} ${metadata.namespace}/${metadata.name} is older or first by name, and has the connections that it asks for`,
+        `${kind} ${metadata.namespace}/${metadata.name} is older or first by name, and has the ${kind === 'UDPRoute' ? 'datagrams' : 'connections'} that it asks for`,
       );
     }
     const displaced = displacedRoutes(found, world.routesAt(found)).get(route);
@@ -161,9 +164,21 @@ function resolvedRefs(world: World, route: AnyRoute): Condition {
     const service = world.get('Service', namespace, target.service);
     if (service === undefined)
       return no('BackendNotFound', `there is no Service ${namespace}/${target.service}`);
-    const port = findServicePort(service, { port: backend.port });
+    const protocol = backendProtocol(route);
+    const port = findServicePort(service, { port: backend.port }, protocol);
+    const other = protocol === 'UDP' ? 'TCP' : 'UDP';
+    if (port === undefined && findServicePort(service, { port: backend.port }, other) !== undefined)
+      return no(
+        'UnsupportedProtocol',
+        `port ${backend.port} of Service ${namespace}/${target.service} is of ${other}, and ${route.kind}s lead to ports of ${protocol}`,
+      );
     if (port === undefined)
       return no('BackendNotFound', `Service ${namespace}/${target.service} has no port ${backend.port}`);
+    if (isUdpPort(port) && wantsTls(world, service, port))
+      return no(
+        'UnsupportedProtocol',
+        `a BackendTLSPolicy asks for TLS to Service ${namespace}/${target.service}, which datagrams do not have`,
+      );
     if (isConnectionRoute(route) && isHttpPort(port))
       return no(
         'UnsupportedProtocol',
@@ -174,6 +189,7 @@ function resolvedRefs(world: World, route: AnyRoute): Condition {
       return no('BackendNotFound', `Service ${namespace}/${target.service} has no subset ${target.subset}`);
     if (
       target.subset !== undefined &&
+      !isUdpPort(port) &&
       waypointKey(service) !== undefined &&
       !goesByWaypoint(world, route, service)
     )

@@ -1,9 +1,9 @@
 import type { HTTPBackendRef } from '../kinds/http-route.ts';
 import { isExternal } from '../gateway/backend-tls.ts';
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
-import { portProtocol, type Service } from '../kinds/service.ts';
+import { isUdpPort, portProtocol, type Service, type ServicePort } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
-import { isConnectionRouteKind, type AnyRoute } from '../routes.ts';
+import { backendProtocol, isConnectionRouteKind, type AnyRoute } from '../routes.ts';
 import { backendTarget, findServicePort, isHttpPort, serviceSelects } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -39,8 +39,18 @@ export function analyzeBackend(
     }
   } else {
     analyzeShare(backend, service, subject, at, host);
-    const port = findServicePort(service, { port: backend.port });
-    if (port === undefined)
+    const protocol = backendProtocol(subject.resource);
+    const port = findServicePort(service, { port: backend.port }, protocol);
+    const other = protocol === 'UDP' ? 'TCP' : 'UDP';
+    if (port === undefined && findServicePort(service, { port: backend.port }, other) !== undefined)
+      host.report(
+        'TULLE0417',
+        subject,
+        `${at}/port`,
+        `port ${backend.port} of Service ${namespace}/${target.service} is of ${other}; a ${from} leads to ports of ${protocol}`,
+        protocol === 'UDP' ? 'set protocol: UDP on it' : 'lead there by a UDPRoute',
+      );
+    else if (port === undefined)
       host.report(
         'TULLE0303',
         subject,
@@ -103,7 +113,7 @@ function analyzeShare(
     'TULLE0412',
     subject,
     `${at}/${backend.weight === undefined ? 'name' : 'weight'}`,
-    `no known Workload is behind Service ${namespace}/${name}: its share of ${backend.weight ?? 1} is answered with 503`,
+    `no known Workload is behind Service ${namespace}/${name}: its share of ${backend.weight ?? 1} is ${subject.resource.kind === 'UDPRoute' ? 'dropped' : 'answered with 503'}`,
   );
 }
 
@@ -143,5 +153,7 @@ export function meantService(host: AnalysisHost, namespace: string, name: string
 
 /** The ports of a Service, for a hint. */
 export function ports(service: Service): string {
-  return `its ports: ${service.spec.ports.map((p) => (p.name === undefined ? String(p.port) : `${p.port} (${p.name})`)).join(', ')}`;
+  return `its ports: ${service.spec.ports.map((p) => (p.name === undefined ? portText(p) : `${portText(p)} (${p.name})`)).join(', ')}`;
 }
+
+const portText = (port: ServicePort): string => `${port.port}${isUdpPort(port) ? ' of UDP' : ''}`;

@@ -1,9 +1,10 @@
 import { isServedGateway } from '../gateway/attach.ts';
 import { connectionShares, displacedByConnection } from '../gateway/connections.ts';
 import { parentKind } from '../kinds/http-route.ts';
-import type { ConnectionRoute } from '../routes.ts';
+import { CONNECTION_ROUTE_KINDS, type ConnectionRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend } from './backends.ts';
+import { analyzeDatagrams } from './datagrams.ts';
 import { analyzeGatewayParent } from './gateway-parents.ts';
 import { locatedConnectionRoutes } from './resource-set.ts';
 
@@ -19,17 +20,23 @@ export function analyzeConnectionRoutes(host: AnalysisHost): void {
       for (const [b, backend] of rule.backendRefs.entries())
         analyzeBackend(backend, subject, `${at}/${b}`, host);
       if (rule.backendRefs.length > 0 && rule.backendRefs.every(({ weight }) => weight === 0))
-        host.report('TULLE0403', subject, at, 'all weights are 0: every connection is refused');
+        host.report(
+          'TULLE0403',
+          subject,
+          at,
+          `all weights are 0: every ${subject.resource.kind === 'UDPRoute' ? 'datagram is dropped' : 'connection is refused'}`,
+        );
     }
   }
   analyzeTaken(host);
+  analyzeDatagrams(host);
 }
 
 /** Routes that older ones leave no connection. */
 function analyzeTaken(host: AnalysisHost): void {
   const subjects = locatedConnectionRoutes(host.subjects);
   if (subjects.length === 0) return;
-  const all: readonly ConnectionRoute[] = [...host.set.all('TLSRoute'), ...host.set.all('TCPRoute')];
+  const all: readonly ConnectionRoute[] = CONNECTION_ROUTE_KINDS.flatMap((kind) => host.set.all(kind));
   for (const gateway of host.set.all('Gateway').filter(isServedGateway)) {
     const merged = host.set.merged(gateway);
     const shares = connectionShares(merged, all);
@@ -41,7 +48,7 @@ function analyzeTaken(host: AnalysisHost): void {
         'TULLE0410',
         subject,
         '/spec/parentRefs',
-        `${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name} has the connections that it asks for at Gateway ${namespace}/${name}`,
+        `${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name} has the ${winner.kind === 'UDPRoute' ? 'datagrams' : 'connections'} that it asks for at Gateway ${namespace}/${name}`,
         subject.resource.kind === 'TLSRoute' ? 'give it hostnames of its own' : 'give it a port of its own',
       );
     }

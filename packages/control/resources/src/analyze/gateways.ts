@@ -6,6 +6,7 @@ import {
   unservedKinds,
   type ListenerConflict,
 } from '../gateway/attach.ts';
+import { filtersBeforeDatagrams } from '../gateway/datagrams.ts';
 import type { ListenerOwner, MergedGateway } from '../gateway/merged.ts';
 import { isWaypoint } from '../gateway/waypoint.ts';
 import { CA_CERTIFICATES_KEY } from '../kinds/config-map.ts';
@@ -63,7 +64,7 @@ export function analyzeListeners(
         `listeners of protocol ${listener.protocol} are not served`,
         listener.protocol === 'HBONE'
           ? `tunnels are taken by Gateways of gatewayClassName: ${WAYPOINT_CLASS}`
-          : 'HTTP, HTTPS, TLS and TCP are',
+          : 'HTTP, HTTPS, TLS, TCP and UDP are',
       );
       continue;
     }
@@ -77,6 +78,15 @@ export function analyzeListeners(
         `kinds: [${servedKinds({ ...listener, allowedRoutes: {} })
           .map((kind) => `{ kind: ${kind} }`)
           .join(', ')}]`,
+      );
+    const [filter] = filtersBeforeDatagrams(merged, listener, host.set.all('FilterPolicy'));
+    if (filter !== undefined)
+      host.report(
+        'TULLE0416',
+        subject,
+        `${at}/protocol`,
+        `FilterPolicy ${filter.metadata.namespace}/${filter.metadata.name} (${filter.spec.filter}) decides who may connect here, and datagrams pass no filter: the listener is not served`,
+        'target the other listeners by sectionName',
       );
     for (const [c, ref] of (listener.tls?.certificateRefs ?? []).entries())
       analyzeCertificate(owner, ref, subject, `${at}/tls/certificateRefs/${c}`, host);

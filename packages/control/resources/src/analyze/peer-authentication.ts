@@ -1,6 +1,8 @@
 import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
+import { isUdpPort } from '../kinds/service.ts';
+import type { Workload } from '../kinds/workload.ts';
 import { canonicalJson, type LocatedResource } from '../resource.ts';
-import { selects } from '../select.ts';
+import { datagramPort, selects, serviceSelects } from '../select.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located, ROOT_NAMESPACE } from './resource-set.ts';
 
@@ -50,6 +52,7 @@ function checkPort(
         (spec.selector === undefined || selects(spec.selector, w.metadata.labels)),
     );
   if (known.length === 0 || known.some((w) => w.spec.ports.some((p) => p.port === port))) return;
+  if (known.some((w) => takesDatagrams(w, port, host))) return;
   const ports = [...new Set(known.flatMap((w) => w.spec.ports.map((p) => p.port)))];
   host.report(
     'TULLE0511',
@@ -58,6 +61,18 @@ function checkPort(
     `no Workload that the policy is for has the port ${port}`,
     `ports of theirs: ${ports.slice(0, 10).join(', ')}`,
   );
+}
+
+/** Whether a Service leads datagrams to the port, which Workloads do not declare. */
+function takesDatagrams({ metadata }: Workload, port: number, host: AnalysisHost): boolean {
+  return host.set
+    .all('Service')
+    .some(
+      (service) =>
+        service.metadata.namespace === metadata.namespace &&
+        serviceSelects(service, metadata.labels) &&
+        service.spec.ports.some((one) => isUdpPort(one) && datagramPort(one) === port),
+    );
 }
 
 /** Older first, then by name, as the control plane decides. */

@@ -3,7 +3,7 @@ import type { FilterPolicy } from '../kinds/filter-policy.ts';
 import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
 import type { Workload } from '../kinds/workload.ts';
 import type { LocatedResource } from '../resource.ts';
-import { isHttpPort, selects, serviceSelects, targetPort } from '../select.ts';
+import { connectionPorts, isHttpPort, selects, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
@@ -172,7 +172,7 @@ function tcpPorts(policy: AuthorizationPolicy, host: AnalysisHost): string[] {
           serviceSelects(service, w.metadata.labels) &&
           (policy.spec.selector === undefined || selects(policy.spec.selector, w.metadata.labels)),
       );
-    for (const port of service.spec.ports) {
+    for (const port of connectionPorts(service)) {
       if (isHttpPort(port)) continue;
       if (targets !== undefined) found.add(`${service.metadata.name}:${port.port}`);
       for (const workload of workloads) {

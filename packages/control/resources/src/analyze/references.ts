@@ -1,7 +1,7 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
 import { parentKind, type HTTPRouteFilter } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
-import type { Service } from '../kinds/service.ts';
+import { isUdpPort, type Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
@@ -148,7 +148,7 @@ function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number
       );
     else if (
       target.sectionName !== undefined &&
-      findServicePort(service, { sectionName: target.sectionName }) === undefined
+      !service.spec.ports.some(({ name }) => name === target.sectionName)
     ) {
       host.report(
         'TULLE0303',
@@ -194,6 +194,7 @@ function analyzeTargetPorts(subject: LocatedResource<Service>, host: AnalysisHos
     );
   if (workloads.length === 0) return;
   for (const [i, port] of service.spec.ports.entries()) {
+    if (isUdpPort(port)) continue;
     if (workloads.some((w) => targetPort(port, w.spec) !== undefined)) continue;
     const has = [
       ...new Set(

@@ -1,7 +1,7 @@
 import { mergeGateway, type MergedGateway } from '../gateway/merged.ts';
 import type { Gateway } from '../kinds/gateway.ts';
 import type { ReferenceGrant } from '../kinds/reference-grant.ts';
-import type { AnyRoute, ConnectionRoute, RequestRoute } from '../routes.ts';
+import { CONNECTION_ROUTE_KINDS, type AnyRoute, type ConnectionRoute, type RequestRoute } from '../routes.ts';
 import {
   resourceKey,
   refOf,
@@ -108,5 +108,5 @@ export function locatedRoutes(
 export function locatedConnectionRoutes(
   resources: readonly LocatedResource[],
 ): readonly LocatedResource<ConnectionRoute>[] {
-  return [...located(resources, 'TLSRoute'), ...located(resources, 'TCPRoute')];
+  return CONNECTION_ROUTE_KINDS.flatMap((kind) => located(resources, kind));
 }

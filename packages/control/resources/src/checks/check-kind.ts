@@ -33,6 +33,7 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkGrpcRoute(resource, host);
     case 'TLSRoute':
     case 'TCPRoute':
+    case 'UDPRoute':
       return checkConnectionRoute(resource, host);
     case 'AuthorizationPolicy':
       return checkAuthorizationPolicy(resource, host);

@@ -5,7 +5,7 @@ import { noRepeats, type CheckHost } from './check-host.ts';
 import { checkBackend } from './backend.ts';
 import { checkParents } from './route-parts.ts';
 
-/** A TLSRoute or TCPRoute. */
+/** A TLSRoute, TCPRoute or UDPRoute. */
 export function checkConnectionRoute(route: ConnectionRoute, host: CheckHost): void {
   const { kind, spec } = route;
   checkParents(spec.parentRefs, host);
@@ -14,7 +14,7 @@ export function checkConnectionRoute(route: ConnectionRoute, host: CheckHost): v
       host.report(
         'TULLE0206',
         `/spec/parentRefs/${i}/kind`,
-        `a ${kind} is for Gateways; within the mesh connections to a Service are not split`,
+        `a ${kind} is for Gateways; within the mesh ${kind === 'UDPRoute' ? 'datagrams are not led' : 'connections to a Service are not split'}`,
         'name a Gateway, or remove the parent',
       );
   if (route.kind === 'TLSRoute') {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { SERVICE_NAME_LABEL, type EndpointSlice } from '../kinds/endpoint-slice.ts';
-import type { Service } from '../kinds/service.ts';
+import { isUdpPort, type Service } from '../kinds/service.ts';
 import type { Workload } from '../kinds/workload.ts';
 import { namedAccounts, SERVICE_ACCOUNTS_ANNOTATION } from '../service-accounts.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
@@ -44,10 +44,27 @@ export function checkService(service: Service, host: CheckHost): void {
   noRepeats(
     host,
     ports,
-    (p) => String(p.port),
+    (p) => `${p.port}${isUdpPort(p) ? ' of UDP' : ''}`,
     (i) => `/spec/ports/${i}/port`,
     (n) => `port ${n} is there twice`,
   );
+  for (const [i, port] of ports.entries()) {
+    if (!isUdpPort(port)) continue;
+    if (port.appProtocol !== undefined)
+      host.report(
+        'TULLE0208',
+        `/spec/ports/${i}/appProtocol`,
+        `a port of UDP carries no connections, so none of ${port.appProtocol}`,
+        'remove appProtocol, or protocol: UDP',
+      );
+    if (typeof port.targetPort === 'string')
+      host.report(
+        'TULLE0208',
+        `/spec/ports/${i}/targetPort`,
+        'Workloads name no ports of UDP: sidecars do not take them',
+        'the number of the port',
+      );
+  }
   if (ports.length > 1) {
     for (const [i, port] of ports.entries())
       if (port.name === undefined)

@@ -19,7 +19,7 @@ const KINDS_OF: Readonly<Record<ListenerProtocol, readonly string[]>> = {
   HTTPS: REQUEST_KINDS,
   TLS: ['TLSRoute'],
   TCP: ['TCPRoute'],
-  UDP: [],
+  UDP: ['UDPRoute'],
   HBONE: [], // by Services, and only waypoints have it
 };
 
@@ -99,7 +99,7 @@ const conflictsOf = new WeakMap<MergedGateway, ReadonlyMap<GatewayListener, List
 /**
  * Listeners that cannot be together, as nothing tells their connections apart. Of one resource Gateway API lets nobody pick
  * a winner, so none of them is served; of several the first in the order of precedence is (GEP-1713). HTTPS and TLS share a
- * port, by their server names; nothing shares one with TCP.
+ * port, by their server names; nothing shares one with TCP but UDP, whose ports are others.
  */
 export function conflictedListeners(merged: MergedGateway): ReadonlyMap<GatewayListener, ListenerConflict> {
   const known = conflictsOf.get(merged);

@@ -36,6 +36,14 @@ export interface TCPRoute {
   readonly spec: ConnectionRouteSpec;
 }
 
+/** Leads the datagrams of a port of a Gateway on (Gateway API v1 UDPRoute). */
+export interface UDPRoute {
+  readonly apiVersion: 'gateway.networking.k8s.io/v1';
+  readonly kind: 'UDPRoute';
+  readonly metadata: Metadata;
+  readonly spec: ConnectionRouteSpec;
+}
+
 export interface ConnectionRouteSpec {
   readonly parentRefs: readonly ParentRef[];
   /** One. */
@@ -48,30 +56,35 @@ export interface ConnectionRouteRule {
   readonly backendRefs: readonly ConnectionBackendRef[];
 }
 
-/** A Service, or a subset of one, and its share of the connections. */
+/** A Service, or a subset of one, and its share of the connections; of datagrams, of their sessions. */
 export type ConnectionBackendRef = Omit<HTTPBackendRef, 'filters'>;
 
-const rules: JsonSchema = list(
-  'One rule.',
-  object(
-    'A rule.',
-    {
-      name: dnsSubdomain('Name.'),
-      backendRefs: list(
-        'Where connections go, by weight; the share of a backend that is not there is refused.',
-        object(
-          'A Service, or a subset of one.',
-          { ...backendFields, weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT) },
-          ['name', 'port'],
+const rulesOf = (backends: string): JsonSchema =>
+  list(
+    'One rule.',
+    object(
+      'A rule.',
+      {
+        name: dnsSubdomain('Name.'),
+        backendRefs: list(
+          backends,
+          object(
+            'A Service, or a subset of one.',
+            { ...backendFields, weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT) },
+            ['name', 'port'],
+          ),
+          1,
+          16,
         ),
-        1,
-        16,
-      ),
-    },
-    ['backendRefs'],
-  ),
-  1,
-  1,
+      },
+      ['backendRefs'],
+    ),
+    1,
+    1,
+  );
+
+const rules = rulesOf(
+  'Where connections go, by weight; the share of a backend that is not there is refused.',
 );
 
 const useDefaultGateways = notHonoured('Give parentRefs.');
@@ -106,6 +119,27 @@ export const tcpRouteSchema: JsonSchema = resourceSchema(
       'parentRefs',
       'rules',
     ]),
+  },
+  ['spec'],
+);
+
+export const udpRouteSchema: JsonSchema = resourceSchema(
+  'gateway.networking.k8s.io/v1',
+  'UDPRoute',
+  'Leads datagrams that come in at a port of a Gateway on, in clear: the mesh encrypts connections, and datagrams are none.',
+  dnsSubdomain('Name.'),
+  {
+    spec: object(
+      'Which datagrams, where.',
+      {
+        parentRefs: parentRefsSchema,
+        rules: rulesOf(
+          'Where the datagrams of a session go, which are those of one address and port; by weight. The share of a backend that is not there is dropped. Ports of Services are those of protocol UDP.',
+        ),
+        useDefaultGateways,
+      },
+      ['parentRefs', 'rules'],
+    ),
   },
   ['spec'],
 );

@@ -7,6 +7,7 @@ import {
   list,
   notHonoured,
   object,
+  oneOf,
   port,
   resourceSchema,
   text,
@@ -38,6 +39,8 @@ export interface SliceEndpoint {
 export interface SlicePort {
   readonly name?: string;
   readonly port: number;
+  /** Default `TCP`. */
+  readonly protocol?: 'TCP' | 'UDP';
   readonly appProtocol?: AppProtocol;
 }
 
@@ -94,7 +97,7 @@ export const endpointSliceSchema: JsonSchema = resourceSchema(
         {
           name: text('Name of the Service port; empty for the only one.', { maxLength: 63 }),
           port: port('Number.'),
-          protocol: { enum: ['TCP'], description: 'TCP.' },
+          protocol: oneOf('Default TCP.', ['TCP', 'UDP']),
           appProtocol: appProtocolSchema,
         },
         ['port'],

@@ -159,7 +159,7 @@ const allowedRoutes: JsonSchema = object('Which routes may attach.', {
       {
         group: text(`Default ${GATEWAY_GROUP}.`, { maxLength: 253 }),
         kind: text(
-          'HTTPRoute or GRPCRoute for HTTP and HTTPS, TLSRoute for TLS, TCPRoute for TCP; others are not served.',
+          'HTTPRoute or GRPCRoute for HTTP and HTTPS, TLSRoute for TLS, TCPRoute for TCP, UDPRoute for UDP; others are not served.',
           { minLength: 1, maxLength: 63 },
         ),
       },
@@ -180,7 +180,7 @@ export const listenersSchema = (name: string): JsonSchema =>
         name: dnsSubdomain(name),
         port: port('Port that callers use.'),
         protocol: oneOf(
-          'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. HBONE: tunnels of the mesh, which waypoints take. (UDP is not served yet; status says so.)',
+          'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. UDP: datagrams, which may have the number of another port. HBONE: tunnels of the mesh, which waypoints take.',
           LISTENER_PROTOCOLS,
         ),
         hostname: hostnameOrWildcard,

@@ -4,7 +4,7 @@ import { authorizationPolicySchema } from './authorization-policy.ts';
 import { backendTlsPolicySchema } from './backend-tls-policy.ts';
 import { backendTrafficPolicySchema } from './backend-traffic-policy.ts';
 import { configMapSchema } from './config-map.ts';
-import { tcpRouteSchema, tlsRouteSchema } from './connection-route.ts';
+import { tcpRouteSchema, tlsRouteSchema, udpRouteSchema } from './connection-route.ts';
 import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
@@ -47,6 +47,7 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
   define('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', [], grpcRouteSchema),
   define('gateway.networking.k8s.io/v1', 'TLSRoute', 'tlsroutes', [], tlsRouteSchema),
   define('gateway.networking.k8s.io/v1', 'TCPRoute', 'tcproutes', [], tcpRouteSchema),
+  define('gateway.networking.k8s.io/v1', 'UDPRoute', 'udproutes', [], udpRouteSchema),
   define(
     'gateway.networking.k8s.io/v1',
     'ReferenceGrant',

@@ -33,6 +33,7 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
                 'GRPCRoute',
                 'TLSRoute',
                 'TCPRoute',
+                'UDPRoute',
                 'Gateway',
                 'ListenerSet',
               ]),

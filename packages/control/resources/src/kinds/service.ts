@@ -37,7 +37,9 @@ export interface ServiceSpec {
 export interface ServicePort {
   readonly name?: string;
   readonly port: number;
-  /** Port of the Workload, by number or name. Default: `port`, or the Workload's only port. */
+  /** Default `TCP`. Of `UDP` it takes datagrams, which Gateways alone lead there (UDPRoute). */
+  readonly protocol?: 'TCP' | 'UDP';
+  /** Port of the Workload, by number or name. Default: `port`, or the Workload's only port. Of `UDP` a number: Workloads name none. */
   readonly targetPort?: number | string;
   readonly appProtocol?: AppProtocol;
 }
@@ -90,7 +92,10 @@ export const serviceSchema: JsonSchema = resourceSchema(
               name: dnsLabel('Name; required when there are several ports.'),
               port: port('Number that callers use.'),
               targetPort: targetPortSchema,
-              protocol: { enum: ['TCP'], description: 'TCP.' },
+              protocol: oneOf(
+                'Default TCP. UDP: datagrams, in clear, which UDPRoutes of Gateways lead there; sidecars, node proxies and waypoints take no part in them.',
+                ['TCP', 'UDP'],
+              ),
               appProtocol: appProtocolSchema,
               nodePort: notHonoured('Tulle opens no node ports; remove it.'),
             },
@@ -128,6 +133,11 @@ export const serviceSchema: JsonSchema = resourceSchema(
   },
   ['spec'],
 );
+
+/** Whether a port takes datagrams, and so no connections. */
+export function isUdpPort({ protocol }: Pick<ServicePort, 'protocol'>): boolean {
+  return protocol === 'UDP';
+}
 
 /** What is spoken to a port of an application. */
 export type PortProtocol = 'tcp' | 'http1' | 'http2';

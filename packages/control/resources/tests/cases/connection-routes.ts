@@ -1,7 +1,7 @@
 import { told, type Case } from './case.ts';
-import { service, gateway, connectionRoute } from './yaml.ts';
+import { service, gateway, connectionRoute, policy } from './yaml.ts';
 
-/** TLSRoutes and TCPRoutes. */
+/** TLSRoutes, TCPRoutes and UDPRoutes. */
 export const CONNECTION_ROUTES: readonly Case[] = [
   told(
     'routes of connections with what they do not have',
@@ -60,4 +60,76 @@ export const CONNECTION_ROUTES: readonly Case[] = [
     ['TULLE0309', 35, '{ name: edge', 'TCPRoutes'],
     ['TULLE0403', 36, '[{ name: a', 'refused'],
   ),
+  told(
+    'ports of UDP with what they do not have',
+    service(
+      'a',
+      'ports: [{ name: one, port: 53, protocol: UDP, appProtocol: http }, { name: two, port: 53 }, { name: three, port: 54, protocol: UDP, targetPort: dns }, { name: four, port: 54, protocol: UDP }, { name: five, port: 55, protocol: SCTP }]',
+    ) +
+      connectionRoute(
+        'UDPRoute',
+        '  hostnames: [a.example.com]\n  rules: [{ backendRefs: [{ name: a, port: 53 }] }]',
+        '{ kind: Service, group: "", name: a }',
+      ),
+    ['TULLE0208', 4, 'http }', 'carries no connections'],
+    ['TULLE0208', 4, 'dns }', 'number of the port'],
+    ['TULLE0207', 4, '54, protocol: UDP }', 'twice'],
+    ['TULLE0205', 4, 'SCTP', '"UDP"'],
+    ['TULLE0206', 10, 'Service', 'datagrams are not led'],
+    ['TULLE0201', 11, 'hostnames', 'hostnames'],
+    ['TULLE0414', 12, '[{ backend', 'in clear'],
+  ),
+  told(
+    'routes of datagrams: to whom they cannot lead, and what others have',
+    service('a', 'ports: [{ name: dns, port: 53, protocol: UDP }, { name: tcp, port: 54 }]') +
+      gateway(
+        '    - { name: udp, port: 53, protocol: UDP, allowedRoutes: { kinds: [{ kind: TCPRoute }, { kind: UDPRoute }] } }\n    - { name: tcp, port: 53, protocol: TCP }',
+      ) +
+      connectionRoute(
+        'UDPRoute',
+        '  rules: [{ backendRefs: [{ name: a, port: 53 }, { name: a, port: 54 }, { name: a, port: 55 }, { name: a, namespace: other, port: 53 }] }]',
+      ) +
+      connectionRoute(
+        'UDPRoute',
+        '  rules: [{ backendRefs: [{ name: a, port: 53, weight: 0 }] }]',
+        undefined,
+        'u',
+      ) +
+      connectionRoute('TCPRoute', '  rules: [{ backendRefs: [{ name: a, port: 53 }] }]'),
+    ['TULLE0312', 12, '[{ kind: TCP', 'kinds: [{ kind: UDPRoute }]'],
+    ['TULLE0414', 20, '[{ backend', 'in clear'],
+    ['TULLE0417', 20, '54 }', 'set protocol: UDP'],
+    ['TULLE0303', 20, '55 }', '53 of UDP (dns)'],
+    ['TULLE0302', 20, 'a, namespace', 'other/a'],
+    ['TULLE0305', 20, 'other, port', 'UDPRoutes of default'],
+    ['TULLE0410', 26, '[{ name: edge', 'has the datagrams'],
+    ['TULLE0414', 27, '[{ backend', 'in clear'],
+    ['TULLE0403', 27, '[{ name: a', 'dropped'],
+    ['TULLE0417', 34, '53 }', 'by a UDPRoute'],
+  ),
+  told(
+    'routes of datagrams: workloads that ask for mutual TLS, and policies that decide who connects',
+    service('a', 'selector: { app: a }, ports: [{ name: dns, port: 53, protocol: UDP, targetPort: 5353 }]') +
+      gateway('    - { name: udp, port: 53, protocol: UDP }\n    - { name: tcp, port: 54, protocol: TCP }') +
+      strict('a') +
+      strict('b') +
+      connectionRoute('UDPRoute', '  rules: [{ backendRefs: [{ name: a, port: 53 }] }]') +
+      policy(
+        'PeerAuthentication',
+        '  selector: { matchLabels: { name: b } }\n  portLevelMtls: { 5353: { mode: PERMISSIVE } }',
+      ) +
+      '---\n' +
+      policy(
+        'FilterPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]\n  filter: tulle.conn.ip-allow\n  config: { allow: [10.0.0.0/8] }',
+      ),
+    ['TULLE0416', 12, 'UDP }', 'decides who may connect'],
+    ['TULLE0414', 30, '[{ backend', 'in clear'],
+    ['TULLE0415', 30, 'a, port', '1 of 2'],
+  ),
 ];
+
+/** A Workload with a sidecar, of app `a`. */
+function strict(name: string): string {
+  return `apiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, labels: { app: a, name: ${name} } }\nspec: { address: 127.0.0.1, ports: [{ port: 80 }], inbound: { mode: sidecar, port: 15006 } }\n---\n`;
+}

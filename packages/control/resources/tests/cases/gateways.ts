@@ -132,11 +132,11 @@ spec:
     'SCTP }',
     '"HTTPS", "TLS"',
   ]),
-  told('a protocol that is not served', gateway('    - { name: f, port: 84, protocol: UDP }'), [
+  told('a protocol that is not served', gateway('    - { name: f, port: 84, protocol: HBONE }'), [
     'TULLE0315',
     7,
-    'UDP }',
-    'HTTP, HTTPS, TLS and TCP are',
+    'HBONE }',
+    'gatewayClassName: tulle-waypoint',
   ]),
   told(
     'listeners of TLS and TCP that contradict themselves',

@@ -12,6 +12,7 @@ export interface CompiledUdpShare {
 /** A listener of datagrams, of one configuration. */
 export interface CompiledUdp {
   readonly name: string;
+  readonly direction: NonNullable<Listener['direction']>;
   readonly address: TcpAddress;
   readonly shares: readonly CompiledUdpShare[];
   readonly totalWeight: number;
@@ -63,6 +64,7 @@ export function compileUdp(
   if (issues.list.length > before) return [];
   const compiled: CompiledUdp = Object.freeze({
     name,
+    direction: listener.direction ?? 'unspecified',
     address: { host: address.host, port: address.port },
     shares,
     totalWeight: shares.reduce((sum, { weight }) => sum + weight, 0),

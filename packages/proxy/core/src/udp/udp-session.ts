@@ -1,15 +1,20 @@
 import { addHash, hashText, NEUTRAL } from '@tulle/balance';
+import { isUnixAddress, type Address } from '@tulle/model';
+import type { StreamRecord } from '@tulle/telemetry';
 import type { WheelTimer } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 import type { DatagramEvents, DatagramSocket } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
 import type { CompiledUdp, CompiledUdpShare } from './compiled-udp.ts';
 import type { UdpMetrics } from './udp-metrics.ts';
+import type { Mutable } from '../stream/recorder.ts';
 
 /** Whose sessions these are. */
 export interface SessionOwner {
   readonly compiled: CompiledUdp;
   readonly metrics: UdpMetrics;
+  /** Where it listens. */
+  readonly address: Address;
   /** Sends to a caller. */
   reply(bytes: Buffer, session: UdpSession): void;
   /** The session is over. */
@@ -28,7 +33,10 @@ export class UdpSession implements DatagramEvents {
   readonly #endpoint: UpstreamEndpoint;
   readonly #socket: DatagramSocket;
   readonly #timer: WheelTimer;
+  readonly #startMs: number;
   #lastMs: number;
+  #received = 0;
+  #sent = 0;
   #over = false;
 
   private constructor(
@@ -49,7 +57,7 @@ export class UdpSession implements DatagramEvents {
     this.#owner = owner;
     this.#cluster = to.cluster;
     this.#endpoint = to.endpoint;
-    this.#lastMs = engine.clock.nowMs();
+    this.#startMs = this.#lastMs = engine.clock.nowMs();
     const datagrams = engine.transport.datagrams;
     const { address } = to.endpoint.endpoint;
     if (datagrams === undefined || 'path' in address) throw new Error('no endpoint of datagrams'); // was looked at before
@@ -119,6 +127,7 @@ export class UdpSession implements DatagramEvents {
   /** A datagram of the caller. */
   send(bytes: Buffer): void {
     this.#lastMs = this.#engine.clock.nowMs();
+    this.#received += bytes.length;
     if (!this.#socket.send(bytes)) this.#owner.metrics.dropped('queue');
   }
 
@@ -133,6 +142,7 @@ export class UdpSession implements DatagramEvents {
   #answered(bytes: Buffer): void {
     if (!this.stands) return this.#gone();
     this.#lastMs = this.#engine.turn.nowMs;
+    this.#sent += bytes.length;
     this.#owner.reply(bytes, this);
   }
 
@@ -164,7 +174,33 @@ export class UdpSession implements DatagramEvents {
     this.#endpoint.onEnd(NEUTRAL, 0, this.#engine.clock.nowMs());
     this.#cluster.connections--;
     this.#cluster.leave(false);
+    this.#engine.recorder.recordOther((record) => this.#describe(record));
     this.#owner.over(this);
+  }
+
+  #describe(record: Mutable<StreamRecord>): void {
+    const { clock } = this.#engine;
+    const { address, compiled } = this.#owner;
+    const { endpoint } = this.#endpoint;
+    const durationMs = clock.nowMs() - this.#startMs;
+    record.kind = 'tcp';
+    record.protocol = 'UDP';
+    record.startEpochMs = clock.epochMs() - durationMs;
+    record.durationMs = durationMs;
+    record.listener = compiled.name;
+    record.direction = compiled.direction;
+    record.cluster = this.#cluster.name;
+    record.upstreamAddress = this.#endpoint.address;
+    record.upstreamLabels = endpoint.labels ?? this.#cluster.labels;
+    record.upstreamHostname = endpoint.hostname;
+    record.remoteAddress = this.address;
+    record.remotePort = this.port;
+    if (!isUnixAddress(address)) {
+      record.localAddress = address.host;
+      record.localPort = address.port;
+    }
+    record.bytesReceived = this.#received;
+    record.bytesSent = this.#sent;
   }
 }
 
