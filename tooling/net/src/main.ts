@@ -3,6 +3,7 @@
  * their sidecars. As root, with `ip` and `nft`; skipped with the reason elsewhere. With TEXT, only cases whose name contains it.
  */
 import { type Opened, runnable } from '@tulle/interop/suite';
+import { explains } from './cases/explains.ts';
 import { families } from './cases/families.ts';
 import { kills } from './cases/kills.ts';
 import { nodeCapture } from './cases/node-capture.ts';
@@ -32,6 +33,7 @@ const captureCases = wanted([
   ...serverFirst,
   ...families,
   ...refusals,
+  ...explains,
   ...startOrder,
   ...kills,
   ...restarts,
