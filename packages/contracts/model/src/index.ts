@@ -237,6 +237,7 @@ export { routeConfigSchema } from './schema/route.ts';
 export {
   EXT_AUTHZ_CLIENT_HEADERS,
   EXT_AUTHZ_KEPT_HEADERS,
+  EXT_AUTHZ_SENT_HEADERS,
   EXT_AUTHZ_FILTER,
   extAuthzFilterSchema,
   extAuthzRouteSchema,

@@ -599,7 +599,6 @@ describe('ext_authz', () => {
           failureModeAllow: true,
           failureModeAllowHeaderAdd: true,
           clearRouteCache: true,
-          withRequestBody: { maxRequestBytes: 10 },
           filterEnabled: { defaultValue: { numerator: 50 } },
           denyAtDisable: { runtimeKey: 'k', defaultValue: true },
           filterEnabledMetadata: {
@@ -627,7 +626,6 @@ describe('ext_authz', () => {
       },
       timeoutMs: 250,
       failureMode: 'allow',
-      body: { maxBytes: 10 },
       withheldHeaders: ['x-secret*'],
       when: {
         namespace: 'envoy.filters.http.rbac',
@@ -638,6 +636,13 @@ describe('ext_authz', () => {
       otherwise: 'deny',
       markFailureAllowed: true,
       rematch: true,
+    });
+  });
+
+  it('is asked as Envoy asks, whatever is listed first', () => {
+    const patterns = [{ exact: 'cookie' }, { exact: 'x-a' }];
+    expect(httpConfig(extAuthz({ httpService, allowedHeaders: { patterns } }))).toMatchObject({
+      service: { http: { requestHeaders: ['cookie', 'x-a'], onlyListed: true, onlyOk: true } },
     });
   });
 
@@ -670,6 +675,12 @@ describe('ext_authz', () => {
     expect(httpConfig(extAuthz({ httpService, includePeerCertificate: true }))).toEqual([
       expect.stringContaining('include_peer_certificate must be false'),
     ]);
+  });
+
+  it('with a body and a route that changes is refused, for the body is read when the route is chosen', () => {
+    expect(
+      httpConfig(extAuthz({ httpService, clearRouteCache: true, withRequestBody: { maxRequestBytes: 10 } })),
+    ).toEqual([expect.stringContaining('clear_route_cache must be false beside with_request_body')]);
   });
 });
 

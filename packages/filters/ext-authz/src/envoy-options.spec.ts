@@ -187,6 +187,18 @@ describe('a service over HTTP', () => {
     const at = async (rematch: boolean) =>
       (await ask(answer, { rematch }, { upstreamHeaders: ['x-to'] }, { routes })).status;
     expect([await at(false), await at(true)]).toEqual([211, 210]);
+    // Also where a caller said what is the service's to say, and the service says nothing.
+    const said = { routes, request: { headers: { 'x-to': 'mine' } } };
+    const left = async (rematch: boolean) =>
+      (await ask(() => ({}), { rematch }, { upstreamHeaders: ['x-to'] }, said)).status;
+    expect([await left(false), await left(true)]).toEqual([210, 211]);
+  });
+
+  it('changes no route where a body is collected, which says so before anything is served', async () => {
+    const refused = /rematch must not be true where body is given/;
+    await expect(ask(() => ({}), { rematch: true, body: { maxBytes: 3 } })).rejects.toThrow(refused);
+    const filterConfigs = { 'ext-authz': { body: { maxBytes: 3 } } } as FilterConfigs;
+    await expect(ask(() => ({}), { rematch: true }, {}, { filterConfigs })).rejects.toThrow(refused);
   });
 
   it('is not given the body on a route that says so', async () => {

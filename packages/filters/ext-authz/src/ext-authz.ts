@@ -64,13 +64,14 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
   summary: 'Asks a service, over HTTP or gRPC, whether a request may pass.',
   config: jsonSchema<ExtAuthzFilterConfig>(extAuthzFilterSchema),
   routeConfig: jsonSchema<ExtAuthzRouteConfig>(extAuthzRouteSchema, { defaults: false }),
-  mergeRoute: ({ body: ofChain, ...base }, { body = ofChain, contextExtensions }) => ({
-    ...base,
-    ...(body === undefined || body === null ? {} : { body }),
-    ...(contextExtensions === undefined
-      ? {}
-      : { contextExtensions: { ...base.contextExtensions, ...contextExtensions } }),
-  }),
+  mergeRoute: ({ body: ofChain, ...base }, { body = ofChain, contextExtensions }) =>
+    rematchable({
+      ...base,
+      ...(body === undefined || body === null ? {} : { body }),
+      ...(contextExtensions === undefined
+        ? {}
+        : { contextExtensions: { ...base.contextExtensions, ...contextExtensions } }),
+    }),
   bodyFor: ({ body }) =>
     body === undefined ? {} : { request: { buffer: body.maxBytes, partial: body.partial === true } },
   phase: 'authz',
@@ -97,6 +98,19 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
 });
 
 const NOTHING: readonly never[] = Object.freeze([]);
+
+/**
+ * A configuration that can be carried out: when a body has been collected, filters behind this one have seen the head by the route as it
+ * was, so that no other may take its place.
+ * @throws TulleError
+ */
+function rematchable(config: ExtAuthzFilterConfig): ExtAuthzFilterConfig {
+  if (config.rematch !== true || config.body === undefined) return config;
+  const path = '/rematch';
+  const message =
+    'must not be true where body is given: a route is matched again before a body is read, or not at all';
+  throw new TulleError('TULLE_CONFIG_INVALID', `${path} ${message}`, { issues: [{ path, message }] });
+}
 const REASONS: readonly FailureReason[] = [
   'timeout',
   'unavailable',
@@ -110,6 +124,7 @@ async function createExtAuthz(
   host: FilterHost,
   config: ExtAuthzFilterConfig,
 ): Promise<HttpHooks<ExtAuthzFilterConfig, CheckState>> {
+  rematchable(config);
   const client = await clientFor(host, config);
   const conditionOf = perConfig(({ when }: ExtAuthzFilterConfig): MetadataTest => {
     if (when === undefined) return () => true;
@@ -208,14 +223,14 @@ async function createExtAuthz(
         allowedCount.add();
         stream.note(NOTE_ALLOWED, 0);
         const { request } = stream;
-        dropClaimed(stream);
+        const isOther = dropClaimed(stream) || changes(outcome);
         for (const name of outcome.remove) request.headers.remove(name);
         edit(request.headers, outcome.edits);
         if (outcome.removeQuery.length > 0 || outcome.setQuery.length > 0)
           request.query = editQuery(request.query, outcome.removeQuery, outcome.setQuery);
         state.responseEdits = outcome.responseEdits;
         if (outcome.metadata !== undefined) addMetadata(stream, METADATA, outcome.metadata);
-        if (inForce.rematch === true && changes(outcome)) stream.rematch();
+        if (inForce.rematch === true && isOther) stream.rematch();
         return CONTINUE;
       }
       case 'denied':
@@ -247,9 +262,11 @@ async function createExtAuthz(
     }
   }
 
-  /** What the caller sent under the service's names goes, whatever the service says. */
-  function dropClaimed({ request: { headers } }: HttpStream): void {
-    for (const name of client.claimed(headers)) headers.remove(name);
+  /** What the caller sent under the service's names goes, whatever the service says. @returns whether there was any */
+  function dropClaimed({ request: { headers } }: HttpStream): boolean {
+    const claimed = client.claimed(headers);
+    for (const name of claimed) headers.remove(name);
+    return claimed.length > 0;
   }
 
   /** One line when it begins to fail and one when it works again: the rest are counters. */

@@ -7,7 +7,12 @@ import {
   type MetadataValues,
   type HttpStream,
 } from '@tulle/filter';
-import { EXT_AUTHZ_CLIENT_HEADERS, EXT_AUTHZ_KEPT_HEADERS, type ExtAuthzHttpService } from '@tulle/model';
+import {
+  EXT_AUTHZ_CLIENT_HEADERS,
+  EXT_AUTHZ_KEPT_HEADERS,
+  EXT_AUTHZ_SENT_HEADERS,
+  type ExtAuthzHttpService,
+} from '@tulle/model';
 import { compileNames, type NameTest } from '@tulle/match';
 import { isCarried, isEditable } from './fields.ts';
 import {
@@ -25,16 +30,7 @@ import type { CheckClient } from './check-client.ts';
 const MAX_ANSWER_BYTES = 65_536;
 
 /** What every check carries: credentials, and what the proxy itself says of the caller. */
-const ALWAYS_SENT: readonly string[] = [
-  'authorization',
-  'cookie',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-client-cert',
-  'x-request-id',
-  'traceparent',
-  'tracestate',
-];
+const ALWAYS_SENT: readonly string[] = ['authorization', ...EXT_AUTHZ_SENT_HEADERS];
 
 /** Header by which an allowing answer names headers to remove (Envoy `x-envoy-auth-headers-to-remove`). */
 const HEADERS_TO_REMOVE = 'x-envoy-auth-headers-to-remove';
@@ -146,7 +142,11 @@ export function httpClient(
         })),
       ],
       metadata: knownOf(headers, known),
-      responseEdits: edits(headers, (name) => success(name) && isCarried(name)),
+      // Beside what the called service says, as in Envoy: cookies of both reach the caller.
+      responseEdits: edits(headers, (name) => success(name) && isCarried(name)).map((one) => ({
+        ...one,
+        how: 'append',
+      })),
     };
   }
 

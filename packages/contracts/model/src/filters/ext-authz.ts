@@ -31,7 +31,7 @@ export interface ExtAuthzFilterConfig {
   readonly otherwise?: 'allow' | 'deny';
   /** Tell the called service by `x-envoy-auth-failure-mode-allowed` that nobody was asked. Default false. */
   readonly markFailureAllowed?: boolean;
-  /** Match the route again once the service has changed headers (Envoy `clear_route_cache`). Default false. */
+  /** Match the route again once headers have changed (Envoy `clear_route_cache`); not beside {@link body}. Default false. */
   readonly rematch?: boolean;
   /** Checks under way; further requests are refused as on failure. Default 1,024, as a cluster's requests. */
   readonly maxActiveChecks?: number;
@@ -134,6 +134,20 @@ export const EXT_AUTHZ_CLIENT_HEADERS: readonly string[] = Object.freeze([
   'content-type',
   'cache-control',
   'retry-after',
+]);
+
+/**
+ * What every check over HTTP carries beside `authorization`, unless `onlyListed` says otherwise: cookies, and what the proxy itself says
+ * of the caller. A list of Envoy's that begins with all of them, in this order, is one that was written for Tulle.
+ */
+export const EXT_AUTHZ_SENT_HEADERS: readonly string[] = Object.freeze([
+  'cookie',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-client-cert',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
 ]);
 
 /**
@@ -347,7 +361,7 @@ export const extAuthzFilterSchema: JsonSchema = {
     rematch: {
       type: 'boolean',
       default: false,
-      description: 'Match the route again once the service has changed headers.',
+      description: 'Match the route again once headers have changed; not beside body.',
     },
     maxActiveChecks: {
       type: 'integer',

@@ -1,6 +1,7 @@
 import { patternsOfOthers } from '@tulle/match';
 import {
   EXT_AUTHZ_KEPT_HEADERS,
+  EXT_AUTHZ_SENT_HEADERS,
   type ExtAuthzBody,
   type ExtAuthzClusterService,
   type ExtAuthzFilterConfig,
@@ -39,6 +40,11 @@ export function decodeExtAuthz(
     );
   if (message.enableDynamicMetadataIngestion === false)
     context.refuse(`${path}.enable_dynamic_metadata_ingestion`, 'must be true');
+  if (message.clearRouteCache && message.withRequestBody)
+    context.refuse(
+      `${path}.clear_route_cache`,
+      'must be false beside with_request_body: a route is chosen again before a body is read, or not at all',
+    );
   let service: ExtAuthzFilterConfig['service'] = { grpc: { target: '' } };
   let timeoutMs: number | undefined;
   if (services.case === 'httpService') {
@@ -125,7 +131,7 @@ function decodeHttp(
     decodeNames(context, request?.allowedHeaders, `${here}.authorization_request.allowed_headers`) ??
     [];
   // Tulle's own list begins with what it sends beside it; else all is as Envoy does it.
-  const own = allowed[0] === 'cookie';
+  const own = EXT_AUTHZ_SENT_HEADERS.every((name, i) => allowed[i] === name);
   const upstream = response?.allowedUpstreamHeaders;
   const list = (matcher: ListStringMatcher | undefined, field: string): readonly string[] | undefined =>
     decodeNames(context, matcher, `${here}.authorization_response.${field}`);
@@ -133,7 +139,7 @@ function decodeHttp(
     http: present({
       url: `${origin ?? ''}${pathPrefix}`,
       cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
-      requestHeaders: filled(own ? allowed.slice(1) : allowed),
+      requestHeaders: filled(own ? allowed.slice(EXT_AUTHZ_SENT_HEADERS.length) : allowed),
       onlyListed: own ? undefined : true,
       onlyOk: own ? undefined : true,
       addedHeaders: filled(

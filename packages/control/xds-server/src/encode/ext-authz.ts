@@ -3,6 +3,7 @@ import { patternsOfOthers } from '@tulle/match';
 import {
   EXT_AUTHZ_CLIENT_HEADERS,
   EXT_AUTHZ_KEPT_HEADERS,
+  EXT_AUTHZ_SENT_HEADERS,
   type ExtAuthzGrpcService,
   type ExtAuthzHttpService,
 } from '@tulle/model';
@@ -141,10 +142,13 @@ function overHttp(http: unknown, timeoutMs: number): Service {
   };
   const requestHeaders = http['requestHeaders'] ?? [];
   need(Array.isArray(requestHeaders));
-  // Envoy always sends authorization; Tulle cookies too, unless it is told to do as Envoy.
-  const sent = [...(onlyListed === true ? [] : ['cookie']), ...(requestHeaders as unknown[])];
-  // By the first Tulle knows its own.
-  need(onlyListed !== true || sent[0] !== 'cookie');
+  // Envoy always sends authorization; Tulle more, unless it is told to do as Envoy.
+  const sent = [
+    ...(onlyListed === true ? [] : EXT_AUTHZ_SENT_HEADERS),
+    ...(requestHeaders as readonly unknown[]),
+  ];
+  // By these Tulle knows its own.
+  need(onlyListed !== true || EXT_AUTHZ_SENT_HEADERS.some((name, i) => sent[i] !== name));
   return {
     services: { case: 'httpService', value },
     ...(sent.length > 0 && { allowedHeaders: fieldNames(sent) }),

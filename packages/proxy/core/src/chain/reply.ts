@@ -166,7 +166,8 @@ export function adoptReply(stream: Stream): void {
     stream.replyBody = NO_BYTES;
   } else if (stream.method === 'HEAD') {
     stream.responseBodyKind = BODY_NONE;
-    stream.responseLength = body.length;
+    // Without a text nothing says how long GET's would be, and another length than that must not be said (RFC 9110 §8.6).
+    stream.responseLength = body.length === 0 ? -1 : body.length;
     stream.replyBody = NO_BYTES;
   } else {
     stream.responseBodyKind = BODY_LENGTH;
