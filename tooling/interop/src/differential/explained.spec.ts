@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Configuration, Exchange } from './configuration.ts';
+import type { Configuration, Exchange, Json } from './configuration.ts';
 import type { Observation } from './observe.ts';
 import type { Seen } from './origins.ts';
 import { judge, observed, OWN, passed, refused, seen } from './explained/support.ts';
@@ -176,17 +176,68 @@ describe('what is meant to differ', () => {
 
   it('authorization-as-said: what a caller says, and not what authorization says', () => {
     const filter = {
-      httpFilters: [{ name: 'envoy.filters.http.ext_authz', typed_config: { allowed_upstream_headers: {} } }],
+      httpFilters: [
+        {
+          name: 'envoy.filters.http.ext_authz',
+          typed_config: {
+            http_service: {
+              authorization_response: {
+                allowed_upstream_headers: {
+                  patterns: [{ exact: 'X-ONE', ignore_case: true }, { prefix: 'x-r' }],
+                },
+              },
+            },
+          },
+        },
+      ],
     };
-    const asked = (value: string): string[] =>
+    const asked = (name: string, value: string, tulle: readonly string[] = []): string[] =>
       judge(
-        passed({}, { headers: [['x-one', value]] }),
-        passed({}, { headers: [] }),
-        { headers: [['x-one', 'mine']] },
+        passed({}, { headers: [[name, value]] }),
+        passed({}, { headers: tulle.map((one) => [name, one] as const) }),
+        {
+          headers: [[name, 'mine']],
+          answers: {
+            d: [
+              {
+                headers: [
+                  [name, 'first'],
+                  [name, 'last'],
+                ],
+              },
+            ],
+          },
+        },
         filter,
       ).left;
-    expect(asked('mine')).toEqual([]);
-    expect(asked('by-authz')).toEqual(['seen[0].header.x-one']);
+    expect(asked('x-one', 'mine')).toEqual([]);
+    expect(asked('x-role', 'mine')).toEqual([]);
+    expect(asked('x-two', 'mine')).toEqual(['seen[0].header.x-two']);
+    expect(asked('x-one', 'by-authz')).toEqual(['seen[0].header.x-one']);
+    expect(asked('x-one', 'last', ['first', 'last'])).toEqual([]);
+    expect(asked('x-one', 'last', ['first'])).toEqual(['seen[0].header.x-one']);
+    expect(asked('x-one', 'first', ['first', 'last'])).toEqual(['seen[0].header.x-one']);
+    expect(asked('x-two', 'last', ['first', 'last'])).toEqual(['seen[0].header.x-two']);
+  });
+
+  it('valid-targets: what an origin does not take of Envoy', () => {
+    const exchange = { path: '/apix?a=b' };
+    const routes = { regex_rewrite: { substitution: '' } };
+    const none = { method: '', path: '', host: '', version: '', fault: 'Parse Error' };
+    const asked = (path: string, envoy = observed(503, [seen(none)])): string[] =>
+      judge(envoy, passed(exchange, { path }), exchange, { routes }).left;
+    expect(asked('/x?a=b')).toEqual([]);
+    expect(asked('/y?a=b')).not.toEqual([]);
+    expect(asked('/x?a=b', observed(503))).not.toEqual([]);
+    expect(asked('/x?a=b', observed(503, [seen({ path: '/apix?a=b' })]))).not.toEqual([]);
+    const byPath = { host_rewrite_path_regex: { substitution: '\\1.test' } };
+    const kept = (path: string, host = 'one.test', to: Json = byPath): string[] =>
+      judge(observed(502), passed({ path }, { host, origin: 'h2', version: '2.0' }), { path }, { routes: to })
+        .left;
+    expect(kept('/?q')).toEqual([]);
+    expect(kept('/a')).not.toEqual([]);
+    expect(kept('/', 'other.test')).not.toEqual([]);
+    expect(kept('/', 'one.test', {})).not.toEqual([]);
   });
 
   it('valid-targets: the slash that is missing, and the host that was asked for', () => {
@@ -196,6 +247,10 @@ describe('what is meant to differ', () => {
     expect(asked({ path: '?a=b' }, { path: '/?a=b' })).toEqual([]);
     expect(asked({ path: '/v1?a=b' }, { path: '/?a=b' })).toEqual(['seen[0].path']);
     expect(asked({ path: '?a=b' }, { path: '/' })).toEqual(['seen[0].path']);
+    expect(asked({ path: '/api?a=b' }, { path: '/?a=b' })).toEqual([]);
+    expect(asked({ path: '/api?a=b' }, { path: '/' })).toEqual(['seen[0].path']);
+    expect(asked({ host: 'one.test:' }, {})).toEqual([]);
+    expect(asked({ host: 'one.test:1' }, {})).toEqual(['seen[0].host']);
     expect(asked({ host: '/x' }, {})).toEqual([]);
     expect(asked({ host: '/x' }, { host: 'other.test' })).toEqual(['seen[0].host']);
   });

@@ -12,6 +12,7 @@ import type { Pair } from './explained/pair.ts';
 import { explainsAmbiguous, explainsAsterisk, explainsSpelling } from './explained/paths.ts';
 import { explainsRepeats } from './explained/repeats.ts';
 import { explainsToken } from './explained/tokens.ts';
+import { explainsTarget } from './explained/targets.ts';
 import { canonical, OWN_TEXT } from './explained/whole.ts';
 import { asked, told } from './expected.ts';
 
@@ -50,6 +51,11 @@ const REFUSED: readonly RegExp[] = [
 const isSameTarget = (one: string, other: string): boolean =>
   canonical(one).replaceAll(/\/+/g, '/') === canonical(other).replaceAll(/\/+/g, '/');
 
+/** Whether requests are authorized by a service, which is at `d`. */
+function isAuthorized({ httpFilters }: Pair['configuration']): boolean {
+  return JSON.stringify(httpFilters ?? '').includes('filters.http.ext_authz');
+}
+
 /** Whether a field is a trailer that somebody said: the client where an origin saw it, an origin where the client did. */
 function isTrailer(aspect: string, value: string, exchange: Exchange | undefined): boolean {
   const [, side, name] = /^(reply|seen\[\d+\])\.trailer\.(.+)$/.exec(aspect) ?? [];
@@ -69,12 +75,6 @@ function isTrailer(aspect: string, value: string, exchange: Exchange | undefined
 function isLiteral(exchange: Exchange | undefined, name: string, value: string): boolean {
   const literal = [name, value].map((text) => String.fromCharCode(text.length) + text).join('');
   return exchange?.protocol === 'frames' && exchange.bytes?.includes(literal) === true;
-}
-
-/** The host that a request asks for, as its manager leaves it. */
-function hostAsked({ configuration, exchange }: Pair): string {
-  const host = (exchange?.host ?? 'one.test').toLowerCase();
-  return configuration.manager?.['strip_any_host_port'] === true ? host.replace(/:\d+$/, '') : host;
 }
 
 /** Members of a list that is spread over lines. */
@@ -104,7 +104,9 @@ export const EXPLANATIONS: readonly Explanation[] = [
         JSON.stringify(pair.configuration.routes ?? '').includes('"direct_response"')) ||
       (isOwn(pair) &&
         ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
-          (aspect === 'reply.header.x-request-id' && envoy === '(none)' && tulle === '(uuid)') ||
+          (aspect === 'reply.header.x-request-id' &&
+            envoy === '(none)' &&
+            (tulle === '(uuid)' || tulle === asked(pair.exchange, 'x-request-id'))) ||
           (aspect === 'reply.header.retry-after' &&
             envoy === '(none)' &&
             pair.observations?.tulle.reply.status === 429) ||
@@ -144,8 +146,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
       'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding; RFC 9110 §8.6: Content-Length: 0 says that there is none, and who knows the length should say it',
     why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said, says the length of a body that a filter has collected, and says it of its own answers without content over HTTP/2 too.',
     explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) =>
-      (exchange?.protocol === 'http2' &&
-        JSON.stringify(configuration.httpFilters ?? '').includes('"with_request_body"') &&
+      ((exchange?.protocol === 'http2' || exchange?.chunked === true) &&
+        /"with_request_body"/.test(JSON.stringify([configuration.httpFilters, configuration.routes])) &&
         ((/^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
           envoy === '(none)' &&
           tulle === String(exchange.body?.length)) ||
@@ -157,7 +159,10 @@ export const EXPLANATIONS: readonly Explanation[] = [
         envoy === '(none)' &&
         tulle === '0' &&
         observations?.tulle.reply.body === '' &&
-        told(observations.tulle, 'x-origin') === undefined) ||
+        // An answer of authorization has its service's name.
+        [undefined, isAuthorized(configuration) ? 'd' : undefined].includes(
+          told(observations.tulle, 'x-origin'),
+        )) ||
       (tulle === '(none)' &&
         ((/^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
           envoy === '0' &&
@@ -219,8 +224,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'authorization-as-said',
     citation:
-      'packages/filters/ext-authz/README.md: identity stays the proxy’s; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked',
-    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning.',
+      'packages/filters/ext-authz/README.md: identity stays the proxy’s; RFC 9110 §5.3, §9.3.2; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked',
+    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told to HEAD too; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning.',
     explains: explainsAuthz,
   },
   {
@@ -233,23 +238,9 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'valid-targets',
     citation:
-      'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host; §4.2.3: a host has no case, normally lower case',
-    why: 'What is forwarded is a valid target in one spelling: the host in lower case, and whatever a rewrite makes: path in its one spelling, host as it came where what comes out is none.',
-    explains: ({ aspect, envoy, tulle }, pair) => {
-      const { configuration, exchange, observations } = pair;
-      return (
-        (/^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase() === tulle) ||
-        (/^seen\[\d+\]\.path$/.test(aspect) &&
-          (canonical(envoy) === tulle ||
-            (/^\/(\?|$)/.test(tulle) &&
-              (`/${envoy}` === tulle || (tulle === '/' && envoy === canonical(exchange?.path ?? '/'))) &&
-              JSON.stringify(configuration.routes ?? '').includes('"substitution":""')))) ||
-        (observations?.envoy.seen[0]?.host.startsWith('/') === true &&
-          ((/^seen\[\d+\]\.host$/.test(aspect) && tulle === hostAsked(pair)) ||
-            (/^seen\[\d+\]\.header\.x-forwarded-host$/.test(aspect) &&
-              tulle === (asked(exchange, 'x-forwarded-host') || '(none)'))))
-      );
-    },
+      'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host; §4.2.3: a host has no case, normally lower case; RFC 3986 §6.2.3: no colon without a port',
+    why: 'What is forwarded is a valid target in one spelling: the host in lower case and without the colon of a port that is not there, and whatever a rewrite makes: path in its one spelling, host as it came where what comes out is none.',
+    explains: explainsTarget,
   },
   {
     id: 'lines-of-lists',

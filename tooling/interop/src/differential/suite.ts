@@ -62,7 +62,8 @@ const summary: Case<Run> = {
     const hits = hitsOf(results);
     const cases = results.reduce((sum, one) => sum + one.cases, 0);
     const unexplained = results.reduce((sum, one) => sum + one.findings.length, 0);
-    const text = `${cases} cases, ${unexplained} unexplained; explained, by entry:\n${explanationsText(hits)}`;
+    const seeds = [...new Set(results.map(({ seed }) => seed))].join(', ');
+    const text = `${cases} cases of seeds ${seeds}, ${unexplained} unexplained; explained, by entry:\n${explanationsText(hits)}`;
     const faults: string[] = [];
     if (cases < LEAST_CASES) faults.push(`fewer than ${LEAST_CASES} cases`);
     if (unexplained > 0) faults.push(`${unexplained} cases with unexplained differences`);

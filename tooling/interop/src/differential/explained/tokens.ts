@@ -44,8 +44,8 @@ export function explainsToken(
   if (isForOthers(filter, exchange, observations) || isNoCredential(exchange, observations))
     return aspect === 'reply.header.www-authenticate' || reachedOnlyAt('envoy', difference);
   const isNone = isOverlong(exchange) || tokensOf(exchange) > 1;
-  if (isNone && filter.includes('"allow_missing_or_failed"') && isOfToken(aspect))
-    return observations.envoy.reply.status === 200 && observations.tulle.reply.status === 200;
+  const haveBoth = observations.envoy.reply.status === 200 && observations.tulle.reply.status === 200;
+  if (isNone && haveBoth && filter.includes('"allow_missing_or_failed"') && isOfToken(aspect)) return true;
   // Where any token may fail Tulle looks for all of them, Envoy for those that are named beside.
   if (filter.includes('"allow_missing_or_failed"') && claimsOf(exchange).iss === 'https://two.test/')
     if (observations.envoy.seen.length === 1 && observations.tulle.seen.length === 1 && isOfToken(aspect))

@@ -5,8 +5,8 @@ import type { Observation } from '../observe.ts';
 
 /** Judges of everything that was seen of an exchange: where one side goes another way, that way has to be right in all of it. */
 
-/** The body of an answer that Tulle makes itself. */
-export const OWN_TEXT: RegExp = /^TULLE_[A-Z_]+ \(request [0-9a-f-]{36}\)\n$/;
+/** The body of an answer that Tulle makes itself, with an id of its own or the one that callers here say. */
+export const OWN_TEXT: RegExp = /^TULLE_[A-Z_]+ \(request ([0-9a-f-]{36}|mine)\)\n$/;
 
 /** A target in the one spelling that Tulle gives to its path. */
 export function canonical(target: string): string {

@@ -1,0 +1,58 @@
+import type { Difference } from '../compare.ts';
+import type { Exchange } from '../configuration.ts';
+import { asked } from '../expected.ts';
+import type { Pair } from './pair.ts';
+import { canonical, isPassedOn } from './whole.ts';
+
+/** Explanation `valid-targets`: what comes of a request's target, and of its host. */
+export function explainsTarget({ aspect, envoy, tulle }: Difference, pair: Pair): boolean {
+  const { exchange = {}, observations } = pair;
+  if (/^seen\[\d+\]\.host$/.test(aspect) && envoy.toLowerCase().replace(/:$/, '') === tulle) return true;
+  if (/^seen\[\d+\]\.path$/.test(aspect)) {
+    if (canonical(envoy) === tulle) return true;
+    const { path = '/' } = exchange;
+    const bare = path.replace(/^[^?]*/, '/');
+    if (removesSome(pair) && tulle === bare && (`/${envoy}` === bare || envoy === canonical(path)))
+      return true;
+  }
+  if (observations?.envoy.seen[0]?.host.startsWith('/') === true)
+    return (
+      (/^seen\[\d+\]\.host$/.test(aspect) && tulle === hostAsked(pair)) ||
+      (/^seen\[\d+\]\.header\.x-forwarded-host$/.test(aspect) &&
+        tulle === (asked(exchange, 'x-forwarded-host') || '(none)'))
+    );
+  return isSentValid(exchange, pair);
+}
+
+/** Whether a rewrite takes away what it matches. */
+function removesSome({ configuration }: Pair): boolean {
+  return JSON.stringify(configuration.routes ?? '').includes('"substitution":""');
+}
+
+/** An origin does not take what Envoy makes of a target; Tulle sends it with its slash, or with the host that was asked for. */
+function isSentValid(exchange: Exchange, pair: Pair): boolean {
+  const { envoy, tulle } = pair.observations ?? {};
+  const origin = tulle?.seen[0]?.origin;
+  if (envoy === undefined || tulle === undefined || origin === undefined) return false;
+  const path = canonical(exchange.path ?? '/');
+  const [one, ...more] = envoy.seen;
+  if (removesSome(pair) && envoy.reply.status === 503 && one?.fault !== undefined && more.length === 0)
+    return (
+      /^\/api[^/?]/.test(path) &&
+      isPassedOn(tulle, exchange, { origin, path: `/${path.slice('/api'.length)}`, isRehosted: true })
+    );
+  // No name comes of a path without one: its slash is left.
+  return (
+    JSON.stringify(pair.configuration.routes ?? '').includes('"host_rewrite_path_regex"') &&
+    /^\/(\?|$)/.test(path) &&
+    envoy.reply.status === 502 &&
+    one === undefined &&
+    isPassedOn(tulle, exchange, { origin })
+  );
+}
+
+/** The host that a request asks for, as its manager leaves it. */
+function hostAsked({ configuration, exchange }: Pair): string {
+  const host = (exchange?.host ?? 'one.test').toLowerCase();
+  return configuration.manager?.['strip_any_host_port'] === true ? host.replace(/:\d+$/, '') : host;
+}
