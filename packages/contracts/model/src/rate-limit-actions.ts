@@ -8,6 +8,11 @@ export interface RateLimitActions {
   /** Only filters of this stage look at it, 0–10. Default 0. */
   readonly stage?: number;
   readonly actions: readonly RateLimitAction[];
+  /**
+   * Where an earlier filter says which limit holds in place of the one that the service knows, `{ requests_per_unit, unit }` with a
+   * unit such as `HOUR` (Envoy `RateLimit.limit`). What is no such thing there changes nothing. Default: the service decides.
+   */
+  readonly limit?: { readonly namespace: string; readonly path: readonly string[] };
 }
 
 /**

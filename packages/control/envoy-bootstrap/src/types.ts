@@ -1,6 +1,7 @@
 import { createRegistry, type Message, type Registry } from '@bufbuild/protobuf';
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { decodableTypes } from '@tulle/xds-client';
+import { FilterConfigSchema as GrpcStatsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_stats/v3/config';
 import { CaresDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
 import { GetAddrInfoDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver';
 import { GoogleRE2Schema } from '@tulle/xds-proto/envoy/extensions/regex_engines/v3/google_re2';
@@ -15,6 +16,7 @@ export const bootstrapTypes: Registry = createRegistry(
   GoogleRE2Schema,
   CaresDnsResolverConfigSchema,
   GetAddrInfoDnsResolverConfigSchema,
+  GrpcStatsSchema, // has no effect here, but fields that are to be right
 );
 
 /** What is in an `Any`. @returns `undefined` for an unknown type, and for bytes that are no such message */

@@ -250,6 +250,21 @@ describe('what becomes of fields', () => {
   });
 });
 
+it('reads where a limit in place of the rate limit service’s own is found', () => {
+  const limited = (metadata_key: Json): unknown => {
+    const rate_limits = [
+      { actions: [{ remote_address: {} }], limit: { dynamic_metadata: { metadata_key } } },
+    ];
+    const got = readRoute({ route: { ...forward, rate_limits } });
+    return Array.isArray(got) ? got : got.action;
+  };
+  const at = `${ONLY}.route.rate_limits[0].limit.dynamic_metadata.metadata_key`;
+  expect([
+    limited({ key: 'own', path: [{ key: 'a' }, { key: 'b' }] }),
+    limited({ key: 'own' }),
+  ]).toMatchObject([{ rateLimits: [{ limit: { namespace: 'own', path: ['a', 'b'] } }] }, [`${at}.path`]]);
+});
+
 describe('a hedge policy', () => {
   it('is taken as far as Envoy does nothing by it, and refused beyond', () => {
     const hedge_policy = { initial_requests: 2, additional_request_chance: { numerator: 5 } };

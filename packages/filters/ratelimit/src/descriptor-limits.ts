@@ -9,7 +9,7 @@ import {
 import { isGrpcContentType } from '@tulle/match';
 import type { Bucket, DescriptorLimits } from '@tulle/model';
 import { TokenBucket } from '@tulle/time';
-import { descriptorsOf, type Descriptor } from './descriptors.ts';
+import { descriptorsOf, type Entry } from './descriptors.ts';
 import { applyEdits } from './header-edits.ts';
 
 /** What is remembered of a stream until its response. */
@@ -83,7 +83,7 @@ export class DescriptorLimiter {
     let matched = false;
     if (listed !== undefined && listed.length > 0) {
       for (const descriptor of descriptorsOf(stream, stage, host)) {
-        const bucket = buckets.byDescriptor.get(keyOf(descriptor));
+        const bucket = buckets.byDescriptor.get(keyOf(descriptor.entries));
         if (bucket === undefined) continue;
         matched = true;
         if (!takeOf(bucket, state, nowMs)) return false;
@@ -139,9 +139,9 @@ function makeBucket({ capacity, tokens, intervalMs }: Bucket, nowMs: number): To
 }
 
 /** With its length before it, a text cannot run into the next one. */
-function keyOf(descriptor: Descriptor): string {
+function keyOf(entries: readonly Entry[]): string {
   let key = '';
-  for (const { key: name, value } of descriptor) key += `${name.length}:${name}${value.length}:${value}`;
+  for (const { key: name, value } of entries) key += `${name.length}:${name}${value.length}:${value}`;
   return key;
 }
 

@@ -22,7 +22,28 @@ export interface Entry {
 }
 
 /** What a request is described by. */
-export type Descriptor = readonly Entry[];
+export interface Descriptor {
+  readonly entries: readonly Entry[];
+  /** The limit that holds in place of the one that a service knows; `undefined`: that one does. */
+  readonly limit: Limit | undefined;
+}
+
+/** A limit as an earlier filter says it. */
+export interface Limit {
+  readonly requestsPerUnit: number;
+  readonly unit: keyof typeof LIMIT_UNITS;
+}
+
+/** Envoy's `type.v3.RateLimitUnit`, by name. */
+export const LIMIT_UNITS = {
+  UNKNOWN: 0,
+  SECOND: 1,
+  MINUTE: 2,
+  HOUR: 3,
+  DAY: 4,
+  MONTH: 5,
+  YEAR: 6,
+} as const;
 
 /** Whose actions count. */
 export type HostLimits = 'override' | 'include' | 'ignore';
@@ -35,6 +56,8 @@ type Step = (stream: HttpStream) => Entry | undefined | null;
 interface CompiledActions {
   readonly stage: number;
   readonly steps: readonly Step[];
+  /** Way to the limit in the metadata; `undefined`: there is none. */
+  readonly limit: readonly string[] | undefined;
 }
 
 const compiled = new WeakMap<readonly RateLimitActions[], readonly CompiledActions[]>();
@@ -44,8 +67,9 @@ function compileOnce(list: readonly RateLimitActions[]): readonly CompiledAction
   let made = compiled.get(list);
   if (made === undefined) {
     const context = new CompileContext(loadedRegexEngine());
-    made = list.map(({ stage = 0, actions }, index) => ({
+    made = list.map(({ stage = 0, actions, limit }, index) => ({
       stage,
+      limit: limit && [limit.namespace, ...limit.path],
       steps: actions.map((action, at) => compileAction(action, context, `/${index}/actions/${at}`)),
     }));
     context.finish('actions of rate limits');
@@ -85,12 +109,24 @@ function collect(
 ): void {
   for (const actions of compileOnce(list)) {
     if (actions.stage !== stage) continue;
-    const descriptor = describe(stream, actions.steps);
-    if (descriptor.length > 0) into.push(descriptor);
+    const entries = describe(stream, actions.steps);
+    if (entries.length === 0) continue;
+    const { limit } = actions;
+    into.push({ entries, limit: limit && limitOf(within(stream.get(DYNAMIC_METADATA), limit)) });
   }
 }
 
-function describe(stream: HttpStream, steps: readonly Step[]): Descriptor {
+/** @returns `undefined` for what is no limit */
+function limitOf(said: unknown): Limit | undefined {
+  if (typeof said !== 'object' || said === null) return undefined;
+  const { requests_per_unit: requestsPerUnit, unit } = said as Readonly<Record<string, unknown>>;
+  if (typeof requestsPerUnit !== 'number' || typeof unit !== 'string') return undefined;
+  if (!Number.isInteger(requestsPerUnit) || requestsPerUnit < 0 || requestsPerUnit > 0xffff_ffff)
+    return undefined;
+  return Object.hasOwn(LIMIT_UNITS, unit) ? { requestsPerUnit, unit: unit as Limit['unit'] } : undefined;
+}
+
+function describe(stream: HttpStream, steps: readonly Step[]): readonly Entry[] {
   const entries: Entry[] = [];
   for (const step of steps) {
     const entry = step(stream);
@@ -151,7 +187,9 @@ function compileAction(action: RateLimitAction, context: CompileContext, path: s
       const way = [action.namespace, ...action.path];
       const absent = action.optional === true ? undefined : null;
       return (stream) => {
-        const value = within(stream.get(DYNAMIC_METADATA), way) ?? action.fallback ?? '';
+        const found = within(stream.get(DYNAMIC_METADATA), way);
+        // Texts alone are values of descriptors.
+        const value = typeof found === 'string' ? found : (action.fallback ?? '');
         return value === '' ? absent : entry(action.key, value);
       };
     }
@@ -180,12 +218,11 @@ function entry(key: string, value: string): Entry | null {
   return value === '' || value.length > MAX_VALUE_LENGTH ? null : { key, value };
 }
 
-/** Texts alone are values of descriptors. */
-function within(metadata: unknown, way: readonly string[]): string | undefined {
+function within(metadata: unknown, way: readonly string[]): unknown {
   let value = metadata;
   for (const name of way) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
     value = (value as Readonly<Record<string, unknown>>)[name];
   }
-  return typeof value === 'string' ? value : undefined;
+  return value;
 }

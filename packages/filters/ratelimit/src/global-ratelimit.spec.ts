@@ -1,4 +1,6 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { addMetadata, CONTINUE, defineHttpFilter, DYNAMIC_METADATA } from '@tulle/filter';
+import { jsonSchema } from '@tulle/schema';
 import type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig, RateLimitActions } from '@tulle/model';
 import {
   fakeClock,
@@ -39,12 +41,30 @@ interface Setting {
   readonly config?: Partial<GlobalRateLimitFilterConfig>;
   readonly rateLimits?: readonly RateLimitActions[];
   readonly onRoute?: GlobalRateLimitRouteConfig;
+  /** What an earlier filter knows, under `own`. */
+  readonly known?: Record<string, unknown>;
 }
+
+const knowing = defineHttpFilter<{ known: Record<string, unknown> }>({
+  apiVersion: 1,
+  id: 'tulle-filter-knowing',
+  config: jsonSchema<{ known: Record<string, unknown> }>({
+    type: 'object',
+    properties: { known: { type: 'object' } },
+  }),
+  provides: [DYNAMIC_METADATA],
+  create: () => ({
+    requestHeaders(stream, { known }) {
+      addMetadata(stream, 'own', known);
+      return CONTINUE;
+    },
+  }),
+});
 
 /** A proxy whose limits a service in memory counts, which speaks gRPC. */
 async function proxyWith(
   answer: (request: RateLimitRequest) => Reply,
-  { config = {}, rateLimits = ACTIONS, onRoute }: Setting = {},
+  { config = {}, rateLimits = ACTIONS, onRoute, known }: Setting = {},
 ): Promise<{ proxy: TestProxy; asked: RateLimitRequest[]; service: Http2Upstream }> {
   const asked: RateLimitRequest[] = [];
   const clock = fakeClock();
@@ -71,6 +91,7 @@ async function proxyWith(
             handler: {
               kind: 'http',
               filters: [
+                ...(known === undefined ? [] : [knowing({ known })]),
                 globalRateLimit({ domain: 'shop', cluster: 'limits', ...config }, { name: 'global' }),
               ],
               routes: {
@@ -140,6 +161,28 @@ describe('the service', () => {
       te: 'trailers',
       'grpc-timeout': '20m',
     });
+  });
+
+  it('is told the limit that an earlier filter says, where it says one', async () => {
+    const limit = { namespace: 'own', path: ['limits', 'all'] };
+    const told = async (all: unknown): Promise<unknown> => {
+      const { proxy, asked } = await proxyWith(() => ({ overallCode: Code.OK }), {
+        rateLimits: [{ actions: [{ kind: 'generic', value: 'all' }], limit }],
+        known: { limits: { all } },
+      });
+      await ask(proxy);
+      const said = asked[0]?.descriptors[0]?.limit;
+      return said && [said.requestsPerUnit, said.unit];
+    };
+    expect([
+      await told({ requests_per_unit: 42, unit: 'HOUR' }),
+      await told({ requests_per_unit: 0, unit: 'SECOND' }),
+      await told({ requests_per_unit: '42', unit: 'HOUR' }),
+      await told({ requests_per_unit: 4.2, unit: 'HOUR' }),
+      await told({ requests_per_unit: 42, unit: 'constructor' }),
+      await told('42 per hour'),
+      await told(null),
+    ]).toEqual([[42, 3], [0, 1], undefined, undefined, undefined, undefined, undefined]);
   });
 
   it('is not asked about what no route describes', async () => {

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { Descriptor } from './descriptors.ts';
+import { type Descriptor, LIMIT_UNITS } from './descriptors.ts';
 import {
   RateLimitRequestSchema,
   RateLimitResponse_Code as Code,
@@ -25,8 +25,9 @@ export interface Answer {
 export function encodeRequest(domain: string, descriptors: readonly Descriptor[]): Uint8Array {
   const message = create(RateLimitRequestSchema, {
     domain,
-    descriptors: descriptors.map((entries) => ({
+    descriptors: descriptors.map(({ entries, limit }) => ({
       entries: entries.map(({ key, value }) => ({ key, value })),
+      ...(limit && { limit: { requestsPerUnit: limit.requestsPerUnit, unit: LIMIT_UNITS[limit.unit] } }),
     })),
     hitsAddend: 1,
   });

@@ -10,6 +10,7 @@ const conditions: JsonSchema = listOf(
 export const rateLimitActionsSchema: JsonSchema = listOf(
   fields(['actions'], {
     stage: whole(0, 10),
+    limit: fields(['namespace', 'path'], { namespace: name, path: names }),
     actions: listOf({
       anyOf: [
         fields(['kind'], { kind: oneOf('source-cluster', 'destination-cluster', 'remote-address') }),

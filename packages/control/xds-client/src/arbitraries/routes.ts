@@ -160,7 +160,13 @@ const rateLimitAction: fc.Arbitrary<RateLimitAction> = fc.oneof(
 const rateLimits: fc.Arbitrary<readonly RateLimitActions[]> = fc.array(
   object<RateLimitActions>(
     { actions: fc.array(rateLimitAction, { minLength: 1, maxLength: 3 }) },
-    { stage: fc.integer({ min: 0, max: 10 }) },
+    {
+      stage: fc.integer({ min: 0, max: 10 }),
+      limit: fc.record(
+        { namespace: label, path: fc.array(label, { minLength: 1, maxLength: 2 }) },
+        { noNullPrototype: true },
+      ),
+    },
   ),
   { minLength: 1, maxLength: 2 },
 );

@@ -11,7 +11,7 @@ import {
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
-import { decodeAction } from './rate-limit-actions.ts';
+import { decodeAction, decodeLimit } from './rate-limit-actions.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeGlobalRateLimit(
@@ -88,5 +88,6 @@ function decodeActions(context: DecodeContext, limit: RateLimitConfig, path: str
     actions: limit.actions.map((action, index) =>
       decodeAction(context, action.actionSpecifier, `${path}.actions[${index}]`),
     ),
+    limit: decodeLimit(context, limit.limit, `${path}.limit`),
   });
 }

@@ -78,7 +78,9 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   ],
   'envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor': ['entries', 'token_bucket'],
   'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry': ['key', 'value'],
-  'envoy.config.route.v3.RateLimit': ['stage', 'disable_key', 'actions'],
+  'envoy.config.route.v3.RateLimit': ['stage', 'disable_key', 'actions', 'limit'],
+  'envoy.config.route.v3.RateLimit.Override': ['dynamic_metadata'],
+  'envoy.config.route.v3.RateLimit.Override.DynamicMetadata': ['metadata_key'],
   'envoy.config.route.v3.RateLimit.Action': [
     'source_cluster',
     'destination_cluster',
@@ -318,7 +320,9 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'rate_limits',
     'domain',
   ],
-  'envoy.extensions.filters.http.ratelimit.v3.RateLimitConfig': ['stage', 'disable_key', 'actions'],
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimitConfig': ['stage', 'disable_key', 'actions', 'limit'],
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimitConfig.Override': ['dynamic_metadata'],
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimitConfig.Override.DynamicMetadata': ['metadata_key'],
   'envoy.extensions.filters.http.ratelimit.v3.RateLimitConfig.Action': [
     'source_cluster',
     'destination_cluster',

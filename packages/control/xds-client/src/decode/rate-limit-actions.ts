@@ -2,12 +2,15 @@ import type { RateLimitAction, RateLimitActions } from '@tulle/model';
 import {
   type RateLimit,
   type RateLimit_Action as RouteAction,
+  type RateLimit_Override as RouteLimit,
   RateLimit_Action_MetaData_Source as Source,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import {
   type RateLimitConfig_Action as OverrideAction,
+  type RateLimitConfig_Override as OverrideLimit,
   RateLimitConfig_Action_MetaData_Source as OverrideSource,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
+import type { MetadataKey } from '@tulle/xds-proto/envoy/type/metadata/v3/metadata';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch, decodeQueryMatch } from './matchers.ts';
 import { filled, present } from './values.ts';
@@ -29,9 +32,30 @@ export function decodeRateLimits(
         actions: limit.actions.map((action, at) =>
           decodeAction(context, action.actionSpecifier, `${here}.actions[${at}]`),
         ),
+        limit: decodeLimit(context, limit.limit, `${here}.limit`),
       });
     }),
   );
+}
+
+/** Where a limit in place of the service's own is found. @returns `undefined`: nowhere */
+export function decodeLimit(
+  context: DecodeContext,
+  limit: RouteLimit | OverrideLimit | undefined,
+  path: string,
+): RateLimitActions['limit'] {
+  if (limit === undefined) return undefined;
+  const { overrideSpecifier: specifier } = limit;
+  const key = specifier.case === 'dynamicMetadata' ? specifier.value.metadataKey : undefined;
+  const at = `${path}.dynamic_metadata.metadata_key`;
+  if (key === undefined) context.refuse(at, 'is missing');
+  else if (key.key === '') context.refuse(`${at}.key`, 'is missing');
+  else if (key.path.length === 0) context.refuse(`${at}.path`, 'is empty');
+  return key && { namespace: key.key, path: segmentsOf(key) };
+}
+
+function segmentsOf({ path }: MetadataKey): string[] {
+  return path.map(({ segment }) => (segment.case === 'key' ? segment.value : ''));
 }
 
 /** An action, of a route's message or of the filter's own override: the two have their actions as messages of their own. */
@@ -103,7 +127,7 @@ export function decodeAction(
         kind: 'metadata' as const,
         key,
         namespace: metadataKey?.key ?? '',
-        path: (metadataKey?.path ?? []).map(({ segment }) => (segment.case === 'key' ? segment.value : '')),
+        path: metadataKey ? segmentsOf(metadataKey) : [],
         fallback: defaultValue || undefined,
         optional: skipIfAbsent ? true : undefined,
       });

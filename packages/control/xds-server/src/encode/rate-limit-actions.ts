@@ -10,9 +10,22 @@ import type { Fields } from './values.ts';
 
 /** How requests are described to filters that limit rates. */
 export function encodeRateLimits(limits: readonly RateLimitActions[] | undefined): RateLimit[] {
-  return (limits ?? []).map(({ stage, actions }) =>
+  return (limits ?? []).map(({ stage, actions, limit }) =>
     create(RateLimitSchema, {
       ...(stage !== undefined && { stage }),
+      ...(limit && {
+        limit: {
+          overrideSpecifier: {
+            case: 'dynamicMetadata' as const,
+            value: {
+              metadataKey: {
+                key: limit.namespace,
+                path: limit.path.map((value) => ({ segment: { case: 'key' as const, value } })),
+              },
+            },
+          },
+        },
+      }),
       actions: actions.map((action) => ({ actionSpecifier: encodeAction(action) })),
     }),
   );
