@@ -127,6 +127,7 @@ export const areas: readonly string[] = [
   'envoy/extensions/transport_sockets/tls/v3',
   // Telemetry.
   'envoy/extensions/access_loggers/file/v3',
+  'envoy/extensions/access_loggers/filters/cel/v3',
   'envoy/extensions/access_loggers/grpc/v3',
   'envoy/extensions/access_loggers/open_telemetry/v3', // what it imports of OpenTelemetry is in proto/
   'envoy/extensions/access_loggers/stream/v3',

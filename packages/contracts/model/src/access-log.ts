@@ -130,6 +130,7 @@ export type AccessLogType =
  * - `grpc-status`: one of these, 0 to 16; of a request that is no gRPC call what stands for its HTTP status.
  * - `all`, `any`: of at least two.
  * - `metadata`: what filters found out; one where they said nothing under that name is logged unless `ifAbsent` is false.
+ * - `cel`: a condition in CEL on Envoy's attributes; one that cannot be judged logs nothing.
  * - `log-type`: an HTTP stream is a `DownstreamEnd`, a TCP connection a `TcpConnectionEnd`, in a listener's own log a `NotSet`.
  */
 export type AccessLogFilter =
@@ -149,4 +150,5 @@ export type AccessLogFilter =
   | { readonly kind: 'flags'; readonly flags: readonly string[] }
   | { readonly kind: 'grpc-status'; readonly statuses: readonly number[]; readonly exclude?: boolean }
   | { readonly kind: 'metadata'; readonly metadata: AuthzMetadataTest; readonly ifAbsent?: boolean }
+  | { readonly kind: 'cel'; readonly cel: string }
   | { readonly kind: 'log-type'; readonly types: readonly AccessLogType[]; readonly exclude?: boolean };

@@ -18,3 +18,24 @@ export const GRPC_STATUS_NAMES: readonly string[] = Object.freeze([
   'DATA_LOSS',
   'UNAUTHENTICATED',
 ]);
+
+/** What a caller takes an HTTP status for that comes without `grpc-status` (grpc/doc/http-grpc-status-mapping.md). */
+export function grpcStatusOfHttp(status: number): number {
+  switch (status) {
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;
+    default:
+      return 2;
+  }
+}

@@ -10,7 +10,7 @@ export type {
   RecordTls,
 } from './connection-facts.ts';
 export type { AttemptRecord, StreamRecord } from './record.ts';
-export { GRPC_STATUS_NAMES } from './grpc-status.ts';
+export { GRPC_STATUS_NAMES, grpcStatusOfHttp } from './grpc-status.ts';
 export { noMeter } from './meter.ts';
 export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts';
 export type {

@@ -1,9 +1,11 @@
 import { create, createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { AccessLogSchema } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
+import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { StdoutAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
+import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
 import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
 import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +15,11 @@ import { createDecodeContext } from '../src/decode/context.ts';
 /** What another control plane's access log, in Envoy's JSON, is read as, and where it is refused. */
 function read(file: JsonObject, filter?: JsonObject): { logs: unknown; refused: string[] } {
   const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
-  const log = fromJson(AccessLogSchema, { name: 'envoy.access_loggers.file', ...(filter && { filter }) });
+  const log = fromJson(
+    AccessLogSchema,
+    { name: 'envoy.access_loggers.file', ...(filter && { filter }) },
+    { registry },
+  );
   log.configType = {
     case: 'typedConfig',
     value: anyPack(FileAccessLogSchema, fromJson(FileAccessLogSchema, file, { registry })),
@@ -26,7 +32,13 @@ function read(file: JsonObject, filter?: JsonObject): { logs: unknown; refused: 
 }
 
 const FORMATTER = 'type.googleapis.com/envoy.extensions.formatter';
-const registry = createRegistry(StringValueSchema, ReqWithoutQuerySchema, MetadataSchema);
+const registry = createRegistry(
+  StringValueSchema,
+  ReqWithoutQuerySchema,
+  MetadataSchema,
+  CelSchema,
+  ExpressionFilterSchema,
+);
 
 const file = { path: '/dev/stdout' };
 
@@ -69,6 +81,7 @@ describe('an access log of another control plane', () => {
           formatters: [
             { name: 'q', typedConfig: { '@type': `${FORMATTER}.req_without_query.v3.ReqWithoutQuery` } },
             { name: 'm', typedConfig: { '@type': `${FORMATTER}.metadata.v3.Metadata` } },
+            { name: 'c', typedConfig: { '@type': `${FORMATTER}.cel.v3.Cel` } },
           ],
         },
       },
@@ -158,6 +171,18 @@ describe('an access log of another control plane', () => {
       },
     ],
     [
+      {
+        extensionFilter: {
+          name: 'cel',
+          typedConfig: {
+            '@type': 'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+            expression: 'response.code >= 400',
+          },
+        },
+      },
+      { kind: 'cel', cel: 'response.code >= 400' },
+    ],
+    [
       { logTypeFilter: { types: ['DownstreamEnd'], exclude: true } },
       { kind: 'log-type', types: ['DownstreamEnd'], exclude: true },
     ],
@@ -168,7 +193,7 @@ describe('an access log of another control plane', () => {
   it.each<[JsonObject, string]>([
     [{ metadataFilter: {} }, 'access_log[0].filter.metadata_filter.matcher'],
     [{ metadataFilter: { matcher: { filter: 'a' } } }, 'access_log[0].filter.metadata_filter.matcher.path'],
-    [{ extensionFilter: { name: 'cel' } }, 'access_log[0].filter.extension_filter'],
+    [{ extensionFilter: { name: 'cel' } }, 'access_log[0].filter.extension_filter.typed_config'],
     [{}, 'access_log[0].filter'],
     [{ andFilter: { filters: [{ traceableFilter: {} }] } }, 'access_log[0].filter.and_filter.filters'],
     [{ grpcStatusFilter: { statuses: [17] } }, 'access_log[0].filter.grpc_status_filter.statuses[0]'],

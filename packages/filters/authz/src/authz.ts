@@ -1,3 +1,4 @@
+import { hasCel, loadCelEngine } from '@tulle/cel';
 import {
   addMetadata,
   CONTINUE,
@@ -91,6 +92,7 @@ async function createAuthz(
   config: AuthzFilterConfig,
 ): Promise<HttpHooks<AuthzFilterConfig>> {
   if (usesRegex(config)) await loadRegexEngine();
+  if (hasCel(config)) await loadCelEngine();
   const compiledOf = perConfig((inForce: AuthzFilterConfig) =>
     withCounts(host, compileAuthz(inForce, loadedRegexEngine())),
   );

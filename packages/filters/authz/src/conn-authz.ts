@@ -1,3 +1,4 @@
+import { hasCel, loadCelEngine } from '@tulle/cel';
 import {
   CONTINUE,
   defineConnFilter,
@@ -43,6 +44,7 @@ async function createConnAuthz(
   const regex = config.policies.some(({ expression }) => expressionUsesRegex(expression))
     ? await loadRegexEngine()
     : undefined;
+  if (hasCel(config)) await loadCelEngine();
   const { inForce, all } = compile(config, regex);
   const hasShadow = inForce.length < all.length;
   const defaultAllows = config.defaultAction !== 'deny';
@@ -90,7 +92,12 @@ function compile(
     const path = `/policies/${index}/expression`;
     if (hasPart(expression, ofRequests))
       context.issue(path, 'asks for a path, header or metadata, which a connection has none of');
-    return { name, action, shadow, matches: compileExpression(expression, context, path) };
+    return {
+      name,
+      action,
+      shadow,
+      matches: compileExpression(expression, context, path, { denies: action === 'DENY', ofRequests: false }),
+    };
   });
   context.finish('authorization of connections');
   return { inForce: compiled.filter(({ shadow }) => !shadow), all: compiled };

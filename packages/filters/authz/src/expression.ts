@@ -8,6 +8,7 @@ import {
 } from '@tulle/filter';
 import { compileCidrs, compileMetadataMatch, compileStringMatch, type CompileContext } from '@tulle/match';
 import type { AuthzExpression, ValueMatch } from '@tulle/model';
+import { compileCel } from './cel.ts';
 
 /** A compiled expression. @param stream `undefined` for a connection that carries no requests */
 export type ExpressionTest = (connection: ConnectionInfo, stream: HttpStream | undefined) => boolean;
@@ -26,27 +27,41 @@ export function expressionUsesRegex(expression: AuthzExpression): boolean {
   return JSON.stringify(expression).includes('"kind":"regex"');
 }
 
+/** Who asks: what cannot be judged denies. */
+export interface ExpressionUse {
+  /** Whether whoever fulfils the whole is denied. */
+  readonly denies: boolean;
+  /** Whether there is a request to judge. */
+  readonly ofRequests: boolean;
+  /** Whether this part is one that must not hold. Default false. */
+  readonly negated?: boolean;
+}
+
 /** Compiles an expression. @param path JSON pointer of it */
 export function compileExpression(
   expression: AuthzExpression,
   context: CompileContext,
   path: string,
+  use: ExpressionUse,
 ): ExpressionTest {
   if ('any' in expression) return () => true;
   if ('allOf' in expression) {
     const parts = expression.allOf.map((one, index) =>
-      compileExpression(one, context, `${path}/allOf/${index}`),
+      compileExpression(one, context, `${path}/allOf/${index}`, use),
     );
     return (connection, stream) => parts.every((part) => part(connection, stream));
   }
   if ('anyOf' in expression) {
     const parts = expression.anyOf.map((one, index) =>
-      compileExpression(one, context, `${path}/anyOf/${index}`),
+      compileExpression(one, context, `${path}/anyOf/${index}`, use),
     );
     return (connection, stream) => parts.some((part) => part(connection, stream));
   }
   if ('not' in expression) {
-    const part = compileExpression(expression.not, context, `${path}/not`);
+    const part = compileExpression(expression.not, context, `${path}/not`, {
+      ...use,
+      negated: use.negated !== true,
+    });
     return (connection, stream) => !part(connection, stream);
   }
   if ('path' in expression) {
@@ -82,6 +97,7 @@ export function compileExpression(
     const networks = compileCidrs([expression.client], context, `${path}/client`);
     return (connection, stream) => networks.has(stream?.clientAddress ?? connection.remoteAddress);
   }
+  if ('cel' in expression) return compileCel(expression.cel, context, `${path}/cel`, use);
   const test = compileMetadataMatch(expression.metadata, context, `${path}/metadata`);
   return (_connection, stream) => test(stream?.get(DYNAMIC_METADATA));
 }

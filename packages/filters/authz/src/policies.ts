@@ -115,7 +115,7 @@ function compilePolicy(
   const deny = policy.action === 'DENY';
   const rules = any(
     policy.rules.map((rule, number) =>
-      compileRule(rule, reader, context, `/policies/${index}/rules/${number}`),
+      compileRule(rule, reader, context, `/policies/${index}/rules/${number}`, deny),
     ),
   );
   return {
@@ -128,13 +128,22 @@ function compilePolicy(
   };
 }
 
-function compileRule(rule: AuthzRule, reader: PathReader, context: CompileContext, path: string): Test {
+function compileRule(
+  rule: AuthzRule,
+  reader: PathReader,
+  context: CompileContext,
+  path: string,
+  denies: boolean,
+): Test {
   const parts: Test[] = [];
   if (rule.from !== undefined) parts.push(compileSource(rule.from, context, `${path}/from`));
   if (rule.to !== undefined) parts.push(compileTarget(rule.to, reader, context, `${path}/to`));
   if (rule.when !== undefined) parts.push(compileConditions(rule.when, context, `${path}/when`));
   if (rule.expression !== undefined) {
-    const test = compileExpression(rule.expression, context, `${path}/expression`);
+    const test = compileExpression(rule.expression, context, `${path}/expression`, {
+      denies,
+      ofRequests: true,
+    });
     parts.push((stream) => test(stream.connection, stream));
   }
   return all(parts);

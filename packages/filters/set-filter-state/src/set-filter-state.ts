@@ -1,3 +1,4 @@
+import { hasCel, loadCelEngine } from '@tulle/cel';
 import { CONTINUE, defineHttpFilter, type HttpFilter, putFilterState, TulleError } from '@tulle/filter';
 import {
   type FilterStateValue,
@@ -25,7 +26,8 @@ export const setFilterState: HttpFilter<SetFilterStateConfig> = defineHttpFilter
   config: jsonSchema<SetFilterStateConfig>(setFilterStateFilterSchema),
   phase: 'transform',
   effects: 'none',
-  create(_host, { values }) {
+  async create(_host, { values }) {
+    if (hasCel(values)) await loadCelEngine();
     const compiled = compile(values);
     return {
       requestHeaders(stream) {

@@ -66,6 +66,7 @@ function compilePieces(format: string, issues: FormatIssue[], options: FormatOpt
       get,
       text,
       json(value) {
+        if (value === '') return '';
         const json = jsonWord(value);
         // What is cut, or stands in quotes, is a text like others.
         const whole = json.length <= Math.min(maxChars ?? options.maxFieldChars, options.maxFieldChars);
@@ -172,7 +173,9 @@ function compileValue(format: unknown, where: string, faults: FormatFault[], opt
         value === undefined || value === ''
           ? '-'
           : typeof value === 'object'
-            ? JSON.stringify(value.json)
+            ? value.json === ''
+              ? ''
+              : JSON.stringify(value.json)
             : String(value);
       text += piece.maxChars === undefined ? shown : shown.slice(0, piece.maxChars);
     }

@@ -1,6 +1,7 @@
 import { didYouMean } from '@tulle/schema';
 import { GRPC_STATUS_NAMES, type StreamRecord } from '@tulle/telemetry';
 import type { FormatIssue } from './format-parser.ts';
+import { CEL_OPERATORS } from './operators/cel.ts';
 import { coalesce } from './operators/coalesce.ts';
 import { CONNECTION_OPERATORS } from './operators/connections.ts';
 import { DURATION_OPERATORS } from './operators/durations.ts';
@@ -79,6 +80,7 @@ const OPERATORS: Operators = {
   ...FIELD_OPERATORS,
   ...CONNECTION_OPERATORS,
   ...METADATA_OPERATORS,
+  ...CEL_OPERATORS,
   ...coalesce((operator, issues, context) => compileOperator(operator, issues, context)),
   ROUTE_NAME: plain((r) => r.routeName),
   GRPC_STATUS: grpcStatus,
@@ -117,7 +119,7 @@ const OPERATORS: Operators = {
 /** Operators of Envoy that have nothing here to be filled with. */
 const NOT_HERE: ReadonlySet<string> = new Set(
   (
-    'CEL TYPED_CEL CUSTOM_FLAGS CLUSTER_METADATA UPSTREAM_FILTER_STATE ROUNDTRIP_DURATION ' +
+    'CUSTOM_FLAGS CLUSTER_METADATA UPSTREAM_FILTER_STATE ROUNDTRIP_DURATION ' +
     'DOWNSTREAM_HEADER_BYTES_RECEIVED DOWNSTREAM_HEADER_BYTES_SENT DOWNSTREAM_WIRE_BYTES_RECEIVED ' +
     'DOWNSTREAM_WIRE_BYTES_SENT UPSTREAM_WIRE_BYTES_RECEIVED UPSTREAM_WIRE_BYTES_SENT UPSTREAM_HEADER_BYTES_RECEIVED ' +
     'UPSTREAM_HEADER_BYTES_SENT DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT ' +

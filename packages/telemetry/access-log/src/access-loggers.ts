@@ -1,3 +1,4 @@
+import { hasCel, loadCelEngine } from '@tulle/cel';
 import { TulleError } from '@tulle/filter';
 import type { AccessLog, AccessLogOutput, GrpcAccessLogOutput, OtlpAccessLogOutput } from '@tulle/model';
 import type { ServiceLog } from './service-log.ts';
@@ -116,6 +117,7 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
       kinds: ['file', 'stdout', 'stderr', 'grpc', 'otlp'],
       async open(given, host): Promise<Sink> {
         const log = given as AccessLog;
+        if (hasCel(log)) await loadCelEngine();
         if (!('format' in log)) return openService(log.to, host);
         const { to, format } = log;
         const write = compileFormat('text' in format ? format.text : format, {

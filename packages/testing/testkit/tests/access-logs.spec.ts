@@ -121,6 +121,8 @@ describe('access logs of a handler', () => {
     ['log type', { kind: 'log-type', types: ['DownstreamEnd'] }, ['/200', '/404', '/503']],
     ['other log type', { kind: 'log-type', types: ['TcpConnectionEnd'] }, []],
     ['log type excluded', { kind: 'log-type', types: ['DownstreamEnd'], exclude: true }, []],
+    ['CEL', { kind: 'cel', cel: 'response.code >= 400 && request.headers["x-for"] == "/404"' }, ['/404']],
+    ['CEL that cannot be judged', { kind: 'cel', cel: 'response.code < "a" || request.headers.none' }, []],
     ['share of none', { kind: 'share', numerator: 0, denominator: 100 }, []],
     ['share of all', { kind: 'share', numerator: 100, denominator: 100 }, ['/200', '/404', '/503']],
   ])('are chosen by %s', async (_, filter, expected) => {

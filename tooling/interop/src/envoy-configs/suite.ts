@@ -75,6 +75,10 @@ export const envoyConfigsSuite: Suite<Corpus> = {
       run: async (corpus) => compareLogs(corpus, 'access-log-operators', readLogs),
     },
     {
+      name: 'expressions say the same, one by one',
+      run: async (corpus) => compareLogs(corpus, 'cel', readLogs),
+    },
+    {
       name: 'access logs of listeners say the same of connections',
       run: async (corpus) => compareLogs(corpus, 'listener-logs', readConnections),
     },

@@ -17,6 +17,8 @@ import type { JsonSchema } from './json-schema.ts';
  *   says in its place (`source_ip`). `client`: of the caller's, which `x-forwarded-for` names where the listener believes
  *   it (`remote_ip`). Where nobody says another one, all three are the same.
  * - `metadata`: what an earlier filter found out, e.g. a verified token's claims (`metadata`).
+ * - `cel`: a condition in CEL on Envoy's attributes (`Policy.condition`), e.g. `request.size < 1024`. One that asks for what is not there
+ *   does not hold; one that cannot be judged otherwise (types that do not fit) denies.
  */
 export type AuthzExpression =
   | { readonly any: true }
@@ -32,7 +34,8 @@ export type AuthzExpression =
   | { readonly peer: string }
   | { readonly source: string }
   | { readonly client: string }
-  | { readonly metadata: AuthzMetadataTest };
+  | { readonly metadata: AuthzMetadataTest }
+  | { readonly cel: string };
 
 /** What dynamic metadata must hold (`envoy.type.matcher.v3.MetadataMatcher`). */
 export interface AuthzMetadataTest {
@@ -131,6 +134,7 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('source', network),
       one('client', network),
       one('metadata', authzMetadataTestSchema),
+      one('cel', { type: 'string', minLength: 1, maxLength: 4096 }),
     ],
   },
   value: valueOf(value),

@@ -39,6 +39,7 @@ function filterOf(depth: number): JsonSchema {
         metadata: metadataTestSchema(MAX_DEPTH),
         ifAbsent: flag,
       }),
+      fields(['kind', 'cel'], { kind: { const: 'cel' }, cel: text }),
       fields(['kind', 'types'], {
         kind: { const: 'log-type' },
         types: listOf(

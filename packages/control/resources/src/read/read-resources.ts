@@ -1,3 +1,4 @@
+import { hasCel, loadCelEngine } from '@tulle/cel';
 import { loadRegexEngine, type RegexEngine } from '@tulle/match';
 import { checkKind } from '../checks/check-kind.ts';
 import { compareDiagnostics, diagnostic, type Diagnostic } from '../diagnostic.ts';
@@ -52,6 +53,7 @@ export async function readResources(
   options: ReadOptions = {},
 ): Promise<ReadResult> {
   const regex = texts.some((t) => mayHavePattern.test(t.text)) ? await loadRegexEngine() : undefined;
+  if (texts.some(({ text }) => hasCel(text))) await loadCelEngine();
   const reader = new Reader(options, regex);
   for (const { text, file } of texts) {
     const read = readDocuments(text, file, options.limits);
@@ -71,6 +73,7 @@ export async function readResourceValues(body: unknown, options: ReadOptions = {
     options,
     mayHavePattern.test(JSON.stringify(body) ?? '') ? await loadRegexEngine() : undefined,
   );
+  if (hasCel(body)) await loadCelEngine();
   const items = Array.isArray(body)
     ? body.map((value, i) => ({ value: value as unknown, base: `/${i}` }))
     : [{ value: body, base: '' }];

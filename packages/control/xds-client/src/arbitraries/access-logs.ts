@@ -30,6 +30,10 @@ const simple: fc.Arbitrary<AccessLogFilter> = fc.oneof(
   comparison('duration'),
   fc.constant<AccessLogFilter>({ kind: 'not-health-check' }),
   fc.constant<AccessLogFilter>({ kind: 'traceable' }),
+  fc.constantFrom<AccessLogFilter>(
+    { kind: 'cel', cel: 'true' },
+    { kind: 'cel', cel: 'response.code >= 400' },
+  ),
   object<Kind<'share'>>(
     {
       kind: fc.constant('share'),

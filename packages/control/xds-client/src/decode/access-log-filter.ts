@@ -1,3 +1,4 @@
+import { isMessage } from '@bufbuild/protobuf';
 import type { AccessLogComparison, AccessLogFilter, AccessLogType } from '@tulle/model';
 import {
   type AccessLogFilter as EnvoyFilter,
@@ -7,6 +8,7 @@ import {
   type RuntimeFilter,
 } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import { AccessLogType as EnvoyType } from '@tulle/xds-proto/envoy/data/accesslog/v3/accesslog';
+import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
 import { decodeMetadataMatch } from './authz/expression.ts';
@@ -15,7 +17,6 @@ import { decodeHeaderMatch } from './matchers.ts';
 /** As deep as the model has it. */
 const MAX_DEPTH = 4;
 
-/** Extension filters are reported by the field walk. */
 export function decodeLogFilter(
   context: DecodeContext,
   filter: EnvoyFilter,
@@ -94,8 +95,18 @@ export function decodeLogFilter(
         ...(matchIfKeyNotFound === false && { ifAbsent: false }),
       };
     }
-    case 'extensionFilter':
+    case 'extensionFilter': {
+      const { configType } = chosen.value;
+      const here = `${path}.extension_filter.typed_config`;
+      const message = context.open(configType.case === 'typedConfig' ? configType.value : undefined, here);
+      if (message === undefined) return ALL;
+      if (isMessage(message, ExpressionFilterSchema)) return { kind: 'cel', cel: message.expression };
+      context.refuse(
+        here,
+        `${message.$typeName} is no filter of access logs; there is ${ExpressionFilterSchema.typeName}`,
+      );
       return ALL;
+    }
     case undefined:
       context.refuse(path, 'names no condition');
       return ALL;

@@ -117,6 +117,8 @@ import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extension
 import { OmitHostMetadataConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
+import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
+import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
@@ -223,6 +225,8 @@ export const decodableTypes: Registry = createRegistry(
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   ReqWithoutQuerySchema,
+  CelSchema,
+  ExpressionFilterSchema,
   MetadataSchema,
   UriTemplateRewriteConfigSchema,
   PreserveCaseFormatterConfigSchema,

@@ -27,7 +27,8 @@ export function checkFields(
     const numbers = [...new Set(unknown.map(({ no }) => no))].join(', ');
     report(path, `${desc.typeName} has field number ${numbers}, which this version does not know`);
   }
-  if (desc.typeName.startsWith('google.protobuf.')) return;
+  // What an expression says is for whoever reads it.
+  if (/^google\.(?:protobuf|api\.expr)\./.test(desc.typeName)) return;
   for (const { field, honoured, child } of planOf(desc)) {
     const value = valueOf(field, message);
     if (value === undefined) continue;

@@ -1,11 +1,12 @@
 import { isMessage } from '@bufbuild/protobuf';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
 import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
 import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
 import type { DecodeContext } from './context.ts';
 
 /** Extensions whose operators are there in every format. */
-const BUILT_IN = [ReqWithoutQuerySchema, MetadataSchema] as const;
+const BUILT_IN = [ReqWithoutQuerySchema, MetadataSchema, CelSchema] as const;
 
 /** Extensions of a format: they bring operators, and those that there are need none to bring them. @param path of the format */
 export function checkFormatters(

@@ -371,7 +371,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'shadow_rules_stat_prefix',
   ],
   'envoy.config.rbac.v3.RBAC': ['action', 'policies'],
-  'envoy.config.rbac.v3.Policy': ['permissions', 'principals'],
+  'envoy.config.rbac.v3.Policy': ['permissions', 'principals', 'condition', 'checked_condition'],
   'envoy.config.rbac.v3.Permission': [
     'and_rules',
     'or_rules',

@@ -24,6 +24,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
 import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { AccessLogType as EnvoyType } from '@tulle/xds-proto/envoy/data/accesslog/v3/accesslog';
+import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import {
   StderrAccessLogSchema,
@@ -200,6 +201,22 @@ function encodeFilter(filter: AccessLogFilter): Filter {
           value: {
             matcher: encodeMetadataMatch(filter.metadata),
             ...(filter.ifAbsent === false && { matchIfKeyNotFound: false }),
+          },
+        },
+      };
+    case 'cel':
+      return {
+        filterSpecifier: {
+          case: 'extensionFilter',
+          value: {
+            name: 'envoy.access_loggers.extension_filters.cel',
+            configType: {
+              case: 'typedConfig',
+              value: packed(
+                ExpressionFilterSchema,
+                create(ExpressionFilterSchema, { expression: filter.cel }),
+              ),
+            },
           },
         },
       };

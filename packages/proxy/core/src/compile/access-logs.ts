@@ -1,4 +1,5 @@
 import { SharedUse } from './shared-use.ts';
+import { type CelIssue, loadedCelEngine, NO_CEL_ENGINE, RECORD_ATTRIBUTES } from '@tulle/cel';
 import {
   compileHeaderMatch,
   compileMetadataMatch,
@@ -7,9 +8,8 @@ import {
   type RegexEngine,
 } from '@tulle/match';
 import type { AccessLog, AccessLogComparison, AccessLogFilter, Listener, ValueMatch } from '@tulle/model';
-import type { AccessLoggers, StreamRecord } from '@tulle/telemetry';
+import { type AccessLoggers, grpcStatusOfHttp, type StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
-import { grpcStatusOfHttp } from '../grpc/grpc-status.ts';
 import type { ChainLogs, CompiledLog, LogTest } from '../stream/logs.ts';
 import { canonical } from './canonical.ts';
 import { EngineFilterHost } from './filter-host.ts';
@@ -154,6 +154,14 @@ function compileTest(
         const said = values && { [metadata.namespace]: values };
         return there(said) ? test(said) : ifAbsent;
       };
+    }
+    case 'cel': {
+      const engine = loadedCelEngine();
+      if (engine === undefined) context.issue(`${path}/cel`, NO_CEL_ENGINE);
+      const issues: CelIssue[] = [];
+      const expression = engine?.compile(filter.cel, RECORD_ATTRIBUTES, issues);
+      for (const { at, message } of issues) context.issue(`${path}/cel`, `column ${at + 1}: ${message}`);
+      return (record) => expression?.holds(record) === true;
     }
     case 'log-type': {
       const { exclude = false, types } = filter;

@@ -1,4 +1,4 @@
-import { loadRegexEngine, type RegexEngine } from '@tulle/match';
+import type { RegexEngine } from '@tulle/match';
 import type {
   DownstreamTls,
   FilterChain,
@@ -20,7 +20,7 @@ import {
   type TelemetryParts,
 } from './chain-telemetry.ts';
 import { AddressCheck } from './check-addresses.ts';
-import { checkModel, type SoundParts } from './check-model.ts';
+import { checkModel } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
@@ -36,7 +36,7 @@ import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
 import { whyKernelCannotBeAsked } from './kernel-destination.ts';
 import { namedClusters } from './named-clusters.ts';
-import { needsRegex } from './needs-regex.ts';
+import { loadEngines } from './load-engines.ts';
 import {
   compileScopes,
   findScopes,
@@ -130,7 +130,7 @@ class Compilation {
     const config = this.#config;
     const sound = checkModel(config, this.#issues);
     if (sound === undefined) throw this.#issues.error();
-    await this.#loadRegex(sound);
+    this.#regex = await loadEngines(config, sound);
     unique(this.#issues, config.routes, '/routes');
     unique(this.#issues, config.clusters, '/clusters');
     unique(this.#issues, config.endpoints, '/endpoints');
@@ -168,10 +168,6 @@ class Compilation {
     this.#undo.length = 0;
     for (const [set, maker] of this.#makers) set.overrides = maker.overrides;
     for (const set of this.#holds.splice(0)) set.release();
-  }
-
-  async #loadRegex(sound: SoundParts): Promise<void> {
-    if (needsRegex(this.#config, sound)) this.#regex = await loadRegexEngine();
   }
 
   // — clusters —

@@ -1,5 +1,6 @@
 import { knownNameId, type FieldTable } from '@tulle/fields';
 import { errorRow } from '@tulle/filter';
+import { grpcStatusOfHttp } from '@tulle/telemetry';
 import type { Stream } from '../stream/stream.ts';
 
 /** What stands for a status that nobody gave, or that is none (grpc/doc/statuscodes.md). */
@@ -29,27 +30,6 @@ export function readGrpcStatus(fields: FieldTable): number {
   if (text.length === 1 && first >= 0 && first <= 9) return first;
   if (text.length === 2 && first === 1 && second >= 0 && second <= MAX_STATUS - 10) return 10 + second;
   return GRPC_UNKNOWN;
-}
-
-/** What a caller takes an HTTP status for that comes without `grpc-status` (grpc/doc/http-grpc-status-mapping.md). */
-export function grpcStatusOfHttp(status: number): number {
-  switch (status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return GRPC_UNKNOWN;
-  }
 }
 
 /** Status of an answer of Tulle's own: the error row's, unless it was given another HTTP status than the row has. */

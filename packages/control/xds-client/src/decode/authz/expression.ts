@@ -9,6 +9,7 @@ import type { ValueMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/value'
 import { decodeCidr } from '../address.ts';
 import type { DecodeContext } from '../context.ts';
 import { decodeHeaderMatch, decodeStringMatch } from '../matchers.ts';
+import { decodeCondition } from './condition.ts';
 import { uriTemplatePattern } from './uri-template.ts';
 
 const NOBODY: AuthzExpression = { not: { any: true } };
@@ -20,17 +21,19 @@ export const METADATA_WRITERS: readonly string[] = [
   'envoy.filters.http.rbac',
 ];
 
-/** A policy as it stands: one of its permissions and one of its principals. */
+/** A policy as it stands: one of its permissions and one of its principals, and its condition. */
 export function decodePolicyExpression(
   context: DecodeContext,
-  { permissions, principals }: Policy,
+  policy: Policy,
   path: string,
 ): AuthzExpression {
+  const { permissions, principals } = policy;
   const to = permissions.map((one, index) => permission(context, one, `${path}.permissions[${index}]`));
   const from = principals.map((one, index) => principal(context, one, `${path}.principals[${index}]`));
   if (to.length === 0) context.refuse(`${path}.permissions`, 'is empty');
   if (from.length === 0) context.refuse(`${path}.principals`, 'is empty');
-  return { allOf: [oneOf(to), oneOf(from)] };
+  const condition = decodeCondition(context, policy, path);
+  return { allOf: [oneOf(to), oneOf(from), ...(condition === undefined ? [] : [condition])] };
 }
 
 function oneOf(parts: readonly AuthzExpression[]): AuthzExpression {

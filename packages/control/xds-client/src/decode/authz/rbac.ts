@@ -6,6 +6,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import type { RBAC } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import type { DecodeContext } from '../context.ts';
+import { decodeCondition } from './condition.ts';
 import { decodePolicyExpression } from './expression.ts';
 import { present } from '../values.ts';
 import { decodeFrom, decodeTo } from './conditions.ts';
@@ -93,10 +94,11 @@ function decodePolicy(context: DecodeContext, policy: Policy, certain: boolean, 
 /** Alternatives of one policy: each principal with each permission. @returns `undefined` where words are lacking */
 function inOwnWords(
   real: DecodeContext,
-  { permissions, principals }: Policy,
+  policy: Policy,
   certain: boolean,
   path: string,
 ): AuthzRule[] | undefined {
+  const { permissions, principals } = policy;
   if (permissions.length === 0 || principals.length === 0) return undefined;
   if (permissions.length * principals.length > 1000) return undefined;
   let lacking = false;
@@ -112,8 +114,9 @@ function inOwnWords(
   const to = permissions.map((one, index) =>
     decodeTo(context, one, certain, `${path}.permissions[${index}]`),
   );
+  const expression = decodeCondition(context, policy, path);
   if (lacking || !from.every(hasIds) || !to.every(hasPaths)) return undefined;
-  return to.flatMap((target) => from.map((source) => present({ from: source, to: target })));
+  return to.flatMap((target) => from.map((source) => present({ from: source, to: target, expression })));
 }
 
 /** Ids that Tulle's own rules would take: a whole trust domain before any star. */
