@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { certificatesPage, daysLeft } from './certificates-page.ts';
 import { splitAddress } from './listeners-page.ts';
 import { redactJson } from './redact.ts';
+import { circuitStats } from './stats/circuit-stats.ts';
 import { envoyStats } from './stats/envoy-stats.ts';
 import { parseMetrics } from './stats/metrics-text.ts';
 import { statsJson, statsPrometheus, statsText } from './stats/render.ts';
@@ -201,4 +202,35 @@ describe('certificates and addresses', () => {
     expect(splitAddress('10.0.0.1:80')).toEqual({ host: '10.0.0.1', port: 80 });
     expect(splitAddress('unix:/run/a.sock')).toEqual({ path: '/run/a.sock' });
   });
+});
+
+it('tells which circuit breakers are open, of each priority by itself', () => {
+  const limits = { maxConnections: 2, maxPendingRequests: 3, maxRequests: 4, maxRetries: 1 };
+  const cluster = {
+    name: 'a',
+    connections: 2,
+    pending: 3,
+    requests: 5,
+    retries: 1,
+    highPending: 1,
+    highRequests: 1,
+    highRetries: 0,
+    limits,
+    highLimits: { maxConnections: 9, maxPendingRequests: 1, maxRequests: 2 },
+  };
+  const stats = circuitStats({ clusters: [cluster] });
+  expect(Object.fromEntries(stats.map((stat) => [stat.name, 'value' in stat && stat.value]))).toEqual({
+    'cluster.a.circuit_breakers.default.cx_open': 1,
+    'cluster.a.circuit_breakers.default.cx_pool_open': 0,
+    'cluster.a.circuit_breakers.default.rq_open': 1,
+    'cluster.a.circuit_breakers.default.rq_pending_open': 0,
+    'cluster.a.circuit_breakers.default.rq_retry_open': 1,
+    'cluster.a.circuit_breakers.high.cx_open': 0,
+    'cluster.a.circuit_breakers.high.cx_pool_open': 0,
+    'cluster.a.circuit_breakers.high.rq_open': 0,
+    'cluster.a.circuit_breakers.high.rq_pending_open': 1,
+  });
+  expect(statsPrometheus(stats)).toContain(
+    'envoy_cluster_circuit_breakers_high_rq_pending_open{envoy_cluster_name="a"} 1',
+  );
 });

@@ -3,6 +3,7 @@ import { askFront, frontJson, listOf } from '../ask-front.ts';
 import { daysLeft } from '../certificates-page.ts';
 import { type AdminHost, jsonReply, type PageReply } from '../admin-host.ts';
 import type { ListenerPart } from '../listeners-page.ts';
+import { circuitStats } from './circuit-stats.ts';
 import { envoyStats } from './envoy-stats.ts';
 import { parseMetrics } from './metrics-text.ts';
 import { statsJson, statsPrometheus, statsText } from './render.ts';
@@ -38,12 +39,16 @@ export async function statsPage(host: AdminHost, query: URLSearchParams): Promis
   const format = query.get('format') ?? 'text';
   if (!['text', 'json', 'prometheus'].includes(format))
     return { status: 400, body: 'format is one of text, json, prometheus.\n' };
-  const { text, addresses, members, certificateDays } = await measured(host.front);
+  const { text, addresses, members, circuits, certificateDays } = await measured(host.front);
   const config = {
     listeners: [...(host.discovered()?.listeners ?? []), ...host.fixed().listeners],
     clusters: [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters],
   };
-  const all = [...envoyStats(parseMetrics(text), config, addresses), ...ofServer(host, certificateDays)];
+  const all = [
+    ...envoyStats(parseMetrics(text), config, addresses),
+    ...circuits,
+    ...ofServer(host, certificateDays),
+  ];
   // Each process counts the members of a cluster for itself.
   for (const stat of all)
     if (stat.kind === 'gauge' && stat.tagless === 'cluster_membership_total')
@@ -69,6 +74,7 @@ interface Measured {
   readonly addresses: ReadonlyMap<string, string>;
   /** Endpoints of clusters, by name. */
   readonly members: ReadonlyMap<string, number>;
+  readonly circuits: readonly Stat[];
   /** Until the first certificate ends. */
   readonly certificateDays: number | undefined;
 }
@@ -84,6 +90,7 @@ async function measured(front: string): Promise<Measured> {
     ]);
     return {
       certificateDays: daysLeft(certificates),
+      circuits: circuitStats(clusters),
       text: metrics.status === 200 ? metrics.body : '',
       addresses: new Map(
         listOf<ListenerPart>(listeners, 'listeners').map(({ name, address }) => [name, address]),
@@ -95,7 +102,7 @@ async function measured(front: string): Promise<Measured> {
       ),
     };
   } catch {
-    return { text: '', addresses: new Map(), members: new Map(), certificateDays: undefined };
+    return { text: '', addresses: new Map(), members: new Map(), circuits: [], certificateDays: undefined };
   }
 }
 

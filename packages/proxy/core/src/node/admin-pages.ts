@@ -212,6 +212,11 @@ interface ClusterDump {
   readonly http2Connections: number;
   readonly pending: number;
   readonly requests: number;
+  readonly retries: number;
+  /** Of these those of the priority `high`. */
+  readonly highPending: number;
+  readonly highRequests: number;
+  readonly highRetries: number;
   readonly limits: LimitsDump;
   readonly highLimits: LimitsDump;
   readonly endpoints: readonly object[];
@@ -228,6 +233,10 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
         http2Connections: current.http2Connections,
         pending: current.pending,
         requests: current.requests,
+        retries: current.resources.retries + current.highResources.retries,
+        highPending: current.highResources.pending,
+        highRequests: current.highResources.requests,
+        highRetries: current.highResources.retries,
         limits: limitsOf(current.resources, current.config.limits),
         highLimits: limitsOf(current.highResources, current.config.highLimits),
         endpoints: current.own.endpoints.map((state) => ({

@@ -1,0 +1,71 @@
+import { listOf } from '../ask-front.ts';
+import type { Stat } from './stat.ts';
+
+/** Bounds of a cluster, of all engine processes together. */
+interface LimitsPart {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  /** Where retries are bounded by a number. */
+  readonly maxRetries?: number;
+}
+
+/** What the engine tells of a cluster, likewise. */
+interface ClusterPart {
+  readonly name: string;
+  readonly connections: number;
+  readonly pending: number;
+  readonly requests: number;
+  readonly retries: number;
+  /** Of these those of the priority HIGH. */
+  readonly highPending: number;
+  readonly highRequests: number;
+  readonly highRetries: number;
+  readonly limits: LimitsPart;
+  readonly highLimits: LimitsPart;
+}
+
+/**
+ * Which circuit breakers are open: 1 where as many are under way as may be (Envoy, "Circuit breakers statistics"). Connections of the two
+ * priorities are shared; pools are not bounded here, so that theirs never opens; a budget of retries has no such moment.
+ * @param page of clusters
+ */
+export function circuitStats(page: Readonly<Record<string, unknown>>): Stat[] {
+  return listOf<ClusterPart>(page, 'clusters').flatMap((cluster) => {
+    const { pending, requests, retries, highPending, highRequests, highRetries } = cluster;
+    return [
+      ...circuitsOf(cluster, 'default', cluster.limits, {
+        pending: pending - highPending,
+        requests: requests - highRequests,
+        retries: retries - highRetries,
+      }),
+      ...circuitsOf(cluster, 'high', cluster.highLimits, {
+        pending: highPending,
+        requests: highRequests,
+        retries: highRetries,
+      }),
+    ];
+  });
+}
+
+function circuitsOf(
+  { name, connections }: ClusterPart,
+  priority: 'default' | 'high',
+  { maxConnections, maxPendingRequests, maxRequests, maxRetries }: LimitsPart,
+  used: { readonly pending: number; readonly requests: number; readonly retries: number },
+): Stat[] {
+  const open: readonly (readonly [circuit: string, isOpen: boolean])[] = [
+    ['cx_open', connections >= maxConnections],
+    ['cx_pool_open', false],
+    ['rq_open', used.requests >= maxRequests],
+    ['rq_pending_open', used.pending >= maxPendingRequests],
+    ...(maxRetries === undefined ? [] : [['rq_retry_open', used.retries >= maxRetries] as const]),
+  ];
+  return open.map(([circuit, isOpen]) => ({
+    kind: 'gauge',
+    name: `cluster.${name}.circuit_breakers.${priority}.${circuit}`,
+    tagless: `cluster_circuit_breakers_${priority}_${circuit}`,
+    tags: { cluster_name: name },
+    value: isOpen ? 1 : 0,
+  }));
+}
