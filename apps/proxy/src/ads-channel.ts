@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { PeerCertificate } from 'node:tls';
+import type { ConnectionOptions, PeerCertificate } from 'node:tls';
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import type { GrpcSource } from '@tulle/envoy-bootstrap';
 import {
@@ -9,7 +9,7 @@ import {
   type TrustSource,
   type UpstreamTls,
 } from '@tulle/model';
-import type { Channel, ServerAddress } from '@tulle/xds-client';
+import type { Channel, HttpServer, ServerAddress } from '@tulle/xds-client';
 
 /** A server that a source names by address alone (`google_grpc`): plain text. */
 export function plainServer(target: string): ServerAddress {
@@ -18,7 +18,11 @@ export function plainServer(target: string): ServerAddress {
 
 /** A server as the xDS client takes it. */
 export function serverAt(source: GrpcSource): ServerAddress {
-  return { targets: targetsOf(source), channel: () => channelTo(source) };
+  return {
+    targets: targetsOf(source),
+    channel: () => channelTo(source),
+    http: (place) => httpTo(source, place),
+  };
 }
 
 /** Endpoints as gRPC names them. */
@@ -45,6 +49,27 @@ export function channelTo({ tls, cluster }: GrpcSource): Channel {
       'grpc.default_authority': cluster, // Envoy: `envoy_grpc.authority` defaults to the cluster's name
       ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
     },
+  };
+}
+
+/** The same over HTTP/1.1. @throws Error when a file cannot be read */
+function httpTo({ addresses, tls, cluster }: GrpcSource, place: number): HttpServer {
+  const address = addresses[place % addresses.length] as Address;
+  return {
+    address: isUnixAddress(address) ? { path: address.path } : address,
+    authority: cluster,
+    ...(tls && { tls: connectionTo(tls) }),
+  };
+}
+
+function connectionTo({ certificate, trust, allowedIds, serverName }: UpstreamTls): ConnectionOptions {
+  const own = certificate === undefined ? undefined : pemOf(certificate);
+  const roots = rootsOf(trust);
+  return {
+    ...(roots !== null && { ca: roots }),
+    ...(own && { key: own.key, cert: own.chain }),
+    ...(serverName !== undefined && { servername: serverName }),
+    checkServerIdentity: (_, peer) => (allowedIds === undefined ? undefined : checkIds(peer, allowedIds)),
   };
 }
 

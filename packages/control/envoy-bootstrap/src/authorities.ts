@@ -75,7 +75,8 @@ export function readLocator(
     context.refuse(path, `has an authority that no config_sources has: ${JSON.stringify(name.authority)}`);
     return undefined;
   }
-  if (source.kind === 'file' || !(source.kind === 'ads' ? adsIsDelta : source.api === 'delta')) {
+  const isDelta = source.kind === 'ads' ? adsIsDelta : source.kind === 'grpc' && source.api === 'delta';
+  if (!isDelta) {
     context.refuse(path, 'needs a source that is asked incrementally (DELTA_GRPC)');
     return undefined;
   }

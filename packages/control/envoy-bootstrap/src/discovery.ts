@@ -108,10 +108,10 @@ export function readDiscovery(
   ]) {
     if (source.kind === 'ads' && api === undefined)
       context.refuse(at, 'names ads as a source, but dynamic_resources.ads_config is missing');
-    if (source.kind !== 'grpc' || !('cluster' in source.server) || servers.has(source.server.cluster))
-      continue;
-    const server = find(source.server.cluster, at);
-    if (server !== undefined) servers.set(source.server.cluster, server);
+    const cluster = clusterOf(source);
+    if (cluster === undefined || servers.has(cluster)) continue;
+    const server = find(cluster, at);
+    if (server !== undefined) servers.set(cluster, server);
   }
   const timeouts = [lds?.timeoutMs, cds?.timeoutMs].filter((timeout) => timeout !== undefined);
   return {
@@ -123,6 +123,11 @@ export function readDiscovery(
     fixed,
     ...(timeouts.length > 0 && { initialFetchTimeoutMs: timeouts.includes(0) ? 0 : Math.max(...timeouts) }),
   };
+}
+
+function clusterOf(source: DiscoverySource): string | undefined {
+  if (source.kind === 'rest') return source.cluster;
+  return source.kind === 'grpc' && 'cluster' in source.server ? source.server.cluster : undefined;
 }
 
 function readAds(

@@ -41,4 +41,5 @@ export type { ExtensionModel, FindExtension } from './decode/extension.ts';
 export type { FindSecret, SecretModel } from './decode/secret.ts';
 export type { ResourceKind, XdsApi } from './wire.ts';
 export type { DiscoverySource, GrpcServerName, Need } from './decode/discovery-source.ts';
+export type { HttpServer } from './client/rest-call.ts';
 export { readApiSource, readSource, type ReadSource } from './decode/config-source.ts';

@@ -49,6 +49,17 @@ export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   secret: `${TYPE_PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
 };
 
+/** Where each kind is polled over REST (`google.api.http` of Envoy's discovery services); virtual hosts nobody gives so. */
+export const REST_PATHS: Readonly<Partial<Record<ResourceKind, string>>> = {
+  cluster: '/v3/discovery:clusters',
+  endpoint: '/v3/discovery:endpoints',
+  extension: '/v3/discovery:extension_configs',
+  listener: '/v3/discovery:listeners',
+  route: '/v3/discovery:routes',
+  'scoped-route': '/v3/discovery:scoped-routes',
+  secret: '/v3/discovery:secrets',
+};
+
 export const KINDS: readonly ResourceKind[] = [
   'cluster',
   'endpoint',

@@ -176,7 +176,7 @@ describe('a source of filters', () => {
       'needs a default_config',
     ],
     [
-      { config_source: { api_config_source: { api_type: 'REST' } } },
+      { config_source: { api_config_source: { api_type: 'AGGREGATED_GRPC' } } },
       `${at0}.config_source.api_config_source.api_type`,
       'must be GRPC or DELTA_GRPC',
     ],

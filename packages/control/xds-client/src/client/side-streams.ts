@@ -11,6 +11,8 @@ import {
 import type { ClientRequest, ServerResponse } from '../session/messages.ts';
 import type { Channel } from './ads-call.ts';
 import { createFileStream, type ParseFile } from './file-stream.ts';
+import type { HttpServer } from './rest-call.ts';
+import { createRestStream } from './rest-stream.ts';
 import { createTypeStream } from './type-stream.ts';
 
 /** Where a server other than that of the one stream is. */
@@ -18,6 +20,8 @@ export interface ServerAddress {
   /** `host:port` each; the next one is tried when one fails. */
   readonly targets: readonly string[];
   readonly channel: () => Channel;
+  /** The same over HTTP, for what is polled. @param place counts up from 0 with each failure @throws Error for a file that cannot be read */
+  readonly http?: (place: number) => HttpServer;
 }
 
 /** What streams beside the session's own one work with. */
@@ -55,13 +59,21 @@ export interface SideStreams {
 /** Everything but the one stream. */
 export type SideSource = Exclude<DiscoverySource, { readonly kind: 'ads' }>;
 
+function nameOf(source: SideSource): string {
+  if (source.kind === 'file') return `file ${source.path}`;
+  return serverKey(source.kind === 'rest' ? { cluster: source.cluster } : source.server);
+}
+
 export function createSideStreams(options: SideStreamOptions): SideStreams {
   const streams = new Map<string, { readonly name: string; readonly stream: SideStream }>();
 
   function open(source: SideSource, typeUrl: string): SideStream {
     if (source.kind === 'file') return createFileStream(source, typeUrl, options);
     const { baseMs, maxMs } = options.backoff;
-    return createTypeStream(source, typeUrl, options, createBackoff({ baseMs, maxMs }, options.random));
+    const backoff = createBackoff({ baseMs, maxMs }, options.random);
+    return source.kind === 'rest'
+      ? createRestStream(source, typeUrl, options, backoff)
+      : createTypeStream(source, typeUrl, options, backoff);
   }
 
   return {
@@ -69,7 +81,7 @@ export function createSideStreams(options: SideStreamOptions): SideStreams {
       const key = `${sourceKey(source)} ${request.typeUrl}`;
       const found = streams.get(key);
       if (found) return found.stream.send(request);
-      const name = source.kind === 'file' ? `file ${source.path}` : serverKey(source.server);
+      const name = nameOf(source);
       const stream = open(source, request.typeUrl);
       streams.set(key, { name, stream });
       stream.send(request);

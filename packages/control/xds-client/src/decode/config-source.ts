@@ -92,7 +92,9 @@ function specifiedSource(
       };
     }
     case 'apiConfigSource':
-      return readApiSource(context, specifier.value, `${path}.api_config_source`);
+      return specifier.value.apiType === ApiType.REST
+        ? readRestSource(context, specifier.value, `${path}.api_config_source`)
+        : readApiSource(context, specifier.value, `${path}.api_config_source`);
     default:
       return undefined;
   }
@@ -111,6 +113,11 @@ export function readApiSource(
 ): Extract<DiscoverySource, { kind: 'grpc' }> | undefined {
   const api = APIS[config.apiType];
   if (api === undefined) context.refuse(`${path}.api_type`, 'must be GRPC or DELTA_GRPC');
+  for (const [field, value] of [
+    ['refresh_delay', config.refreshDelay],
+    ['request_timeout', config.requestTimeout],
+  ] as const)
+    if (value !== undefined) context.refuse(`${path}.${field}`, 'belongs to REST');
   checkVersion(context, config.transportApiVersion, `${path}.transport_api_version`);
   if (config.clusterNames.length > 0)
     context.refuse(`${path}.cluster_names`, 'belongs to REST: name a gRPC server in grpc_services');
@@ -120,6 +127,27 @@ export function readApiSource(
   }
   const server = readServer(context, config, `${path}.grpc_services[0]`);
   return api && server && { kind: 'grpc', server, api };
+}
+
+/** Envoy's (`ApiConfigSource.request_timeout`). */
+const REQUEST_TIMEOUT_MS = 1_000;
+
+function readRestSource(
+  context: DecodeContext,
+  config: ApiConfigSource,
+  path: string,
+): Extract<DiscoverySource, { kind: 'rest' }> | undefined {
+  checkVersion(context, config.transportApiVersion, `${path}.transport_api_version`);
+  const [cluster = '', ...more] = config.clusterNames;
+  if (cluster === '' || more.length > 0)
+    context.refuse(`${path}.cluster_names`, `must hold one cluster, but holds ${config.clusterNames.length}`);
+  if (config.grpcServices.length > 0)
+    context.refuse(`${path}.grpc_services`, 'must not be set with REST: name a cluster in cluster_names');
+  const refreshMs = milliseconds(config.refreshDelay) ?? 0;
+  if (refreshMs < 1) context.refuse(`${path}.refresh_delay`, 'must be set, to 1 ms at least');
+  const timeoutMs = milliseconds(config.requestTimeout) ?? REQUEST_TIMEOUT_MS;
+  if (timeoutMs < 1) context.refuse(`${path}.request_timeout`, 'must be 1 ms at least');
+  return { kind: 'rest', cluster, refreshMs, timeoutMs };
 }
 
 function readServer(

@@ -6,6 +6,15 @@ export type DiscoverySource =
   | { readonly kind: 'ads' }
   /** A stream of its own for each type of resource (`api_config_source`). */
   | { readonly kind: 'grpc'; readonly server: GrpcServerName; readonly api: XdsApi }
+  /** Polled over HTTP, each type of resource by itself (`api_config_source` REST). */
+  | {
+      readonly kind: 'rest';
+      /** A static one. */
+      readonly cluster: string;
+      /** From an answer to the next request. */
+      readonly refreshMs: number;
+      readonly timeoutMs: number;
+    }
   /** A file that holds a `DiscoveryResponse`, read again when it is replaced (`path_config_source`). */
   | {
       readonly kind: 'file';
@@ -48,6 +57,8 @@ export function sourceKey(source: DiscoverySource): string {
       return 'ads';
     case 'grpc':
       return `${source.api} ${serverKey(source.server)}`;
+    case 'rest':
+      return `rest ${source.cluster} ${source.refreshMs} ${source.timeoutMs}`;
     case 'file':
       return `file ${source.path} ${source.watchedDirectory ?? ''}`;
   }

@@ -27,6 +27,8 @@ export const HONOURED_OF_SOURCES: Readonly<Record<string, readonly string[]>> = 
     'set_node_on_first_message_only',
     'rate_limit_settings',
     'cluster_names',
+    'refresh_delay',
+    'request_timeout',
   ],
   'envoy.config.core.v3.RateLimitSettings': ['max_tokens', 'fill_rate'],
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': ['cluster_name', 'authority'],

@@ -25,7 +25,7 @@ function decodeClusters(
   const read = readSource(context, config, `${path}.source`);
   if (!read) return undefined;
   const { source } = read;
-  if (source.kind === 'file' || (source.kind === 'grpc' && source.api !== 'delta')) {
+  if (source.kind !== 'ads' && (source.kind !== 'grpc' || source.api !== 'delta')) {
     context.refuse(
       `${path}.source`,
       'must be ads or DELTA_GRPC: with all there is in every answer a cluster cannot be asked for by itself',

@@ -126,7 +126,7 @@ function noteHosts(
   const read = readSource(context, config.vhds?.configSource, `${at}.config_source`);
   if (!read) return;
   const { source } = read;
-  if (source.kind === 'file' || (source.kind === 'grpc' && source.api !== 'delta'))
+  if (source.kind !== 'ads' && (source.kind !== 'grpc' || source.api !== 'delta'))
     context.refuse(
       `${at}.config_source`,
       'must be ads or DELTA_GRPC (Envoy, "Virtual Host Discovery Service")',
