@@ -26,18 +26,21 @@ function linesOf(file: string, ports: ReadonlyMap<number, number>): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** Waits for the lines. @param lines how many of the requests are logged */
+/** Waits for the lines. @param lines how many of the requests are logged @param others how many in the other file */
 export async function readLogs(
   directory: string,
   ports: ReadonlyMap<number, number>,
   lines: number,
+  others: number = 0,
 ): Promise<Logs> {
   return until('all requests are in the log', async () => {
     const operators = linesOf(join(directory, OPERATORS), ports);
-    if (operators.length < lines) throw new Error(`there are ${operators.length} lines of ${lines}`);
+    const metadata = linesOf(join(directory, METADATA), ports);
+    if (operators.length < lines || metadata.length < others)
+      throw new Error(`there are ${operators.length} lines of ${lines}, and ${metadata.length} of ${others}`);
     return {
       operators: operators.map((line) => JSON.parse(line) as Record<string, unknown>),
-      metadata: linesOf(join(directory, METADATA), ports),
+      metadata,
     };
   });
 }
