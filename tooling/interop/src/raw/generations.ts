@@ -162,6 +162,8 @@ export function* generations({
     if (kind === 2) {
       const at = Math.floor(random() * listeners.length);
       if (!active.has(at)) return addListener(at);
+      // Without any nothing could be asked.
+      if (active.size === 1) return undefined;
       active.delete(at);
       return `listener ${at} removed`;
     }
