@@ -1,6 +1,7 @@
 import { deepStrictEqual as same, match, rejects } from 'node:assert/strict';
 import type { Case } from '@tulle/interop/suite';
 import type { Mesh } from '../mesh.ts';
+import { until } from '../until.ts';
 
 interface Explained {
   readonly explanations: readonly {
@@ -23,6 +24,12 @@ export const explains: readonly Case<Mesh>[] = [
     async run(mesh) {
       const explain = async (url: string): Promise<string> =>
         mesh.toEnd(['explain', 'GET', url, '--from', 'plain', '-o', 'json']);
+      // The endpoint joined a moment ago.
+      await until(
+        async () => (await explain('http://pod/')).includes('would forward'),
+        'the endpoint is known',
+        30_000,
+      );
       for (const [url, port] of [
         ['http://pod/', 80],
         ['http://pod.default.svc.mesh.local:90/', 90],
