@@ -14,6 +14,8 @@ export interface EngineSettings {
   readonly overload?: OverloadOptions;
   /** Where it is, and the cluster that it is one of. Default: nobody knows. */
   readonly zone?: ProxyZone;
+  /** What may wait between the ends of a connection within the process. Default: the engine's. */
+  readonly internalBufferBytes?: number;
   /** While this file is there, health checks fail. */
   readonly failFile: string;
   /** Time over which connections are asked to close, in milliseconds. */
@@ -31,6 +33,7 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
   log,
 }) => {
   const overload = overloadOf(settings.overload, workers);
+  const { internalBufferBytes } = settings;
   const proxy = createProxy({
     registry: await loadStandardFilters(undefined, tokens),
     telemetry: await loadStandardTelemetry({
@@ -47,6 +50,7 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
     monitor: nodeResourceMonitor(),
     ...(overload === undefined ? {} : { overload }),
     ...(settings.zone && { zone: settings.zone }),
+    ...(internalBufferBytes !== undefined && { limits: { internalBufferBytes } }),
     admin: adminAddress,
     ...(discover && { discover }),
     log,

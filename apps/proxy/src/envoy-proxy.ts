@@ -275,11 +275,12 @@ function makeSupervisor(
   engines: ((text: string) => void) | undefined,
   discover: Discover,
 ): Supervisor {
-  const { node, overload, zone } = translation;
+  const { node, overload, zone, internalBufferBytes } = translation;
   const settings: EngineSettings = {
     workload: node.cluster === '' || node.cluster === undefined ? 'envoy' : node.cluster,
     ...(overload && { overload: overloadFor(overload, workers) }),
     ...(zone && { zone }),
+    ...(internalBufferBytes !== undefined && { internalBufferBytes }),
     failFile: join(runDir, FAIL_FILE),
     drainWindowMs: Math.min(options.drainTimeMs ?? END_WINDOW_MS, DEFAULT_DRAIN_MS),
   };

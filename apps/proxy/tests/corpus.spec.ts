@@ -98,6 +98,7 @@ const NOT_IN_MEMORY = new Set([
   'ext-authz-network',
   'filter-discovery',
   'upstream-proxy-protocol',
+  'internal-listeners',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

@@ -1,6 +1,6 @@
 import type { RunningProxy } from '@tulle/sidecar';
 import type { Listener, ProxyConfig } from '@tulle/model';
-import { formatAddress, isUnixAddress, parseWireName } from '@tulle/model';
+import { formatAddress, parseWireName } from '@tulle/model';
 import type { Explanation } from '@tulle/proxy';
 import type { ApiClient } from '../api/api-client.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
@@ -89,8 +89,7 @@ export async function explainInto(
   const { listeners } = await client.must<ProxyConfig>('GET', '/config_dump');
   const inbound = listeners.filter(({ direction }) => direction === 'inbound');
   const waypoint = listeners.find(({ hbone, direction }) => hbone !== undefined && direction !== 'inbound');
-  const at =
-    inbound.find(({ address }) => !isUnixAddress(address) && address.port === hop.port) ?? inbound[0];
+  const at = inbound.find(({ address }) => 'port' in address && address.port === hop.port) ?? inbound[0];
   if (at === undefined && waypoint === undefined)
     throw new CliError(
       EXIT.failed,
@@ -155,7 +154,7 @@ function wayOut(
   const upstream = upstreams.find(({ service }) => namesService(url, service));
   const found =
     (upstream && outer.find(({ address }) => formatAddress(address) === formatAddress(upstream.address))) ??
-    outer.find(({ address }) => !isUnixAddress(address) && String(address.port) === portOf(url)) ??
+    outer.find(({ address }) => 'port' in address && String(address.port) === portOf(url)) ??
     (another === undefined && upstreams.length === 0 ? only : undefined);
   if (found !== undefined) return { listener: found.name };
   const captured = outer.filter(({ originalDestination }) => originalDestination === true);

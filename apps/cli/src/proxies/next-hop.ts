@@ -1,5 +1,5 @@
 import type { RunningProxy } from '@tulle/sidecar';
-import { formatAddress, isUnixAddress, type Endpoint, type ProxyConfig } from '@tulle/model';
+import { formatAddress, type Endpoint, type ProxyConfig } from '@tulle/model';
 import type { ApiClient } from '../api/api-client.ts';
 import type { ProxyExplanation } from './explanations.ts';
 
@@ -34,7 +34,7 @@ export async function nextHop(
     if (!usable.has(formatAddress(address)) || health === 'unhealthy') continue;
     const proxy = others.find((one) => isOf(endpoint, one));
     if (proxy === undefined) continue;
-    const port = isUnixAddress(address) ? undefined : address.port;
+    const port = 'port' in address ? address.port : undefined;
     return {
       proxy,
       port,

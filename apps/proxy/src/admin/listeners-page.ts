@@ -50,9 +50,25 @@ export function listenersJson(page: Readonly<Record<string, unknown>>): unknown 
 export function addressFields(text: string):
   | { case: 'pipe'; value: { path: string } }
   | {
+      case: 'envoyInternalAddress';
+      value: {
+        addressNameSpecifier: { case: 'serverListenerName'; value: string };
+        endpointId: string;
+      };
+    }
+  | {
       case: 'socketAddress';
       value: { address: string; portSpecifier: { case: 'portValue'; value: number } };
     } {
+  const internal = /^envoy:\/\/([^/]*)\/(.*)$/s.exec(text);
+  if (internal !== null)
+    return {
+      case: 'envoyInternalAddress',
+      value: {
+        addressNameSpecifier: { case: 'serverListenerName', value: internal[1] ?? '' },
+        endpointId: internal[2] ?? '',
+      },
+    };
   const split = splitAddress(text);
   return 'path' in split
     ? { case: 'pipe', value: { path: split.path } }

@@ -15,7 +15,7 @@ export { defineSlot } from './slot.ts';
 export type { Slot } from './slot.ts';
 export { VERIFIED_TOKENS } from './verified-token.ts';
 export type { VerifiedToken } from './verified-token.ts';
-export { FILTER_STATE, putFilterState } from './filter-state.ts';
+export { FILTER_STATE, putFilterState, READ_ONLY_FILTER_STATE, SHARED_FILTER_STATE } from './filter-state.ts';
 export { addMetadata, DYNAMIC_METADATA } from './dynamic-metadata.ts';
 export type { MetadataValues } from './dynamic-metadata.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';

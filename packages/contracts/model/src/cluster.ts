@@ -3,6 +3,7 @@ import type { BalancePolicy, HostOverride, SubsetRules, ZoneRouting } from './ba
 import type { Endpoint, EndpointPolicy } from './endpoint.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Http2Options } from './http2.ts';
+import type { Passthrough } from './passthrough.ts';
 import type { UpstreamTls } from './tls.ts';
 
 /** A group of endpoints that serve the same thing. Names follow D15: `direction|port|subset|host`. */
@@ -58,6 +59,8 @@ export interface Cluster {
    * Not to endpoints with mode `none` or `hbone`. Absent: they do not.
    */
   readonly proxyProtocol?: ProxyProtocolVersion;
+  /** What endpoints are told that are listeners of this process. Absent: nothing. Not with mode `none` or `hbone`. */
+  readonly passthrough?: Passthrough;
   readonly pool?: PoolOptions;
   /** Labels of the called service for metrics and records; an endpoint's own labels win. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -163,6 +166,8 @@ export interface TlsMatch {
   readonly tls?: UpstreamTls;
   /** Likewise {@link Cluster.proxyProtocol}, in place of the cluster's. */
   readonly proxyProtocol?: ProxyProtocolVersion;
+  /** Likewise {@link Cluster.passthrough}. */
+  readonly passthrough?: Passthrough;
 }
 
 export type ProxyProtocolVersion = 1 | 2;

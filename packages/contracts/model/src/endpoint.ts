@@ -1,4 +1,4 @@
-import type { Address, TcpAddress } from './address.ts';
+import type { Address, InternalAddress, TcpAddress } from './address.ts';
 
 /** The endpoints of one `eds` cluster. Never replaced by an empty one because a source went away. */
 export interface EndpointSet {
@@ -33,7 +33,7 @@ export interface DropCategory {
 
 /** One instance that can be called. */
 export interface Endpoint {
-  readonly address: Address;
+  readonly address: Address | InternalAddress;
   /** Its own name, e.g. for health checks and hashing (Envoy `Endpoint.hostname`). Default: the name it was resolved from. */
   readonly hostname?: string;
   /** Share among its peers, >= 1. Default 1. */
@@ -78,6 +78,11 @@ export interface Endpoint {
   readonly tlsLabels?: Readonly<Record<string, string>>;
   /** E.g. `{ service: 'reviews', version: 'v2', workload: 'reviews-v2', namespace: 'default' }`. */
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * Of a listener of the same process alone: JSON values by namespace, which it is told as far as the cluster's {@link Passthrough}
+   * says (Envoy `LbEndpoint.metadata`). Default none.
+   */
+  readonly metadata?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** A tunnel by HTTP/2 CONNECT over mutual TLS (HBONE, as Istio's ambient mode speaks it). */

@@ -2,8 +2,8 @@
  * The data plane's configuration as plain readonly types, and the typed configs of the standard filters.
  * @packageDocumentation
  */
-export { formatAddress, isUnixAddress } from './address.ts';
-export type { Address, TcpAddress, UnixAddress } from './address.ts';
+export { formatAddress, isInternalAddress, isUnixAddress } from './address.ts';
+export type { Address, InternalAddress, TcpAddress, UnixAddress } from './address.ts';
 export type {
   CertificateSource,
   DownstreamTls,
@@ -116,6 +116,7 @@ export type {
   TcpLogMoments,
   TcpTunnel,
 } from './listener.ts';
+export type { Passthrough, PassthroughSource } from './passthrough.ts';
 export type { UdpProxy, UdpShare } from './udp.ts';
 export type {
   AccessLog,

@@ -1,5 +1,5 @@
 import type { AccessLog } from './access-log.ts';
-import type { ListenAddress } from './address.ts';
+import type { InternalAddress, ListenAddress } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { OnDemand } from './on-demand.ts';
@@ -12,7 +12,8 @@ import type { UdpProxy } from './udp.ts';
 /** A place where connections are accepted, or datagrams taken. */
 export interface Listener {
   readonly name: string;
-  readonly address: ListenAddress;
+  /** Or that it takes connections of this process alone, by its own name (Envoy `internal_listener`). */
+  readonly address: ListenAddress | InternalAddress;
   /** Where connections are accepted too (Envoy `additional_addresses`). Default nowhere. */
   readonly additionalAddresses?: readonly ListenAddress[];
   /** Which way traffic flows, seen from the workload. Default `unspecified`. */
@@ -36,7 +37,7 @@ export interface Listener {
   /**
    * Connections are led here by rules of the kernel (iptables `REDIRECT`), and where each was going is asked of it (Envoy
    * `envoy.filters.listener.original_dst`): chains match that, and clusters of kind `original-dst` go there. The process
-   * must have what asks the kernel. Default false.
+   * must have what asks the kernel; of a connection of this process whoever made it says so ({@link Passthrough}). Default false.
    */
   readonly originalDestination?: boolean;
   /** How long is waited for the first bytes where a chain is chosen by them; 0: for ever. Default: as for TLS handshakes. */

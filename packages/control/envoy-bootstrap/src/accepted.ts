@@ -72,11 +72,6 @@ export const REFUSED: readonly Rule[] = [
     why: 'names are looked up as the system does; leave it out',
   },
   {
-    field: 'bootstrapExtensions',
-    name: 'bootstrap_extensions',
-    why: 'no extension of the bootstrap is supported',
-  },
-  {
     field: 'certificateProviderInstances',
     name: 'certificate_provider_instances',
     why: 'certificate providers are not supported; give files, text or SDS',

@@ -1,4 +1,11 @@
-import type { Address, Cluster, Listener, TraceProvider, UpstreamTls } from '@tulle/model';
+import {
+  type Address,
+  type Cluster,
+  isInternalAddress,
+  type Listener,
+  type TraceProvider,
+  type UpstreamTls,
+} from '@tulle/model';
 import {
   type Collection,
   type DecodeContext,
@@ -174,7 +181,9 @@ function serverOf(
     context.refuse(path, `names a cluster whose endpoints would have to be discovered first: ${text}`);
     return undefined;
   }
-  const addresses = cluster.discovery.endpoints.map(({ address }) => address);
+  const addresses = cluster.discovery.endpoints.flatMap(({ address }) =>
+    isInternalAddress(address) ? [] : [address],
+  );
   if (addresses.length === 0) context.refuse(path, `names a cluster without endpoints: ${text}`);
   for (const part of Object.keys(cluster.tls ?? {}))
     if (!KNOWN_TLS.has(part))

@@ -21,6 +21,7 @@ import { readAuthorities } from './authorities.ts';
 import { type Discovery, readDiscovery } from './discovery.ts';
 import { under } from './field-path.ts';
 import type { BootstrapIssue } from './issue.ts';
+import { readInternalBuffer } from './internal-listeners.ts';
 import { type NodeFlags, nodeOf } from './node-of.ts';
 import { type BootstrapOverload, readOverload } from './overload.ts';
 import { readTracer } from './tracer.ts';
@@ -50,6 +51,8 @@ export interface Translation {
   /** Absent: everything is static. */
   readonly discovery?: Discovery;
   readonly overload?: BootstrapOverload;
+  /** Bytes that may wait between the ends of a connection within the process (`InternalListener.buffer_size_kb`). Absent: as by default. */
+  readonly internalBufferBytes?: number;
   /** Where the proxy is, and the static cluster that it is one of (`local_cluster_name`). Absent: nobody knows. */
   readonly zone?: { readonly locality?: Locality; readonly cluster: string };
   /**
@@ -79,6 +82,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   });
 
   checkProcessSettings(bootstrap, context, note);
+  const internalBufferBytes = readInternalBuffer(bootstrap, context);
   const admin = readAdmin(bootstrap, context, note);
   const statics = bootstrap.staticResources;
   const secrets = new Map((statics?.secrets ?? []).map((secret) => [secret.name, secret]));
@@ -158,6 +162,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     config: proxyConfigOf(resources, versionOf(toBinary(BootstrapSchema, bootstrap))),
     ...(discovery && { discovery }),
     ...(overload && { overload }),
+    ...(internalBufferBytes !== undefined && { internalBufferBytes }),
     ...(zone && { zone }),
     locate(pointer, message) {
       const [, kind = '', at = ''] = /^\/(listeners|clusters)\/(\d+)(?:\/|$)/.exec(pointer) ?? [];

@@ -7,10 +7,12 @@ import { GetAddrInfoDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/exten
 import { GoogleRE2Schema } from '@tulle/xds-proto/envoy/extensions/regex_engines/v3/google_re2';
 import { DownstreamConnectionsConfigSchema } from '@tulle/xds-proto/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections';
 import { FixedHeapConfigSchema } from '@tulle/xds-proto/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap';
+import { InternalListenerSchema } from '@tulle/xds-proto/envoy/extensions/bootstrap/internal_listener/v3/internal_listener';
 
 /** What may stand in an `Any` of a bootstrap: what resources may hold, and what the bootstrap itself has. */
 export const bootstrapTypes: Registry = createRegistry(
   decodableTypes,
+  InternalListenerSchema,
   FixedHeapConfigSchema,
   DownstreamConnectionsConfigSchema,
   GoogleRE2Schema,

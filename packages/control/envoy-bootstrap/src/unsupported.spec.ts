@@ -127,7 +127,6 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${LISTENER}.transparent`, true],
   [`${LISTENER}.freebind`, true],
   [`${LISTENER}.socket_options`, [{ level: 1, name: 2, int_value: 3 }]],
-  [`${LISTENER}.internal_listener`, {}],
   [`${LISTENER}.enable_mptcp`, true],
   [`${LISTENER}.filter_chain_matcher`, {}],
   [`${LISTENER}.tcp_fast_open_queue_length`, 10],

@@ -35,6 +35,25 @@ it('texts are read, with all that says how they are put down', () => {
   ]);
 });
 
+it('what other listeners of the process are told is read, and the addresses that they take for theirs', () => {
+  const local = 'envoy.filters.listener.original_dst.local_ip';
+  const { factory_key: _, ...address } = { ...value, object_key: local };
+  expect(
+    read(
+      { ...value, shared_with_upstream: 'ONCE' },
+      { ...value, shared_with_upstream: 'TRANSITIVE' },
+      address,
+    ),
+  ).toEqual({
+    values: [
+      { key: 'a', format: '%REQ(x)%', shared: 'once' },
+      { key: 'a', format: '%REQ(x)%', shared: 'always' },
+      { key: local, format: '%REQ(x)%', kind: 'address' },
+    ],
+    refused: [],
+  });
+});
+
 it.each<[string, Json]>([
   [
     'f.on_request_headers[0].object_key',
@@ -42,7 +61,7 @@ it.each<[string, Json]>([
   ],
   ['f.on_request_headers[0].factory_key', { ...value, factory_key: '' }],
   ['f.on_request_headers[0].factory_key', { ...value, factory_key: 'envoy.tcp_proxy.cluster' }],
-  ['f.on_request_headers[0].shared_with_upstream', { ...value, shared_with_upstream: 'ONCE' }],
+  ['f.on_request_headers[0].factory_key', { ...value, factory_key: 'envoy.network.upstream_server_name' }],
   ['f.on_request_headers[0].format_string', { ...value, format_string: { json_format: { a: 'b' } } }],
 ])('what is no text, or goes further, is refused at %s', (path, given) => {
   expect(read(given).refused).toContain(path);

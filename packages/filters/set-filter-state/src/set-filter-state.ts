@@ -1,5 +1,6 @@
 import { hasCel, loadCelEngine } from '@tulle/cel';
 import { CONTINUE, defineHttpFilter, type HttpFilter, putFilterState, TulleError } from '@tulle/filter';
+import { parseIpPort } from '@tulle/match';
 import {
   type FilterStateValue,
   SET_FILTER_STATE_FILTER,
@@ -34,7 +35,8 @@ export const setFilterState: HttpFilter<SetFilterStateConfig> = defineHttpFilter
         for (const { value, render } of compiled) {
           const text = stream.describe(render);
           if (text === '' && value.skipIfEmpty === true) continue;
-          putFilterState(stream, value.key, text, value.readOnly);
+          if (value.kind === 'address' && parseIpPort(text) === undefined) continue;
+          putFilterState(stream, value.key, text, value.readOnly, value.shared);
         }
         return CONTINUE;
       },

@@ -30,7 +30,7 @@ export { parseTemplateRewrite, parseUriTemplate, rewriteByTemplate } from './uri
 export type { TemplatePart, UriTemplate } from './uri-template.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
 export { compileCidrs, maskAddress } from './cidr.ts';
-export { formatIpv6, isIpAddress, parseIpv6 } from './ip.ts';
+export { formatIpv6, isIpAddress, parseIpPort, parseIpv6 } from './ip.ts';
 export { isLoopback, isPrivateAddress } from './private-address.ts';
 export type { CidrSet } from './cidr.ts';
 export {

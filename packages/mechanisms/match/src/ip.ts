@@ -125,3 +125,14 @@ function hexDigit(code: number): number {
 export function isIpAddress(text: string): boolean {
   return parseIpv4(text) !== -1 || (text.includes(':') && parseIpv6(text, new Uint32Array(4)));
 }
+
+/**
+ * An IP address with a port, as connections are named: `10.1.2.3:80`, `[2001:db8::1]:80`. The port may be 0, of one that nobody knows.
+ * @returns `undefined` where the text is none
+ */
+export function parseIpPort(text: string): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  return isIpAddress(host) && port <= 65_535 ? { host, port } : undefined;
+}

@@ -11,6 +11,7 @@ import type { ProxyZone } from './options.ts';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
+import { InternalListeners } from './internal/internal-listeners.ts';
 import type { EngineLimits } from './limits.ts';
 import type { TunnelCarriers } from './hbone/tunnel-carriers.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
@@ -70,6 +71,8 @@ export class Engine implements Services {
   hbone!: TunnelCarriers;
   /** Sends copies of requests; set by the proxy. */
   mirrors!: Services['mirrors'];
+  /** Listeners that take connections of this process. */
+  readonly internal: InternalListeners;
   /** Generation of the configuration in force. */
   generation = 0;
   #date = '';
@@ -102,6 +105,7 @@ export class Engine implements Services {
     this.limits = parts.limits;
     this.random = parts.random;
     this.zone = parts.zone;
+    this.internal = new InternalListeners(this.turn, parts.limits);
     this.wheel = createTimerWheel({ clock: parts.clock, onError: (error) => this.logDefect(error) });
     this.metrics = new EngineMetrics(parts.meter);
     this.responseLimits = {

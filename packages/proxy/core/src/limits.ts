@@ -52,6 +52,10 @@ export interface EngineLimits {
   readonly filterDisposeTimeoutMs: number;
   /** Tunnels of HBONE on one connection; for more another is opened, also where the peer allows fewer. Default 100, as Istio's ambient mode: what one lost packet holds up. Metric `tulle_hbone_connections_total`. */
   readonly hboneTunnelsPerConnection: number;
+  /** Bytes on their way in each direction of a connection to a listener of this process, before the writer waits. Default 1 MiB (Envoy `buffer_size_kb` of `InternalListener`). */
+  readonly internalBufferBytes: number;
+  /** Listeners of this process that may lead to each other, one after the other; a connection beyond is refused. Default 16: chains that are meant have two or three, more is a loop. Metric `tulle_cluster_upstream_cx_connect_fail_total`. */
+  readonly maxInternalHops: number;
   /** How long a connection without a tunnel is kept. Default 300,000, as other HTTP/2 connections to endpoints. */
   readonly hboneIdleTimeoutMs: number;
   /** First byte of a connection whose chain depends on it (TLS or plain), the TLS handshake after it, and connection filters that wait. Default 10,000. */
@@ -85,6 +89,8 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   filterCreateTimeoutMs: 10_000,
   filterDisposeTimeoutMs: 5_000,
   hboneTunnelsPerConnection: 100,
+  internalBufferBytes: 1024 * 1024,
+  maxInternalHops: 16,
   hboneIdleTimeoutMs: 300_000,
   handshakeTimeoutMs: 10_000,
 });

@@ -9,6 +9,8 @@ import type {
   UpstreamTls,
 } from '@tulle/model';
 
+import type { InternalEnds } from './internal/passed.ts';
+
 /**
  * The side door: everything that the engine needs of the outside world (decision D11). `node/` has the adapters for
  * Node, `@tulle/testkit` those for memory and virtual time; the data path knows only these interfaces.
@@ -104,6 +106,8 @@ export interface Socket {
   readonly tls: TlsPeer | undefined;
   /** Somebody asked for a tunnel, and waits for the answer; absent: there is nothing to answer. */
   readonly tunnel?: TunnelRequest;
+  /** It was accepted from this process itself, and brings this along; absent: from the kernel. */
+  readonly internal?: InternalEnds | undefined;
   /** Bytes that `write` kept and that are not gone yet. */
   readonly queuedBytes: number;
   /** Falls as queued bytes leave, also within one large write; only to tell whether a slow peer takes something. */
@@ -170,6 +174,8 @@ export interface ConnectOptions {
   readonly alpn?: readonly string[];
   /** Bytes that go out before anything else, also before TLS. */
   readonly preface?: Buffer;
+  /** TLS is spoken over this connection, which may not be open yet, instead of one that is made. With `tls` alone. */
+  readonly over?: Socket;
   /** Absent: the kernel does not ask whether the other end lives. */
   readonly keepalive?: TcpKeepalive;
   /** Address of this machine to come from. */

@@ -1,5 +1,5 @@
 import { isTulleError, TulleError, type Log } from '@tulle/filter';
-import { emptyProxyConfig, type Address, type ProxyConfig } from '@tulle/model';
+import { emptyProxyConfig, isInternalAddress, type Address, type ProxyConfig } from '@tulle/model';
 import { noMeter, type TelemetryPlugin } from '@tulle/telemetry';
 import { systemClock, type Clock } from '@tulle/time';
 import { gatherConfig } from './code-config.ts';
@@ -60,7 +60,7 @@ export interface Proxy {
    * @throws TulleError `TULLE_CONFIG_INVALID` with every issue; the running configuration stays
    */
   update(config: ProxyConfig): Promise<UpdateResult>;
-  /** Addresses by listener, with the real ports. */
+  /** Addresses by listener, with the real ports; not of those that take connections of this process alone. */
   addresses(): Readonly<Record<string, Address>>;
   /** The configuration in force. */
   readonly config: ProxyConfig;
@@ -370,7 +370,9 @@ export class ProxyRuntime implements Proxy {
   }
 
   addresses(): Readonly<Record<string, Address>> {
-    const own = [...this.listeners].map(([name, runtime]) => [name, runtime.address] as const);
+    const own = [...this.listeners].flatMap(([name, { address }]) =>
+      isInternalAddress(address) ? [] : [[name, address] as const],
+    );
     return { ...Object.fromEntries(own), ...this.udp.addresses() };
   }
 

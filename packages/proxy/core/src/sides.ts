@@ -3,6 +3,7 @@ import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { HostOverride } from '@tulle/model';
 import type { EncodeFault, ResponseHead } from '@tulle/http1';
+import type { InternalEnds } from './internal/passed.ts';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
@@ -21,9 +22,15 @@ export const PAUSE_FLOW = 2;
 /** Why reading stands still; it goes on when no reason is left. */
 export type PauseReason = typeof PAUSE_HOOK | typeof PAUSE_FLOW;
 
+/** The caller's connection. */
+export interface EngineConnection extends ConnectionInfo {
+  /** Of one that was made within the process; it has no IP addresses. */
+  readonly internal?: InternalEnds | undefined;
+}
+
 /** The caller's side: writes the response, controls the reading of the request. */
 export interface Downstream {
-  readonly connection: ConnectionInfo;
+  readonly connection: EngineConnection;
   /** An interim (1xx) response of the endpoint. */
   writeInterim(stream: StreamRef, head: ResponseHead): void;
   /** `100 Continue` said by Tulle, because a filter must read the body before the endpoint is asked. */

@@ -38,6 +38,11 @@ export class Turn {
     return (this.#nowMs ??= this.#clock.nowMs());
   }
 
+  /** Whether one is under way. */
+  get running(): boolean {
+    return this.#depth > 0;
+  }
+
   begin(): void {
     if (this.#depth++ === 0) this.#nowMs = undefined;
   }

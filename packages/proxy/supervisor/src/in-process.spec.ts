@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import net, { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { emptyProxyConfig, type Address, type TcpAddress } from '@tulle/model';
+import { emptyProxyConfig, isInternalAddress, type Address, type TcpAddress } from '@tulle/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canBindSockets } from './bound-socket.ts';
 import type { CreateEngine } from './engine.ts';
@@ -19,6 +19,7 @@ const greeter: CreateEngine<string> = async ({ settings, listeners }) => {
   return {
     async apply(config) {
       for (const { address } of config.listeners) {
+        if (isInternalAddress(address)) continue;
         const { handle } = await listeners.acquire(address);
         const server = createServer((socket) => socket.end(settings));
         await new Promise<void>((resolve) => server.listen(handle, resolve));

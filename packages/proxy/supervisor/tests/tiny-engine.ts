@@ -1,7 +1,7 @@
 // An engine process for tests: an HTTP server on each listener of the configuration, nothing else.
 import { createServer, type Server } from 'node:http';
 import { TulleError } from '@tulle/filter';
-import { formatAddress, isUnixAddress, type ProxyConfig } from '@tulle/model';
+import { formatAddress, isInternalAddress, isUnixAddress, type ProxyConfig } from '@tulle/model';
 import { runEngineProcess, type AcquiredListener } from '../src/index.ts';
 
 interface Settings {
@@ -104,7 +104,7 @@ await runEngineProcess<Settings>({
           process.kill(process.pid, 'SIGKILL');
         const wanted = new Map(config.listeners.map((l) => [`${l.name} ${formatAddress(l.address)}`, l]));
         for (const [name, { address }] of wanted) {
-          if (open.has(name)) continue;
+          if (open.has(name) || isInternalAddress(address)) continue;
           const listener = await listeners.acquire(address);
           const server = serve();
           await new Promise<void>((resolve, reject) =>

@@ -132,8 +132,21 @@ function duration(ms: number): { seconds: bigint; nanos: number } {
 
 type AddressInit = MessageInitShape<typeof AddressSchema>;
 
+/** `envoy://listener/id`: a connection within the process. */
+const INTERNAL = /^envoy:\/\/([^/]*)\/(.*)$/s;
+
 function address(host: string, port: number): AddressInit | undefined {
   if (host === '') return undefined;
+  const internal = INTERNAL.exec(host);
+  if (internal !== null) {
+    const [, value = '', endpointId = ''] = internal;
+    return {
+      address: {
+        case: 'envoyInternalAddress',
+        value: { addressNameSpecifier: { case: 'serverListenerName', value }, endpointId },
+      },
+    };
+  }
   return {
     address: {
       case: 'socketAddress',
@@ -145,6 +158,7 @@ function address(host: string, port: number): AddressInit | undefined {
 /** `host:port`, IPv6 in brackets, or the path of a Unix socket. */
 function hostPort(text: string): AddressInit | undefined {
   if (text === '') return undefined;
+  if (INTERNAL.test(text)) return address(text, 0);
   const colon = text.lastIndexOf(':');
   if (colon < 0 || text.startsWith('/')) return { address: { case: 'pipe', value: { path: text } } };
   return address(text.slice(0, colon).replace(/^\[|\]$/g, ''), Number(text.slice(colon + 1)));

@@ -47,7 +47,11 @@ export function createLineWriter(options: JsonLineOptions): LineWriter {
   const set = (key: string, value: string | undefined): string =>
     value === undefined || value === '' ? '' : `,"${key}":${text(value)}`;
   const address = (host: string, port: number): string =>
-    host === '' ? 'null' : text(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+    host === ''
+      ? 'null'
+      : host.startsWith('envoy://') // a connection within the process, which has no port
+        ? text(host)
+        : text(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
   const route = new Stretch();
   const outcome = new Stretch();

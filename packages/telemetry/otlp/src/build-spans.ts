@@ -201,6 +201,13 @@ function addPeer(attributes: SpanAttributes, record: StreamRecord): void {
     attributes[NETWORK_TRANSPORT] = 'unix';
     return;
   }
+  // Nor has a connection within the process, which is known by names.
+  if (record.remoteAddress.startsWith('envoy://')) {
+    attributes[NETWORK_TRANSPORT] = 'pipe';
+    attributes[NETWORK_PEER_ADDRESS] = record.remoteAddress;
+    attributes[NETWORK_LOCAL_ADDRESS] = record.localAddress;
+    return;
+  }
   attributes[NETWORK_TRANSPORT] = 'tcp';
   attributes[CLIENT_ADDRESS] = record.remoteAddress;
   attributes[CLIENT_PORT] = record.remotePort;

@@ -54,7 +54,9 @@ export function istioAttributes(options: OtlpOptions): IstioAttributes {
       attributes['http.status_code'] = String(record.status);
       attributes['response_size'] = String(record.bytesSent);
       attributes['response_flags'] = record.flags.length === 0 ? '-' : record.flags.join(',');
-      attributes['peer.address'] = hostPort(record.remoteAddress, record.remotePort);
+      attributes['peer.address'] = record.remoteAddress.startsWith('envoy://')
+        ? record.remoteAddress
+        : hostPort(record.remoteAddress, record.remotePort);
       if (record.cluster !== '') attributes['upstream_cluster'] = record.cluster;
     },
     addToClient(attributes, record, attempt, url) {

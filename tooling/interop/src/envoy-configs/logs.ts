@@ -6,6 +6,8 @@ import { until } from '../until.ts';
 const [OPERATORS, METADATA] = ['operators.log', 'metadata.log'] as const;
 /** And that of `listener-logs`. */
 const CONNECTIONS = 'listener.log';
+/** And that of `internal-listeners`. */
+const INTERNAL = 'internal.log';
 
 /** Lines of both logs, ports as the configuration names them. */
 export interface Logs {
@@ -16,7 +18,8 @@ export interface Logs {
 
 /** Nothing of an earlier run is left. */
 export function forgetLogs(directory: string): void {
-  for (const file of [OPERATORS, METADATA, CONNECTIONS]) rmSync(join(directory, file), { force: true });
+  for (const file of [OPERATORS, METADATA, CONNECTIONS, INTERNAL])
+    rmSync(join(directory, file), { force: true });
 }
 
 /** Lines of a log, ports as the configuration names them. */
@@ -61,6 +64,27 @@ export async function readConnections(
     return { operators, metadata: [] };
   });
 }
+
+/** Likewise of requests that go through listeners of the process, in an order of their own: two lines each, but of one. */
+export async function readInternal(
+  directory: string,
+  ports: ReadonlyMap<number, number>,
+  requests: number,
+): Promise<Logs> {
+  return until('all requests are in the log', async () => {
+    const lines = linesOf(join(directory, INTERNAL), ports);
+    const wanted = 2 * requests - 1;
+    if (lines.length < wanted) throw new Error(`there are ${lines.length} lines of ${wanted}`);
+    const operators = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    return { operators, metadata: [] };
+  });
+}
+
+/** By what the requests differ in. */
+const keyOf = (line: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify([line['WHO'], line['REQ(:PATH)'], line['REQ(X-TENANT)'], line['REQ(X-FROM)']]);
 
 const WHOLE = /^\d+$/;
 /** Operators whose values are never the same twice: what both must look like. */

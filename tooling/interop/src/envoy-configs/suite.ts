@@ -18,7 +18,8 @@ import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
 import { type AdminPages, adminDifferences, readAdmin, readClusters } from './admin.ts';
 import { ask, differences } from './ask.ts';
-import { forgetLogs, logDifferences, type Logs, readConnections, readLogs } from './logs.ts';
+import { INTERNAL, namesOf, sameNames } from './internal.ts';
+import { forgetLogs, logDifferences, type Logs, readConnections, readInternal, readLogs } from './logs.ts';
 import { forgetMoments, momentsOf } from './log-moments.ts';
 import { type Services, startServices } from './services.ts';
 
@@ -83,6 +84,15 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     {
       name: 'access logs of listeners say the same of connections',
       run: async (corpus) => compareLogs(corpus, 'listener-logs', readConnections),
+    },
+    {
+      name: 'access logs say the same on both sides of internal listeners',
+      run: async (corpus) => compareLogs(corpus, 'internal-listeners', readInternal),
+    },
+    {
+      name: 'internal listeners and their endpoints have the same names on all pages',
+      run: async (corpus) =>
+        sameNames(await withEnvoy(corpus, INTERNAL, namesOf), await withTulle(corpus, INTERNAL, namesOf)),
     },
   ],
 };

@@ -20,6 +20,14 @@ export interface FilterStateValue {
   readonly readOnly?: boolean;
   /** A text that comes to nothing is not put down. Default false. */
   readonly skipIfEmpty?: boolean;
+  /** `address`: what is no IP address with a port is not put down. Default: any text is. */
+  readonly kind?: 'address';
+  /**
+   * Listeners of the same process to which the request goes have it as well: the next one alone (`once`), or also those that their
+   * own streams go to (`always`). Their streams cannot put another value down under the key. Only where the cluster says so
+   * ({@link Passthrough}). Default none (Envoy `shared_with_upstream` ONCE, TRANSITIVE).
+   */
+  readonly shared?: 'once' | 'always';
 }
 
 /** Id of the filter. */
@@ -61,6 +69,15 @@ export const setFilterStateFilterSchema: JsonSchema = {
             type: 'boolean',
             default: false,
             description: 'Whether a text that comes to nothing is not put down.',
+          },
+          kind: {
+            enum: ['address'],
+            description: 'address: only an IP address with a port is put down.',
+          },
+          shared: {
+            enum: ['once', 'always'],
+            description:
+              'Whether the listener of the same process has it to which the request goes; always: also those behind that one.',
           },
         },
       },

@@ -3,8 +3,10 @@ import {
   address,
   fields,
   flag,
+  internalAddress,
   labels,
   listOf,
+  metadata,
   milliseconds,
   name,
   oneOf,
@@ -18,7 +20,7 @@ import { upstreamTlsSchema } from './tls.ts';
 
 /** JSON Schema of `Endpoint`. */
 export const endpointSchema: JsonSchema = fields(['address'], {
-  address: address(1),
+  address: { anyOf: [address(1), internalAddress] },
   hostname: name,
   weight: whole(1, 1_000_000),
   health: oneOf('healthy', 'unhealthy', 'draining', 'degraded'),
@@ -34,6 +36,7 @@ export const endpointSchema: JsonSchema = fields(['address'], {
   healthCheck: fields([], { port: whole(1, 65_535), host: name, hostname: name, disabled: flag }),
   tlsLabels: labels,
   labels,
+  metadata,
 });
 
 const endpoints: JsonSchema = listOf(endpointSchema);
@@ -158,6 +161,19 @@ const counts: Readonly<Record<string, JsonSchema>> = {
 
 const proxyProtocol: JsonSchema = { enum: [1, 2] };
 
+const passthrough: JsonSchema = fields([], {
+  metadata: listOf({
+    anyOf: [
+      fields(['from', 'namespace'], { from: { const: 'endpoint' }, namespace: name }),
+      fields(['from', 'namespace', 'values'], {
+        from: { const: 'cluster' },
+        namespace: name,
+        values: { type: 'object' },
+      }),
+    ],
+  }),
+});
+
 const chance: JsonSchema = whole(0, 100);
 const consecutive: JsonSchema = fields(['count'], { count: whole(1, 1_000_000), enforcedPercent: chance });
 const compared: Readonly<Record<string, JsonSchema>> = {
@@ -246,8 +262,11 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   }),
   tls: upstreamTlsSchema,
   proxyProtocol,
+  passthrough,
   serverNameFrom: fields([], { header: name, verified: flag }),
-  tlsMatches: listOf(fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema, proxyProtocol })),
+  tlsMatches: listOf(
+    fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema, proxyProtocol, passthrough }),
+  ),
   pool: fields([], {
     idleTimeoutMs: milliseconds(),
     maxRequestsPerConnection: whole(0, 1_000_000_000),

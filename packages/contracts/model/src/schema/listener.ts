@@ -6,6 +6,7 @@ import {
   address,
   fields,
   flag,
+  internalAddress,
   labels,
   listOf,
   milliseconds,
@@ -127,7 +128,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
 export const listenerSchema: JsonSchema = {
   ...fields(['name', 'address', 'filterChains'], {
     name,
-    address: address(0),
+    address: { anyOf: [address(0), internalAddress] },
     additionalAddresses: listOf(address(0)),
     direction: oneOf('inbound', 'outbound', 'unspecified'),
     filterChains: listOf(

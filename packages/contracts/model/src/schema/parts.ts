@@ -41,6 +41,12 @@ export const percent: JsonSchema = {
   description: 'Percent, from 0 to 100.',
 };
 
+/** A listener of the same process. */
+export const internalAddress: JsonSchema = fields(['internal'], { internal: name, id: name });
+
+/** JSON values by namespace. */
+export const metadata: JsonSchema = { type: 'object', additionalProperties: { type: 'object' } };
+
 /** @param minPort 0 where the system may choose */
 export function address(minPort: 0 | 1): JsonSchema {
   return {

@@ -1,4 +1,4 @@
-import { isUnixAddress, type Listener } from '@tulle/model';
+import type { Listener } from '@tulle/model';
 import { findServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { readGrpcTarget, readServerListener } from './grpc-names.ts';
@@ -48,7 +48,7 @@ export class GrpcProgramCompiler {
   servers(inbound: readonly Listener[]): Listener[] {
     return this.#asked.flatMap((name) => {
       const address = readServerListener(name);
-      const own = inbound.find((one) => !isUnixAddress(one.address) && one.address.port === address?.port);
+      const own = inbound.find((one) => 'port' in one.address && one.address.port === address?.port);
       return address === undefined || own === undefined ? [] : [{ ...own, name, address }];
     });
   }

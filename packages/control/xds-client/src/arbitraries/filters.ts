@@ -108,7 +108,13 @@ export const setFilterStateConfig: fc.Arbitrary<SetFilterStateConfig> = object<S
   values: fc.array(
     object<FilterStateValue>(
       { key: label, format: label.map((name) => `%REQ(${name})%/x`) },
-      { omitEmpty: only, readOnly: only, skipIfEmpty: only },
+      {
+        omitEmpty: only,
+        readOnly: only,
+        skipIfEmpty: only,
+        kind: fc.constant('address' as const),
+        shared: fc.constantFrom('once' as const, 'always' as const),
+      },
     ),
     { minLength: 1, maxLength: 2 },
   ),

@@ -24,7 +24,12 @@ export function decodeAddress(
       context.refuse(`${path}.socket_address.port_value`, `must be at most 65535, but is ${port}`);
     return { host, port };
   }
-  context.refuse(path, 'is missing: give a socket_address or a pipe');
+  context.refuse(
+    path,
+    where?.case === undefined
+      ? 'is missing: give a socket_address or a pipe'
+      : 'must be a socket_address or a pipe',
+  );
   return { path: '' };
 }
 

@@ -51,10 +51,16 @@ function decodeTls(
   cluster: Cluster,
   { kind }: ClusterDiscovery,
   names: ModelCluster['serverNameFrom'],
-): { readonly [K in 'tls' | 'tlsMatches' | 'proxyProtocol']?: ModelCluster[K] | undefined } {
+): { readonly [K in 'tls' | 'tlsMatches' | 'proxyProtocol' | 'passthrough']?: ModelCluster[K] | undefined } {
   const decode = (socket: TransportSocket | undefined, path: string): UpstreamTransport => {
     const asked = names !== undefined || kind === 'forward-proxy';
-    const { tls, proxyProtocol } = decodeUpstreamTransport(context, socket, path, asked);
+    const { tls, proxyProtocol, passthrough } = decodeUpstreamTransport(
+      context,
+      socket,
+      path,
+      asked,
+      cluster.metadata,
+    );
     // Envoy has a forward proxy look at the name of the host that was asked for, whatever else it is told.
     const given = kind === 'forward-proxy' && tls !== undefined ? named(tls) : tls;
     const trust = given?.trust.kind;
@@ -63,13 +69,13 @@ function decodeTls(
         path,
         "must name roots that are not the mesh's beside auto_san_validation, which looks at a name",
       );
-    return { tls: given, proxyProtocol };
+    return { tls: given, proxyProtocol, passthrough };
   };
   const matches: TlsMatch[] = [];
   for (const [index, { name, match = {}, transportSocket }] of cluster.transportSocketMatches.entries()) {
     const path = `transport_socket_matches[${index}]`;
     const transport = decode(transportSocket, `${path}.transport_socket`);
-    const isPlain = transport.tls === undefined && transport.proxyProtocol === undefined;
+    const isPlain = Object.values(transport).every((part) => part === undefined);
     const switchedOff = Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
     if (index === 0 && isPlain && switchedOff) continue;
     matches.push(

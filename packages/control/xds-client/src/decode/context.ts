@@ -124,6 +124,7 @@ import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extens
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
+import { InternalUpstreamTransportSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream';
 import { ProxyProtocolUpstreamTransportSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
@@ -148,6 +149,7 @@ export const decodableTypes: Registry = createRegistry(
   ProxyProtocolSchema,
   RouterSchema,
   ProxyProtocolUpstreamTransportSchema,
+  InternalUpstreamTransportSchema,
   ClientSideWeightedRoundRobinSchema,
   HTTPFaultSchema,
   HeaderMutationSchema,

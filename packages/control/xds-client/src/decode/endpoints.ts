@@ -18,6 +18,7 @@ import type {
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
 import { LB_METADATA, TLS_DISABLED, TLS_MODE, TRANSPORT_SOCKET_METADATA } from '../wire.ts';
 import { decodeAddress } from './address.ts';
+import { decodeEndpointAddress, decodeEndpointMetadata } from './internal.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras, readObject } from './extras.ts';
 import { decodeLabels } from './labels.ts';
@@ -101,9 +102,9 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     `${path}.metadata["${LB_METADATA}"]`,
   );
   const host = endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value : undefined;
+  const address = decodeEndpointAddress(context, host?.address, `${path}.endpoint.address`);
   return present({
-    // Whoever calls it says by what (as in Envoy): the field is for listeners.
-    address: decodeAddress(context, host?.address, `${path}.endpoint.address`, 'either'),
+    address,
     hostname: host?.hostname === '' ? undefined : host?.hostname,
     weight: endpoint.loadBalancingWeight,
     health: decodeHealth(context, endpoint.healthStatus, path),
@@ -114,6 +115,7 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     tunnel,
     tlsLabels: decodeTlsLabels(context, endpoint, path),
     labels,
+    metadata: decodeEndpointMetadata(address, endpoint.metadata),
   });
 }
 

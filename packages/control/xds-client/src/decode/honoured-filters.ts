@@ -188,6 +188,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'format_string',
     'read_only',
     'skip_if_empty',
+    'shared_with_upstream',
   ],
   'envoy.extensions.filters.http.buffer.v3.Buffer': ['max_request_bytes'],
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': ['disabled', 'buffer'],

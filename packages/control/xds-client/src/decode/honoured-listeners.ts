@@ -17,6 +17,8 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'freebind',
     'bind_to_port',
     'udp_listener_config',
+    'internal_listener',
+    'use_original_dst',
     // How Envoy names its statistics.
     'stat_prefix',
     // How the processes of a proxy share a socket is its own affair (decision D3), and how its threads do is Envoy's.
@@ -28,6 +30,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'drain_type',
   ],
   'envoy.config.listener.v3.AdditionalAddress': ['address'],
+  'envoy.config.listener.v3.Listener.InternalListenerConfig': [],
   // Datagrams of every size are taken; how many come with one call of the kernel is its affair.
   'envoy.config.listener.v3.UdpListenerConfig': ['downstream_socket_config'],
   'envoy.config.core.v3.UdpSocketConfig': ['max_rx_datagram_size', 'prefer_gro'],
@@ -201,8 +204,6 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   'envoy.config.trace.v3.Tracing.Http': ['name', 'typed_config'],
   'envoy.type.tracing.v3.CustomTag': ['tag', 'literal', 'environment', 'request_header', 'metadata'],
   'envoy.type.tracing.v3.CustomTag.Metadata': ['kind', 'metadata_key', 'default_value'],
-  'envoy.type.metadata.v3.MetadataKind': ['request'],
-  'envoy.type.metadata.v3.MetadataKind.Request': [],
   'envoy.type.tracing.v3.CustomTag.Literal': ['value'],
   'envoy.type.tracing.v3.CustomTag.Environment': ['name', 'default_value'],
   'envoy.type.tracing.v3.CustomTag.Header': ['name', 'default_value'],

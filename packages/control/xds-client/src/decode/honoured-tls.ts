@@ -2,6 +2,14 @@
 export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.core.v3.TransportSocket': ['name', 'typed_config'],
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': [],
+  'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport': [
+    'passthrough_metadata',
+    'transport_socket',
+  ],
+  'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport.MetadataValueSource': [
+    'kind',
+    'name',
+  ],
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': [
     'config',
     'transport_socket',

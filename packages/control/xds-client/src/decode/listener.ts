@@ -27,6 +27,7 @@ import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/f
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
+import { decodeListenerAddress } from './internal.ts';
 import { asksForServerName } from './authz/conn-rbac.ts';
 import { decodeListenerLimit } from './conn-limits.ts';
 import type { DecodeContext } from './context.ts';
@@ -83,7 +84,7 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   const first = extras.text('chainOrder') === 'first';
   const decoded: ModelListener = present({
     name: listener.name,
-    address: decodeAddress(context, listener.address, 'address'),
+    address: decodeListenerAddress(context, listener),
     additionalAddresses: filled(
       listener.additionalAddresses.map(({ address }, index) =>
         decodeAddress(context, address, `additional_addresses[${index}].address`),
@@ -132,7 +133,9 @@ function decodeDirection(direction: TrafficDirection): ModelListener['direction'
 
 /** What is asked of sockets that this proxy does not do. */
 function checkSockets(context: DecodeContext, listener: Listener): void {
-  const { transparent, freebind, bindToPort } = listener;
+  const { transparent, freebind, bindToPort, useOriginalDst } = listener;
+  if (useOriginalDst === true)
+    context.refuse('use_original_dst', 'must be false: no other listener takes its connections over here');
   if (transparent === true)
     context.refuse('transparent', 'must be false: this proxy speaks to endpoints by an address of its own');
   if (freebind === true)

@@ -12,6 +12,17 @@ import { present } from './values.ts';
 /** Factories of texts that do nothing but be found; others change what Envoy does with the connection. */
 const TEXTS: readonly string[] = ['envoy.string', 'envoy.hashable_string'];
 
+/** Those of addresses, which listeners of this process with the filter `original_dst` take for theirs. */
+const ADDRESSES: readonly string[] = [
+  'envoy.filters.listener.original_dst.local_ip',
+  'envoy.filters.listener.original_dst.remote_ip',
+];
+
+const SHARED: ReadonlyMap<Shared, NonNullable<FilterStateValue['shared']>> = new Map([
+  [Shared.ONCE, 'once'],
+  [Shared.TRANSITIVE, 'always'],
+] as const);
+
 export function decodeSetFilterState(
   context: DecodeContext,
   { onRequestHeaders }: Config,
@@ -29,15 +40,10 @@ function decodeValue(context: DecodeContext, value: EnvoyValue, path: string): F
   const key = value.key.case === 'objectKey' ? value.key.value : '';
   if (key === '') context.refuse(`${path}.object_key`, 'is missing');
   const factory = value.factoryKey || key;
-  if (!TEXTS.includes(factory))
+  if (!TEXTS.includes(factory) && !ADDRESSES.includes(factory))
     context.refuse(
       `${path}.factory_key`,
-      `must be ${TEXTS.join(' or ')}, but is ${JSON.stringify(factory)}: nothing but texts can be put down`,
-    );
-  if (value.sharedWithUpstream !== Shared.NONE)
-    context.refuse(
-      `${path}.shared_with_upstream`,
-      'must be NONE: internal listeners are not told what was put down before them',
+      `must be ${[...TEXTS, ...ADDRESSES].join(' or ')}, but is ${JSON.stringify(factory)}: nothing but texts and these addresses can be put down`,
     );
   return present({
     key,
@@ -45,6 +51,8 @@ function decodeValue(context: DecodeContext, value: EnvoyValue, path: string): F
     omitEmpty: value.value.case === 'formatString' && value.value.value.omitEmptyValues ? true : undefined,
     readOnly: value.readOnly ? true : undefined,
     skipIfEmpty: value.skipIfEmpty ? true : undefined,
+    kind: ADDRESSES.includes(factory) ? ('address' as const) : undefined,
+    shared: SHARED.get(value.sharedWithUpstream),
   });
 }
 

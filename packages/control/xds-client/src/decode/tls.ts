@@ -4,14 +4,16 @@ import type { Duration } from '@bufbuild/protobuf/wkt';
 import type {
   CertificateSource,
   DownstreamTls,
+  Passthrough,
   ProxyProtocolVersion,
   SubjectAltNameMatch,
   TicketKey,
   TlsParameters,
   UpstreamTls,
 } from '@tulle/model';
-import type { DataSource, TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { DataSource, Metadata, TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
+import { InternalUpstreamTransportSchema as InternalSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream';
 import { ProxyProtocolUpstreamTransportSchema as ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
@@ -24,6 +26,7 @@ import { WORKLOAD_SECRET } from '../wire.ts';
 import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeText } from './data-source.ts';
+import { decodePassthrough } from './internal.ts';
 import { decodeTlsParameters } from './tls-parameters.ts';
 import { decodeValidation, type Validation } from './tls-validation.ts';
 import { filled, present } from './values.ts';
@@ -131,16 +134,38 @@ export interface UpstreamTransport {
   /** `undefined`: plain text. */
   readonly tls: UpstreamTls | undefined;
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  readonly passthrough: Passthrough | undefined;
 }
 
-/** @param requestsName whether requests say which server name is asked for, in place of `sni` */
+/**
+ * @param requestsName whether requests say which server name is asked for, in place of `sni`
+ * @param own metadata of the cluster, which listeners of this process may be told
+ */
 export function decodeUpstreamTransport(
   context: DecodeContext,
   socket: TransportSocket | undefined,
   path: string,
   requestsName = false,
+  own?: Metadata,
 ): UpstreamTransport {
   const message = openSocket(context, socket, path);
+  if (!message || !isMessage(message, InternalSchema))
+    return { ...decodeOutward(context, message, path, requestsName), passthrough: undefined };
+  const inner = `${path}.typed_config.transport_socket`;
+  if (message.transportSocket === undefined) context.refuse(inner, 'is missing');
+  const within = openSocket(context, message.transportSocket, inner);
+  return {
+    ...decodeOutward(context, within, inner, requestsName),
+    passthrough: decodePassthrough(context, message, own, `${path}.typed_config`),
+  };
+}
+
+function decodeOutward(
+  context: DecodeContext,
+  message: ReturnType<DecodeContext['open']>,
+  path: string,
+  requestsName: boolean,
+): Omit<UpstreamTransport, 'passthrough'> {
   if (!message || !isMessage(message, ProxyProtocolSchema))
     return { tls: decodeUpstreamTls(context, message, path, requestsName), proxyProtocol: undefined };
   const inner = `${path}.typed_config.transport_socket`;

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { isUnixAddress, type ListenAddress } from '@tulle/model';
+import { type InternalAddress, isInternalAddress, isUnixAddress, type ListenAddress } from '@tulle/model';
 import {
   type Address,
   AddressSchema,
@@ -10,9 +10,21 @@ import {
 import { localOnly } from './local-only.ts';
 
 /** @param protocol of a socket address */
-export function encodeAddress(address: ListenAddress, protocol: Protocol = Protocol.TCP): Address {
+export function encodeAddress(
+  address: ListenAddress | InternalAddress,
+  protocol: Protocol = Protocol.TCP,
+): Address {
   if (isUnixAddress(address))
     return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
+  if (isInternalAddress(address)) {
+    const { internal, id: endpointId = '' } = address;
+    return create(AddressSchema, {
+      address: {
+        case: 'envoyInternalAddress',
+        value: { addressNameSpecifier: { case: 'serverListenerName', value: internal }, endpointId },
+      },
+    });
+  }
   localOnly(address.namespace, 'address.namespace');
   return create(AddressSchema, {
     address: {

@@ -4,6 +4,7 @@ import type {
   CircuitLimits,
   Cluster as ModelCluster,
   HashOptions,
+  Passthrough,
   PoolOptions,
   ProxyProtocolVersion,
   UpstreamTls,
@@ -19,7 +20,7 @@ import {
   ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
-import { PLAIN_ENDPOINT } from '../wire.ts';
+import { PLAIN_ENDPOINT, TULLE_METADATA } from '../wire.ts';
 import { encodeBalance, withSubsets } from './balance.ts';
 import { encodeInner, withHostOverride } from './host-override.ts';
 import { encodeZones } from './zone-routing.ts';
@@ -29,9 +30,10 @@ import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier.ts';
 import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { toldOf, withPassthrough } from './passthrough.ts';
 import { encodeUpstreamTls, rawBuffer, withProxyHeader } from './tls.ts';
 import { localOnly } from './local-only.ts';
-import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
+import { canonicalObject, duration, type Fields, metadata } from './values.ts';
 
 /** Key of HttpProtocolOptions in `typed_extension_protocol_options`. */
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -41,7 +43,7 @@ type ClusterInit = Fields<typeof ClusterSchema>;
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
   localOnly(pool?.network, 'pool.network');
-  const extra = tulleMetadata({
+  const own = {
     labels: labels && canonicalObject(labels),
     maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,
     retryBudget: ownBudget(cluster, form),
@@ -51,7 +53,9 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     failurePercentage: outlier?.successRate && outlier.failurePercentage ? true : undefined,
     maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
     failOnPanic: cluster.failOnPanic === true && cluster.localityWeighted === true ? true : undefined,
-  });
+  };
+  const told = toldOf([cluster, ...(cluster.tlsMatches ?? [])].map(({ passthrough }) => passthrough));
+  const described = metadata({ ...told, [TULLE_METADATA]: own });
   return create(ClusterSchema, {
     name: cluster.name,
     ...(!isProvided(cluster) && balancing(cluster)),
@@ -68,7 +72,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
       },
     }),
     ...transportSockets(cluster, form),
-    ...(extra && { metadata: extra }),
+    ...(described && { metadata: described }),
   });
 }
 
@@ -239,25 +243,28 @@ function alpnOf(tls: UpstreamTls, pool: PoolOptions | undefined, form: EncodeFor
 
 /** TLS for every kind of endpoint but those that say they have none. */
 function transportSockets(
-  { tls, tlsMatches = [], proxyProtocol, pool }: ModelCluster,
+  { tls, tlsMatches = [], proxyProtocol, passthrough, pool }: ModelCluster,
   form: EncodeForm,
 ): ClusterInit {
-  if (tls === undefined && tlsMatches.length === 0 && proxyProtocol === undefined) return {};
+  const isPlain = (tls ?? proxyProtocol ?? passthrough) === undefined;
+  if (isPlain && tlsMatches.length === 0) return {};
   const socket = (
     one: UpstreamTls | undefined,
     version: ProxyProtocolVersion | undefined,
+    told: Passthrough | undefined,
   ): TransportSocket => {
     const inner = one === undefined ? rawBuffer() : encodeUpstreamTls(alpnOf(one, pool, form), form);
-    return version === undefined ? inner : withProxyHeader(inner, version);
+    const outward = version === undefined ? inner : withProxyHeader(inner, version);
+    return told === undefined ? outward : withPassthrough(outward, told);
   };
   return {
-    ...((tls ?? proxyProtocol) !== undefined && { transportSocket: socket(tls, proxyProtocol) }),
+    ...(!isPlain && { transportSocket: socket(tls, proxyProtocol, passthrough) }),
     transportSocketMatches: [
       { name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() },
       ...tlsMatches.map((match) => ({
         name: match.name,
         match: canonicalObject(match.labels),
-        transportSocket: socket(match.tls, match.proxyProtocol),
+        transportSocket: socket(match.tls, match.proxyProtocol, match.passthrough),
       })),
     ],
   };

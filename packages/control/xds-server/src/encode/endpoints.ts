@@ -120,9 +120,12 @@ function checked({ healthCheck }: Endpoint): Fields<typeof EndpointSchema> {
 function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
   const { address, hostname = '', weight, health, identity, mode, tunnel, labels, tlsLabels } = endpoint;
   const described = metadata({
-    [LB_METADATA]: labels,
+    ...endpoint.metadata,
+    ...(labels && { [LB_METADATA]: labels }),
     [TULLE_METADATA]: { identity, mode, tunnel },
-    [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? { ...tlsLabels, ...PLAIN_ENDPOINT } : tlsLabels,
+    ...((mode === 'none' || tlsLabels !== undefined) && {
+      [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? { ...tlsLabels, ...PLAIN_ENDPOINT } : tlsLabels,
+    }),
   });
   return create(LbEndpointSchema, {
     hostIdentifier: {

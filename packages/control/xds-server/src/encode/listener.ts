@@ -1,17 +1,22 @@
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import type {
-  ChainMatch,
-  DownstreamTls,
-  FilterChain as ModelChain,
-  HttpHandler,
-  Listener as ModelListener,
-  TcpHandler,
-  TcpTunnel,
+import {
+  type ChainMatch,
+  type DownstreamTls,
+  type FilterChain as ModelChain,
+  type HttpHandler,
+  isInternalAddress,
+  type Listener as ModelListener,
+  type TcpHandler,
+  type TcpTunnel,
 } from '@tulle/model';
 import { SocketAddress_Protocol as Protocol } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { type Listener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import {
+  type Listener,
+  Listener_InternalListenerConfigSchema as InternalListenerConfigSchema,
+  ListenerSchema,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import {
   type Filter,
   type FilterChain,
@@ -64,7 +69,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
   });
   return create(ListenerSchema, {
     name: listener.name,
-    address: encodeAddress(listener.address, listener.udp === undefined ? Protocol.TCP : Protocol.UDP),
+    ...place(listener),
     additionalAddresses: (listener.additionalAddresses ?? []).map((address) => ({
       address: encodeAddress(address),
     })),
@@ -87,6 +92,13 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     ...(listener.udp && encodeUdp(listener.udp, listener.name, form)),
     ...(extra && { metadata: extra }),
   });
+}
+
+/** Where it is; one that takes connections of its process alone is there by its name. */
+function place({ address, udp }: ModelListener): Partial<Pick<Listener, 'address' | 'listenerSpecifier'>> {
+  if (isInternalAddress(address))
+    return { listenerSpecifier: { case: 'internalListener', value: create(InternalListenerConfigSchema) } };
+  return { address: encodeAddress(address, udp === undefined ? Protocol.TCP : Protocol.UDP) };
 }
 
 function originalDestination({ originalDestination: asked }: ModelListener): ListenerFilter[] {

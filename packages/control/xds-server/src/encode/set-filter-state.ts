@@ -4,10 +4,15 @@ import {
   type Config,
   ConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import { FilterStateValue_SharedWithUpstream as Shared } from '@tulle/xds-proto/envoy/extensions/filters/common/set_filter_state/v3/value';
 import { hasOnly, isFilledList, isObject } from './shape.ts';
 
 /** Of Envoy's texts, those that its routes can hash by too. */
 const FACTORY = 'envoy.hashable_string';
+/** Of its addresses, which differ in nothing but their names. */
+const ADDRESS_FACTORY = 'envoy.filters.listener.original_dst.local_ip';
+
+const SHARED = { once: Shared.ONCE, always: Shared.TRANSITIVE } as const;
 
 /** @returns `undefined` where Envoy's type would not say exactly the same */
 export function encodeSetFilterState(config: unknown): Config | undefined {
@@ -15,9 +20,10 @@ export function encodeSetFilterState(config: unknown): Config | undefined {
   const { values } = config;
   if (!isFilledList(values, isValue)) return undefined;
   return create(ConfigSchema, {
-    onRequestHeaders: values.map(({ key, format, omitEmpty, readOnly, skipIfEmpty }) => ({
+    onRequestHeaders: values.map(({ key, format, omitEmpty, readOnly, skipIfEmpty, kind, shared }) => ({
       key: { case: 'objectKey' as const, value: key },
-      factoryKey: FACTORY,
+      factoryKey: kind === 'address' ? ADDRESS_FACTORY : FACTORY,
+      sharedWithUpstream: shared === undefined ? Shared.NONE : SHARED[shared],
       value: {
         case: 'formatString' as const,
         value: {
@@ -36,13 +42,18 @@ export function encodeSetFilterState(config: unknown): Config | undefined {
 
 /** A flag that is said is true: Envoy's messages do not tell false from nothing. */
 function isValue(value: unknown): value is FilterStateValue {
-  if (!isObject(value) || !hasOnly(value, ['key', 'format', 'omitEmpty', 'readOnly', 'skipIfEmpty']))
+  if (
+    !isObject(value) ||
+    !hasOnly(value, ['key', 'format', 'omitEmpty', 'readOnly', 'skipIfEmpty', 'kind', 'shared'])
+  )
     return false;
-  const { key, format, ...flags } = value;
+  const { key, format, kind, shared, ...flags } = value;
   return (
     typeof key === 'string' &&
     key !== '' &&
     typeof format === 'string' &&
+    (kind === undefined || kind === 'address') &&
+    (shared === undefined || shared === 'once' || shared === 'always') &&
     Object.values(flags).every((flag) => flag === true)
   );
 }

@@ -2,9 +2,12 @@ import type { RecordCertificate, RecordConnection, StreamRecord } from '@tulle/t
 import { compileTime } from '../time-format.ts';
 import { type Compile, type Getter, type Operators, plain } from './operator.ts';
 
+/** A connection of the process itself has names in place of addresses, and no ports: `envoy://listener/id`. */
+const isName = (host: string): boolean => host === '' || host.startsWith('envoy://');
 const hostPort = (host: string, port: number): string =>
-  host === '' ? '' : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  isName(host) ? host : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 const splitPort = (address: string): readonly [host: string, port: string] => {
+  if (isName(address)) return [address, ''];
   const colon = address.lastIndexOf(':');
   return colon < 0
     ? [address, '']
@@ -75,13 +78,13 @@ export const CONNECTION_OPERATORS: Operators = {
   CONNECTION_ID: plain((r) => r.downstream?.id),
   DOWNSTREAM_REMOTE_ADDRESS: plain((r) => hostPort(r.remoteAddress, r.remotePort)),
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((r) => r.remoteAddress),
-  DOWNSTREAM_REMOTE_PORT: plain((r) => (r.remoteAddress === '' ? undefined : r.remotePort)),
+  DOWNSTREAM_REMOTE_PORT: plain((r) => (isName(r.remoteAddress) ? undefined : r.remotePort)),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((r) => hostPort(r.remoteAddress, r.remotePort)),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((r) => r.remoteAddress),
-  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((r) => (r.remoteAddress === '' ? undefined : r.remotePort)),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((r) => (isName(r.remoteAddress) ? undefined : r.remotePort)),
   DOWNSTREAM_LOCAL_ADDRESS: plain((r) => hostPort(r.localAddress, r.localPort)),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((r) => r.localAddress),
-  DOWNSTREAM_LOCAL_PORT: plain((r) => (r.localAddress === '' ? undefined : r.localPort)),
+  DOWNSTREAM_LOCAL_PORT: plain((r) => (isName(r.localAddress) ? undefined : r.localPort)),
   ...certificates('DOWNSTREAM', downstream, (r) => r.peerIdentity),
   DOWNSTREAM_PEER_EMAIL_SAN: names(ofPeer(downstream), 'emails'),
   DOWNSTREAM_PEER_FINGERPRINT_256: text(ofPeer(downstream), 'sha256'),
@@ -106,7 +109,9 @@ export const CONNECTION_OPERATORS: Operators = {
   UPSTREAM_CONNECTION_ID: plain((r) => r.upstream?.id ?? 0),
   UPSTREAM_LOCAL_ADDRESS: plain((r) => r.upstream && hostPort(r.upstream.localAddress, r.upstream.localPort)),
   UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((r) => r.upstream?.localAddress),
-  UPSTREAM_LOCAL_PORT: plain((r) => (r.upstream?.localAddress ? r.upstream.localPort : undefined)),
+  UPSTREAM_LOCAL_PORT: plain((r) =>
+    isName(r.upstream?.localAddress ?? '') ? undefined : r.upstream?.localPort,
+  ),
   UPSTREAM_TRANSPORT_FAILURE_REASON: plain((r) => {
     const last = r.attempts[r.attempts.length - 1];
     return last !== undefined && last.status === 0 ? last.failure : undefined;

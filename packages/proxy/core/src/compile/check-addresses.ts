@@ -1,4 +1,11 @@
-import { type Address, formatAddress, isUnixAddress, type Listener } from '@tulle/model';
+import {
+  formatAddress,
+  type InternalAddress,
+  isInternalAddress,
+  isUnixAddress,
+  type ListenAddress,
+  type Listener,
+} from '@tulle/model';
 import type { Issues } from './issues.ts';
 
 /** Each address has one listener of connections, and one of datagrams. */
@@ -17,12 +24,20 @@ export class AddressCheck {
       this.#one(one, `${path}/additionalAddresses/${index}`, name);
   }
 
-  #one(address: Address, path: string, owner: string, protocol = ''): void {
+  #one(address: ListenAddress | InternalAddress, path: string, owner: string, protocol = ''): void {
     const text = formatAddress(address);
     const key = `${protocol}${text}`;
     const other = this.#owners.get(key);
-    if (other !== undefined && (isUnixAddress(address) || address.port !== 0))
+    if (other !== undefined && (isInternalAddress(address) || isUnixAddress(address) || address.port !== 0))
       this.#issues.add(path, `listener ${other} has the address ${text} already`);
     this.#owners.set(key, owner);
+    if (!isInternalAddress(address)) return;
+    if (address.internal !== owner)
+      this.#issues.add(
+        `${path}/internal`,
+        `must be the listener's own name, ${JSON.stringify(owner)}, but is ${JSON.stringify(address.internal)}`,
+      );
+    if (address.id !== undefined)
+      this.#issues.add(`${path}/id`, 'is for endpoints: a listener takes what comes for each of them');
   }
 }

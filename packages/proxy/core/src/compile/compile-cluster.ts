@@ -54,8 +54,10 @@ export function compileCluster(
     labels: Object.entries(match.labels),
     tls: make(match.tls, `${path}/tlsMatches/${index}/tls`),
     proxyProtocol: match.proxyProtocol,
+    passthrough: match.passthrough,
   }));
-  return { config: cluster, key, tls, tlsMatches, proxyProtocol: cluster.proxyProtocol, kept };
+  const { proxyProtocol, passthrough } = cluster;
+  return { config: cluster, key, tls, tlsMatches, proxyProtocol, passthrough, kept };
 }
 
 /** Whether some TLS of a cluster takes whatever certificate it is shown. */

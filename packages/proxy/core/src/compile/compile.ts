@@ -34,7 +34,7 @@ import { CompiledChain, CompiledListener } from './compiled-listener.ts';
 import type { TcpChain } from './compiled-tcp.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
-import { whyKernelCannotBeAsked } from './kernel-destination.ts';
+import { whyDestinationsAreUnknown } from './kernel-destination.ts';
 import { namedClusters } from './named-clusters.ts';
 import { loadEngines } from './load-engines.ts';
 import {
@@ -234,7 +234,7 @@ class Compilation {
       );
       if (compiled !== undefined) chains.push(compiled);
     }
-    const unasked = listener.originalDestination && whyKernelCannotBeAsked(this.#base.engine.transport);
+    const unasked = whyDestinationsAreUnknown(listener, this.#base.engine.transport);
     if (unasked) this.#issues.add(`${path}/originalDestination`, unasked);
     const entries = listener.connectionFilters ?? [];
     const filtersKey = canonical(entries);

@@ -1,5 +1,5 @@
 import { CONTINUE, type ConnectionInfo } from '@tulle/filter';
-import { formatAddress, isUnixAddress, type Endpoint, type TcpAddress } from '@tulle/model';
+import { formatAddress, type Endpoint, type TcpAddress } from '@tulle/model';
 import { completeStream } from '../chain/complete.ts';
 import { EMPTY_TABLE, type HeadStep, type PhaseTable } from '../chain/tables.ts';
 import { beginStream } from '../chain/walk.ts';
@@ -90,7 +90,7 @@ function chainOf(listener: ListenerRuntime, imagined: ImaginedRequest): HttpChai
 
 /** Where the connection goes, as far as that is said; else to the listener itself. */
 function destinationOf({ address }: ListenerRuntime, { destination }: ImaginedRequest): TcpAddress {
-  const own = isUnixAddress(address) ? { host: '', port: 0 } : address;
+  const own = 'host' in address ? address : { host: '', port: 0 };
   return { host: destination.address ?? own.host, port: destination.port ?? own.port };
 }
 

@@ -68,7 +68,7 @@ class Origin {
     this.cluster = new ClusterRuntime(
       engine,
       { name: `fetch|${this.#port}||${this.#host}`, discovery: { kind: 'static', endpoints: [] } },
-      { tls, tlsMatches: [], proxyProtocol: undefined },
+      { tls, tlsMatches: [], proxyProtocol: undefined, passthrough: undefined },
       (name) => ({ name, current: undefined }),
     );
     this.cluster.start();

@@ -1,6 +1,7 @@
 import {
   formatAddress,
   HBONE_PORT,
+  isInternalAddress,
   isUnixAddress,
   type Address,
   type Endpoint,
@@ -64,7 +65,7 @@ export class Carriers implements TunnelCarriers {
 
   connect(cluster: TunnellingCluster, endpoint: Endpoint, from: ForwardedFor | undefined): Socket {
     const { address, tunnel } = endpoint;
-    const at = isUnixAddress(address) ? NOWHERE : address;
+    const at = isUnixAddress(address) || isInternalAddress(address) ? NOWHERE : address;
     const authority = tunnel?.authority ?? formatAddress(address);
     const pool = this.#poolFor(cluster, endpoint);
     const source = typeof pool === 'string' ? NOBODY : pool;
@@ -82,7 +83,7 @@ export class Carriers implements TunnelCarriers {
   /** @returns why there is none, as the rest of a sentence */
   #poolFor(cluster: TunnellingCluster, endpoint: Endpoint): CarrierPool | string {
     const { address, tunnel, identity } = endpoint;
-    if (isUnixAddress(address)) return 'it is no IP address';
+    if (isUnixAddress(address) || isInternalAddress(address)) return 'it is no IP address';
     const { tls: config } = cluster.config;
     if (config === undefined) return 'its cluster has no TLS, which tunnels need';
     const target = tunnel?.address ?? { host: address.host, port: HBONE_PORT };

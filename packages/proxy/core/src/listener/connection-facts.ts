@@ -1,11 +1,12 @@
-import type { ConnectionInfo } from '@tulle/filter';
+import type { EngineConnection } from '../sides.ts';
+import type { InternalEnds } from '../internal/passed.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
 import { connectionNumber } from '../stream/connection-number.ts';
 import type { PeerCertificate, Socket, TlsPeer } from '../ports.ts';
 import type { TcpAddress } from '@tulle/model';
 
 /** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
-export class ConnectionFacts implements ConnectionInfo {
+export class ConnectionFacts implements EngineConnection {
   /** Unique in the process. */
   readonly id: number = connectionNumber();
   readonly remoteAddress: string;
@@ -20,21 +21,24 @@ export class ConnectionFacts implements ConnectionInfo {
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
   readonly tlsPeer: TlsPeer | undefined;
+  readonly internal: InternalEnds | undefined;
   /** Where the connection was going before it was led here. */
   readonly originalDestination: TcpAddress | undefined;
 
   /**
    * @param said by a header of the PROXY protocol, in place of the socket's own
    * @param seenName server name that its TLS hello asks for, where TLS is only passed on
+   * @param internal of the socket below TLS, where this is another
    * @param asked where the connection was going, as the kernel or that header says
    */
   constructor(
     socket: Socket,
     listener: string,
-    direction: ConnectionInfo['direction'],
+    direction: EngineConnection['direction'],
     said?: ProxiedAddresses,
     asked?: TcpAddress,
     seenName?: string,
+    internal: InternalEnds | undefined = socket.internal,
   ) {
     this.remoteAddress = said?.sourceAddress ?? socket.remoteAddress;
     this.directAddress = socket.remoteAddress;
@@ -42,6 +46,7 @@ export class ConnectionFacts implements ConnectionInfo {
     this.localAddress = asked?.host ?? socket.localAddress;
     this.localPort = asked?.port ?? socket.localPort;
     this.originalDestination = asked;
+    this.internal = internal;
     this.listener = listener;
     this.direction = direction;
     const { tls } = socket;

@@ -1,6 +1,7 @@
 import { errorRow } from '@tulle/filter';
 import type { Engine } from '../engine.ts';
 import type { ChainLogs } from '../stream/logs.ts';
+import { describeEnds } from '../stream/describe-ends.ts';
 import { recordConnection } from '../stream/record-connection.ts';
 import type { Mutable } from '../stream/recorder.ts';
 import type { StreamRecord } from '@tulle/telemetry';
@@ -82,10 +83,7 @@ export class ConnectionLog implements ConnectionEnd {
     record.details = this.details;
     record.flags = this.flags;
     record.peerIdentity = facts.peerIdentity;
-    record.remoteAddress = facts.remoteAddress;
-    record.remotePort = facts.remotePort;
-    record.localAddress = facts.localAddress;
-    record.localPort = facts.localPort;
+    describeEnds(record, facts);
     record.tls = facts.tls;
     record.serverName = facts.serverName;
     record.bytesReceived = this.socket?.bytesRead ?? 0;

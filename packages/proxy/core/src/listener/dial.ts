@@ -8,12 +8,14 @@ import {
   SUCCESS,
 } from '@tulle/balance';
 import type { ErrorCode } from '@tulle/filter';
+import { isInternalAddress } from '@tulle/model';
 import type { TcpChain, TcpShare } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
+import { alongWithConnection } from '../internal/along.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
 import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
-import { proxyProtocolOf } from '../upstream/endpoint-tls.ts';
+import { passthroughOf, proxyProtocolOf } from '../upstream/endpoint-tls.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 
 /** Who wants the endpoint; it may change until it is connected. */
@@ -132,6 +134,7 @@ export class EndpointDial implements Dial {
       !this.heardEnd &&
       cluster?.onDemand === undefined &&
       endpoint.endpoint.mode !== 'hbone' &&
+      !isInternalAddress(endpoint.endpoint.address) &&
       proxyProtocolOf(endpoint.data.cluster, endpoint.endpoint) === undefined
     );
   }
@@ -215,6 +218,10 @@ export class EndpointDial implements Dial {
     const { engine } = cluster;
     const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
       whose: addressesOf(this.#facts),
+      along: alongWithConnection(
+        this.#facts,
+        passthroughOf(endpoint.data.cluster, endpoint.endpoint) !== undefined,
+      ),
     });
     this.socket = socket;
     let timedOut = false;

@@ -2,6 +2,8 @@ import type { TcpAddress } from '@tulle/model';
 import { HttpChain } from '../compile/compiled.ts';
 import { chooseChain } from '../compile/choose-chain.ts';
 import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
+import { toldAddresses } from '../internal/told-addresses.ts';
+import type { InternalEnds } from '../internal/passed.ts';
 import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
 import type { TcpChain } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
@@ -62,6 +64,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   /** What it came through. */
   readonly #tunnel: IncomingTunnel | undefined;
+  /** It came from within the process. */
+  readonly #internal: InternalEnds | undefined;
 
   constructor(
     engine: Engine,
@@ -73,6 +77,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#engine = engine;
     this.#listener = listener;
     this.#socket = socket;
+    this.#internal = socket.internal;
     socket.events = this;
   }
 
@@ -85,7 +90,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     const { config, logs } = this.#listener.compiled;
     if (logs.opened !== undefined) this.#log = new ConnectionLog(this.#engine, logs.opened, this.#facts());
     if (this.#tunnel !== undefined) return this.#cameThrough(this.#tunnel);
-    if (config.originalDestination === true)
+    if (config.originalDestination === true && this.#internal !== undefined) this.#restore(this.#internal);
+    else if (config.originalDestination === true)
       this.#ask(this.#engine.transport.originalDestination?.(this.#socket));
     if (config.proxyProtocol === undefined) return this.#filter();
     this.#proxying = true;
@@ -104,6 +110,18 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
         destinationPort: authority.port,
       };
     this.#filter();
+  }
+
+  #restore({ passed }: InternalEnds): void {
+    const { local, remote } = toldAddresses(passed);
+    this.#asked = local;
+    if (remote !== undefined)
+      this.#said = {
+        sourceAddress: remote.host,
+        sourcePort: remote.port,
+        destinationAddress: local?.host ?? '',
+        destinationPort: local?.port ?? 0,
+      };
   }
 
   #ask(asked: TcpAddress | undefined): void {
@@ -148,7 +166,15 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #facts(): ConnectionFacts {
     const { name, direction } = this.#listener;
-    return new ConnectionFacts(this.#socket, name, direction, this.#said, this.#asked, this.#seenName);
+    return new ConnectionFacts(
+      this.#socket,
+      name,
+      direction,
+      this.#said,
+      this.#asked,
+      this.#seenName,
+      this.#internal,
+    );
   }
 
   /** Goes on when a hook let the connection pass; else closes it. */

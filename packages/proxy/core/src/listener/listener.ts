@@ -1,8 +1,14 @@
-import { formatAddress, type Address, type ListenAddress } from '@tulle/model';
+import {
+  formatAddress,
+  isInternalAddress,
+  type Address,
+  type InternalAddress,
+  type ListenAddress,
+} from '@tulle/model';
 import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
-import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
+import type { ListenOwner, Socket, SocketFault } from '../ports.ts';
 import { HboneHandshake, type HandshakeListener } from '../hbone/handshake.ts';
 import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
 import { ConnectionFacts } from './connection-facts.ts';
@@ -17,15 +23,15 @@ import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serv
 class Door implements ListenOwner {
   owner: ListenerRuntime;
   /** As configured. */
-  readonly at: ListenAddress;
-  listening: Listening | undefined;
+  readonly at: ListenAddress | InternalAddress;
+  listening: { readonly address: Address | InternalAddress; close(): Promise<void> } | undefined;
 
-  constructor(owner: ListenerRuntime, at: ListenAddress) {
+  constructor(owner: ListenerRuntime, at: ListenAddress | InternalAddress) {
     this.owner = owner;
     this.at = at;
   }
 
-  get address(): Address {
+  get address(): Address | InternalAddress {
     return this.listening?.address ?? this.at;
   }
 
@@ -89,17 +95,17 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     return this.compiled.mayUseTls;
   }
 
-  get address(): Address {
+  get address(): Address | InternalAddress {
     return this.#doorAt(this.compiled.config.address)?.address ?? this.compiled.config.address;
   }
 
   /** Where it listens beside that. */
-  get additionalAddresses(): readonly Address[] {
+  get additionalAddresses(): readonly (Address | InternalAddress)[] {
     const { additionalAddresses = [] } = this.compiled.config;
     return additionalAddresses.map((at) => this.#doorAt(at)?.address ?? at);
   }
 
-  #doorAt(address: ListenAddress): Door | undefined {
+  #doorAt(address: ListenAddress | InternalAddress): Door | undefined {
     return this.#doors.find(({ at }) => formatAddress(at) === formatAddress(address));
   }
 
@@ -112,19 +118,22 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   }
 
   /** Binds a socket. Connections wait until {@link activate}. @throws when the address cannot be had */
-  async bind(address: ListenAddress): Promise<void> {
+  async bind(address: ListenAddress | InternalAddress): Promise<void> {
     const door = new Door(this, address);
-    door.listening = await this.#engine.transport.listen(address, door);
+    if (isInternalAddress(address)) {
+      const close = this.#engine.internal.listen(address.internal, door);
+      door.listening = { address, close: () => Promise.resolve(close()) };
+    } else door.listening = await this.#engine.transport.listen(address, door);
     this.#doors.push(door);
   }
 
   /** Whether it has the socket of an address. */
-  listensAt(address: ListenAddress): boolean {
+  listensAt(address: ListenAddress | InternalAddress): boolean {
     return this.#doorAt(address) !== undefined;
   }
 
   /** Serves what comes in at a socket of a listener that leaves. */
-  inherit(from: ListenerRuntime, address: ListenAddress): void {
+  inherit(from: ListenerRuntime, address: ListenAddress | InternalAddress): void {
     const door = from.#doorAt(address);
     if (door === undefined) return;
     from.#doors = from.#doors.filter((other) => other !== door);

@@ -1,4 +1,4 @@
-import { isUnixAddress, type ListenAddress } from '@tulle/model';
+import { isInternalAddress, isUnixAddress, type InternalAddress, type ListenAddress } from '@tulle/model';
 import type { CompiledListener } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import { ListenerRuntime } from './listener.ts';
@@ -7,7 +7,7 @@ import { ListenerRuntime } from './listener.ts';
 interface Legacy {
   readonly from: ListenerRuntime;
   readonly to: ListenerRuntime;
-  readonly address: ListenAddress;
+  readonly address: ListenAddress | InternalAddress;
 }
 
 /**
@@ -59,7 +59,9 @@ export class NewListeners {
   }
 
   /** The running listener at this address when it leaves (renamed, or moved elsewhere). */
-  #leavingAt(address: ListenAddress): ListenerRuntime | undefined {
+  #leavingAt(address: ListenAddress | InternalAddress): ListenerRuntime | undefined {
+    // A name has one listener; who has it anew is found by it.
+    if (isInternalAddress(address)) return undefined;
     if (!isUnixAddress(address) && address.port === 0) return undefined;
     for (const [name, runtime] of this.#running) {
       const next = this.#next.get(name);

@@ -3,6 +3,7 @@ import type { Engine } from '../engine.ts';
 import type { SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ListenerMetrics } from './serving.ts';
+import { describeEnds } from '../stream/describe-ends.ts';
 
 /** A peer did not prove who it is: there was no request, but the operator gets a line, a count and a record. */
 export function noteRefusal(
@@ -27,9 +28,6 @@ export function noteRefusal(
     record.code = 'TULLE_PEER_REFUSED';
     record.details = `${row?.details ?? ''}{${fault.reason}}`;
     record.flags = row === undefined || row.flag === '-' ? [] : [row.flag];
-    record.remoteAddress = facts.remoteAddress;
-    record.remotePort = facts.remotePort;
-    record.localAddress = facts.localAddress;
-    record.localPort = facts.localPort;
+    describeEnds(record, facts);
   });
 }

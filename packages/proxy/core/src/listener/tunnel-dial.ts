@@ -1,5 +1,5 @@
 import { NEUTRAL, type Outcome } from '@tulle/balance';
-import type { ErrorCode } from '@tulle/filter';
+import { DYNAMIC_METADATA, type ErrorCode } from '@tulle/filter';
 import { BODY_CHUNKED, BODY_NONE, TARGET_ABSOLUTE } from '@tulle/http1';
 import { releaseEndpoint } from '../attempts/attempts.ts';
 import { completeStream } from '../chain/complete.ts';
@@ -90,6 +90,8 @@ export class TunnelDial implements Dial, Downstream {
     stream.requestId = engine.requestId();
     stream.hash = this.#hash;
     stream.tried = [...this.#tried];
+    const metadata = this.connection.internal?.passed.metadata;
+    if (metadata !== undefined) stream.setSlot(DYNAMIC_METADATA, metadata);
     stream.authority = engine.recorder.describe(stream, authority);
     editFields(stream, stream.headers, edits);
     const { generation } = stream;

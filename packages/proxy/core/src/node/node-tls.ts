@@ -29,6 +29,7 @@ import { connectInside, type OpenSocket } from './network-sockets.ts';
 import { setKeepalive } from './keepalive.ts';
 import { describePem, LoadedCertificates, type CertificateSetup } from './loaded-certificates.ts';
 import { NodeSocket } from './node-socket.ts';
+import { duplexOver } from './socket-duplex.ts';
 import { ExpectedPeer, type Verdict } from './verify-peer.ts';
 
 /** Default of `certificateWatchMs`. */
@@ -108,8 +109,10 @@ export class NodeTls {
     return loaded;
   }
 
-  secure(plain: NodeSocket, tls: ServerTls, firstBytes: Buffer | undefined): Socket {
-    const raw = plain.release();
+  secure(plain: Socket, tls: ServerTls, firstBytes: Buffer | undefined): Socket {
+    const own = plain instanceof NodeSocket;
+    // A stream is all that TLS needs, and that Node does nothing else with it; the types ask for more.
+    const raw = own ? plain.release() : (duplexOver(plain, firstBytes) as NetSocket);
     const ready = (tls as NodeServerTls).ready();
     const socket = new NodeSocket(false, true);
     socket.remoteAddress = plain.remoteAddress;
@@ -122,7 +125,7 @@ export class NodeTls {
       return socket;
     }
     raw.pause();
-    if (firstBytes !== undefined && firstBytes.length > 0) raw.unshift(firstBytes);
+    if (own && firstBytes !== undefined && firstBytes.length > 0) raw.unshift(firstBytes);
     raw.on('error', () => {}); // told through the TLS socket
     const secured = new TLSSocket(raw, { ...ready.options, isServer: true });
     secured.allowHalfOpen = true;
@@ -145,7 +148,9 @@ export class NodeTls {
       );
       return never;
     }
-    const inside = this.#plainSocket(address, given);
+    const inside =
+      given.over === undefined ? this.#plainSocket(address, given) : (duplexOver(given.over) as NetSocket);
+    if (given.over !== undefined && given.preface !== undefined) inside?.write(given.preface);
     // Over a socket that is there already TLS reads into buffers of its own.
     const socket = new NodeSocket(inside === undefined, true);
     // The types leave out what tls.connect passes on to net.Socket.
@@ -162,8 +167,8 @@ export class NodeTls {
     };
     const secured = tlsConnect(options);
     inside?.on('error', (error) => secured.destroy(error));
-    secured.setNoDelay(true);
-    if (given.keepalive !== undefined) setKeepalive(secured, given.keepalive);
+    if (given.over === undefined) secured.setNoDelay(true);
+    if (given.over === undefined && given.keepalive !== undefined) setKeepalive(secured, given.keepalive);
     socket.attach(secured, false);
     secured.once('secureConnect', () => {
       keepPeerCertificate(secured);

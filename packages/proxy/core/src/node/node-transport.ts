@@ -188,7 +188,7 @@ class NodeTransport implements Transport {
   }
 
   secure(socket: Socket, tls: ServerTls, firstBytes: Buffer | undefined): Socket {
-    return (tls as NodeServerTls).owner.secure(socket as NodeSocket, tls, firstBytes);
+    return (tls as NodeServerTls).owner.secure(socket, tls, firstBytes);
   }
 
   serverTls(config: DownstreamTls): ServerTls {

@@ -7,6 +7,7 @@ import type {
   Sink,
   StreamRecord,
 } from '@tulle/telemetry';
+import { localNameOf, remoteNameOf } from './connection-names.ts';
 import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
@@ -95,9 +96,9 @@ export class Recorder {
     record.upstreamLabels = endpoint?.endpoint.labels ?? stream.cluster?.labels ?? NO_LABELS;
     record.upstreamIdentity = attempt.identity;
     record.peerIdentity = connection.peerIdentity;
-    record.remoteAddress = stream.clientAddress || connection.remoteAddress;
+    record.remoteAddress = stream.clientAddress || remoteNameOf(connection);
     record.remotePort = connection.remotePort;
-    record.localAddress = connection.localAddress;
+    record.localAddress = localNameOf(connection);
     record.localPort = connection.localPort;
     record.tls = connection.tls;
     record.serverName = connection.serverName;

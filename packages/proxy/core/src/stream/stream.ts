@@ -10,6 +10,7 @@ import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
 import { copyNotes, isLongNote, writeNote } from './notes.ts';
 import { StreamExtras } from './stream-extras.ts';
+import { inheritState } from './inherit-state.ts';
 
 export { AT_ATTEMPTS, AT_END, AT_REQUEST, AT_RESPONSE } from './stream-flags.ts';
 
@@ -132,6 +133,8 @@ export class Stream extends StreamExtras {
     this.startMs = nowMs;
     this.engine.streams.active++;
     chain.retain();
+    const { internal } = downstream.connection;
+    if (internal !== undefined) inheritState(this, internal.passed);
   }
 
   /** Puts every field back. The order of what must happen at the end is `chain/complete.ts`. */

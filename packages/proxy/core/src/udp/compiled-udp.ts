@@ -1,4 +1,10 @@
-import { isUnixAddress, type Listener, type TcpAddress, type UdpProxy } from '@tulle/model';
+import {
+  isInternalAddress,
+  isUnixAddress,
+  type Listener,
+  type TcpAddress,
+  type UdpProxy,
+} from '@tulle/model';
 import type { Issues } from '../compile/issues.ts';
 import type { Transport } from '../ports.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
@@ -49,7 +55,7 @@ export function compileUdp(
     issues.add(`${path}/filterChains`, 'must be empty: a listener of datagrams has no chain of connections');
   if (transport.datagrams === undefined)
     issues.add(`${path}/udp`, 'this transport has no datagrams; use that of Node');
-  if (isUnixAddress(address) || address.namespace !== undefined) {
+  if (isInternalAddress(address) || isUnixAddress(address) || address.namespace !== undefined) {
     issues.add(
       `${path}/address`,
       'must be a host and a port: datagrams come by UDP, in the network of the process',

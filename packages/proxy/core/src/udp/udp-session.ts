@@ -60,7 +60,7 @@ export class UdpSession implements DatagramEvents {
     this.#startMs = this.#lastMs = engine.clock.nowMs();
     const datagrams = engine.transport.datagrams;
     const { address } = to.endpoint.endpoint;
-    if (datagrams === undefined || 'path' in address) throw new Error('no endpoint of datagrams'); // was looked at before
+    if (datagrams === undefined || !('host' in address)) throw new Error('no endpoint of datagrams'); // was looked at before
     const { sourceAddress } = to.cluster.connectOptions;
     this.#socket = datagrams.connect(address, this, sourceAddress);
     to.endpoint.onStart();
@@ -90,7 +90,7 @@ export class UdpSession implements DatagramEvents {
     }
     const hash = compiled.hashesSource ? addHash(-1, hashText(caller.address)) : -1;
     const endpoint = cluster.balancer.pick(engine.clock.nowMs(), [], hash, undefined);
-    if (endpoint === undefined || 'path' in endpoint.endpoint.address) {
+    if (endpoint === undefined || !('host' in endpoint.endpoint.address)) {
       cluster.metrics.noEndpoint.add();
       metrics.dropped('endpoint');
       return undefined;

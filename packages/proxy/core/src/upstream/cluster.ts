@@ -60,6 +60,7 @@ export class ClusterRuntime {
   readonly tls: ClientTls | undefined;
   readonly tlsMatches: ClusterTls['tlsMatches'];
   readonly proxyProtocol: ClusterTls['proxyProtocol'];
+  readonly passthrough: ClusterTls['passthrough'];
   /** Requests of one connection have connections of their own. */
   readonly perDownstream: boolean;
   readonly config: Cluster;
@@ -106,7 +107,7 @@ export class ClusterRuntime {
   constructor(
     engine: Engine,
     config: Cluster,
-    { tls, tlsMatches, proxyProtocol }: ClusterTls,
+    { tls, tlsMatches, proxyProtocol, passthrough }: ClusterTls,
     ref: (name: string) => ClusterRef,
   ) {
     this.engine = engine;
@@ -115,6 +116,7 @@ export class ClusterRuntime {
     this.tls = tls;
     this.tlsMatches = tlsMatches;
     this.proxyProtocol = proxyProtocol;
+    this.passthrough = passthrough;
     this.serverNames = config.serverNameFrom;
     this.hostOverride = config.hostOverride;
     const { limits, pool } = config;

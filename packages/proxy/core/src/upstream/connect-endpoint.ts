@@ -1,11 +1,19 @@
 import type { ConnectionInfo } from '@tulle/filter';
-import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
+import {
+  type Address,
+  formatAddress,
+  isInternalAddress,
+  type Cluster,
+  type Endpoint,
+  type PoolOptions,
+} from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { TunnellingCluster } from '../hbone/tunnel-carriers.ts';
 import type { ForwardedFor } from '../hbone/forwarded.ts';
+import { type Along, NOTHING_ALONG, passedTo } from '../internal/along.ts';
 import type { ConnectOptions, Socket } from '../ports.ts';
 import type { ProxiedAddresses } from '../listener/proxy-protocol.ts';
-import { proxyProtocolOf, tlsOf, type ClusterTls } from './endpoint-tls.ts';
+import { passthroughOf, proxyProtocolOf, tlsOf, type ClusterTls } from './endpoint-tls.ts';
 import type { OnDemandEndpoints } from './on-demand.ts';
 import { writeProxyHeader } from './proxy-header.ts';
 
@@ -25,13 +33,15 @@ export interface ConnectFor {
   readonly whose?: ProxiedAddresses | undefined;
   /** Protocols to offer where the cluster's TLS names none. */
   readonly alpn?: readonly string[] | undefined;
+  /** What a listener of this process is told; default: nothing. */
+  readonly along?: Along | undefined;
 }
 
 /** Begins to connect, as everything does that talks to an endpoint: the same TLS, the same proof of identity. */
 export function connectEndpoint(
   cluster: ConnectingCluster,
   endpoint: Endpoint,
-  { serverName: name = '', whose, alpn }: ConnectFor = {},
+  { serverName: name = '', whose, alpn, along }: ConnectFor = {},
 ): Socket {
   const { engine, connectOptions, onDemand } = cluster;
   if (endpoint.mode === 'hbone') return engine.hbone.connect(cluster, endpoint, whose && callerOf(whose));
@@ -39,11 +49,23 @@ export function connectEndpoint(
   const version = proxyProtocolOf(cluster, endpoint);
   const preface = version === undefined ? {} : { preface: writeProxyHeader(version, whose) };
   const address = onDemand?.addressOf(endpoint) ?? endpoint.address;
-  if (tls === undefined) return engine.transport.connect(address, { ...connectOptions, ...preface });
+  const within = isInternalAddress(address)
+    ? engine.internal.connect(
+        address,
+        passedTo(endpoint, passthroughOf(cluster, endpoint), along ?? NOTHING_ALONG),
+      )
+    : undefined;
+  if (tls === undefined) {
+    if (within === undefined)
+      return engine.transport.connect(address as Address, { ...connectOptions, ...preface });
+    if (preface.preface !== undefined) within.write(preface.preface);
+    return within;
+  }
   const serverName = name || (onDemand?.serverNameOf(endpoint) ?? '');
-  return engine.transport.connect(address, {
+  return engine.transport.connect(isInternalAddress(address) ? { path: formatAddress(address) } : address, {
     ...connectOptions,
     ...preface,
+    ...(within === undefined ? {} : { over: within }),
     tls,
     expectedIdentity: endpoint.identity,
     ...(serverName === '' ? {} : { serverName }),

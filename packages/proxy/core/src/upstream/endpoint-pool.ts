@@ -1,6 +1,7 @@
 import type { ConnectionInfo, ErrorCode } from '@tulle/filter';
-import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
+import { isInternalAddress, type Endpoint, type PoolOptions } from '@tulle/model';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
+import { type Along, alongWith, keyOf } from '../internal/along.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { UpstreamPool, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -8,12 +9,12 @@ import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
 import { addressesOf, connectEndpoint } from './connect-endpoint.ts';
 import { EndpointCounts } from './endpoint-counts.ts';
-import { mayAgreeOnHttp2, proxyProtocolOf, tlsOf } from './endpoint-tls.ts';
+import { mayAgreeOnHttp2, passthroughOf, proxyProtocolOf, tlsOf } from './endpoint-tls.ts';
 import { BytesConnection } from './bytes-client.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
-import { hostPortOf, isAddress } from './host-port.ts';
 import { PoolParts } from './pool-parts.ts';
+import { serverNameOf } from './said-name.ts';
 import { RestingConnections } from './resting-connections.ts';
 import { SharedConnections } from './shared-connections.ts';
 import { Waiters } from './waiters.ts';
@@ -25,16 +26,8 @@ const ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = { http1: ['
 const MAX_SERVER_NAMES = 64;
 /** Callers' connections at a time that have connections of their own to one endpoint. */
 const MAX_CALLERS = 4_096;
-
-/**
- * Server name that a request says: by a header, else by its host. An address is none (RFC 6066 §3), but where the peer has to
- * prove the name, it has to prove the address too.
- */
-function serverNameOf(stream: Stream, { header, verified }: NonNullable<Cluster['serverNameFrom']>): string {
-  const said = header === undefined ? undefined : stream.headers.get(header);
-  const host = hostPortOf(said ?? stream.authority, 443)?.host ?? '';
-  return isAddress(host) && verified !== true ? '' : host;
-}
+/** Sets of what goes along at a time that have connections of their own to one listener of this process. */
+const MAX_ALONG = 4_096;
 
 function tooManyParts(stream: Stream, of: string): undefined {
   attemptFailed(
@@ -50,6 +43,7 @@ interface PoolPart {
   readonly serverName?: string;
   readonly protocol?: NonNullable<PoolOptions['protocol']>;
   readonly caller?: ConnectionInfo | undefined;
+  readonly along?: Along | undefined;
   /** Requests whose content is all that the endpoint gets. */
   readonly forBytes?: boolean;
   readonly onUnused?: () => void;
@@ -94,6 +88,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   #byCaller = false;
   /** Of this endpoint, by the server name, where requests say it. */
   #named: PoolParts<string, EndpointPool> | undefined = undefined;
+  /** What its requests take along to a listener of this process, all the same; `undefined`: as each does. */
+  readonly #along: Along | undefined;
+  /** Whether there are parts by that. */
+  #byAlong = false;
+  #alongs: PoolParts<string, EndpointPool> | undefined = undefined;
   /** Of this endpoint, by the caller's connection. */
   #callers: PoolParts<ConnectionInfo, EndpointPool> | undefined = undefined;
   /** Told when no connection is left and nobody waits. */
@@ -107,6 +106,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       serverName = '',
       protocol = cluster.protocol,
       caller,
+      along,
       forBytes = false,
       onUnused,
       counts = new EndpointCounts(),
@@ -117,6 +117,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.#serverName = serverName;
     this.#protocol = protocol;
     this.#caller = caller;
+    this.#along = along;
     this.#onUnused = onUnused;
     this.cluster = cluster;
     this.endpoint = endpoint;
@@ -124,6 +125,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.resting = new RestingConnections(cluster);
     this.#shares = protocol === 'http2' || (protocol === 'auto' && mayAgreeOnHttp2(cluster, endpoint));
     this.#byCaller = this.#isByCaller();
+    this.#byAlong = along === undefined && isInternalAddress(endpoint.address);
   }
 
   #isByCaller(): boolean {
@@ -167,11 +169,13 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     const before = this.endpoint;
     this.endpoint = endpoint;
     this.#byCaller = this.#isByCaller();
+    const sameMetadata = JSON.stringify(before.metadata) === JSON.stringify(endpoint.metadata);
     for (const pool of this.#parts()) pool.configure(endpoint);
     const sameTls =
       JSON.stringify([before.tlsLabels, before.tunnel]) ===
       JSON.stringify([endpoint.tlsLabels, endpoint.tunnel]);
-    if (before.identity === endpoint.identity && before.mode === endpoint.mode && sameTls) return;
+    if (before.identity === endpoint.identity && before.mode === endpoint.mode && sameTls && sameMetadata)
+      return;
     this.resting.closeAll();
     this.#shared.leave();
   }
@@ -185,7 +189,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
 
   /** The pools that this one leads to. */
   #parts(): EndpointPool[] {
-    const parts = [...(this.#named ?? []), ...(this.#callers ?? [])];
+    const parts = [...(this.#named ?? []), ...(this.#callers ?? []), ...(this.#alongs ?? [])];
     if (this.#http1 !== undefined) parts.push(this.#http1);
     if (this.#http2 !== undefined) parts.push(this.#http2);
     if (this.#bytes !== undefined) parts.push(this.#bytes);
@@ -202,6 +206,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       if (name !== '') return this.#poolOf(name, stream)?.take(stream);
     }
     if (this.#byCaller) return this.#ofCaller(stream)?.take(stream);
+    if (this.#byAlong) {
+      const along = alongWith(stream, passthroughOf(this.cluster, this.endpoint) !== undefined);
+      const key = keyOf(along);
+      if (key !== '') return this.#ofAlong(key, along, stream)?.take(stream);
+    }
     if (this.#shared.size > 0) {
       const shared = this.#shared.withRoom(stream);
       if (shared !== undefined) return this.#share(shared, stream);
@@ -238,6 +247,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       serverName: this.#serverName,
       protocol: this.#protocol,
       caller: this.#caller,
+      along: this.#along,
       forBytes: this.#forBytes,
       counts: this.counts,
       ...part,
@@ -256,6 +266,12 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     const make = (): EndpointPool =>
       this.#part({ caller: connection, onUnused: () => parts.forget(connection) });
     return parts.find(connection, make) ?? tooManyParts(stream, 'callers');
+  }
+
+  #ofAlong(key: string, along: Along, stream: Stream): EndpointPool | undefined {
+    const parts = (this.#alongs ??= new PoolParts(MAX_ALONG));
+    const make = (): EndpointPool => this.#part({ along, onUnused: () => parts.forget(key) });
+    return parts.find(key, make) ?? tooManyParts(stream, 'filter_states');
   }
 
   stopWaiting(stream: Stream): void {
@@ -469,6 +485,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
           serverName: this.#serverName,
           whose: this.#caller && addressesOf(this.#caller),
           alpn: this.#alpn(),
+          along: this.#along,
         }),
       );
     }

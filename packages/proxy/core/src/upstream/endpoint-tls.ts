@@ -1,4 +1,4 @@
-import type { Endpoint, ProxyProtocolVersion } from '@tulle/model';
+import type { Endpoint, Passthrough, ProxyProtocolVersion } from '@tulle/model';
 import type { ClientTls } from '../ports.ts';
 
 /** How endpoints with certain labels are spoken to. */
@@ -8,12 +8,15 @@ export interface TlsForLabels {
   readonly tls: ClientTls | undefined;
   /** Connections begin with who called. */
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  /** What listeners of this process are told; `undefined`: nothing. */
+  readonly passthrough: Passthrough | undefined;
 }
 
 /** TLS of a cluster. */
 export interface ClusterTls {
   readonly tls: ClientTls | undefined;
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  readonly passthrough: Passthrough | undefined;
   readonly tlsMatches: readonly TlsForLabels[];
 }
 
@@ -34,7 +37,17 @@ export function proxyProtocolOf(cluster: ClusterTls, endpoint: Endpoint): ProxyP
     : partFor(cluster, endpoint).proxyProtocol;
 }
 
-function partFor(cluster: ClusterTls, endpoint: Endpoint): Pick<ClusterTls, 'tls' | 'proxyProtocol'> {
+/** Likewise what it is told where it is a listener of this process; `undefined`: nothing. */
+export function passthroughOf(cluster: ClusterTls, endpoint: Endpoint): Passthrough | undefined {
+  return endpoint.mode === 'none' || endpoint.mode === 'hbone'
+    ? undefined
+    : partFor(cluster, endpoint).passthrough;
+}
+
+function partFor(
+  cluster: ClusterTls,
+  endpoint: Endpoint,
+): Pick<ClusterTls, 'tls' | 'proxyProtocol' | 'passthrough'> {
   const { tlsMatches } = cluster;
   if (tlsMatches.length === 0) return cluster;
   const own = endpoint.tlsLabels ?? {};

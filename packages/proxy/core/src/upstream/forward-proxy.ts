@@ -1,4 +1,4 @@
-import { formatAddress, isUnixAddress, type Address, type Endpoint } from '@tulle/model';
+import { formatAddress, type Address, type Endpoint, type InternalAddress } from '@tulle/model';
 import type { ForwardProxyDiscovery, TcpAddress } from '@tulle/model';
 import { backoffDelayMs } from '@tulle/time';
 import { attemptFailed, endpointChosen } from '../attempts/attempts.ts';
@@ -72,9 +72,9 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
     for (const { waiters } of this.#hosts.values()) if (waiters?.delete(stream) === true) this.#pending--;
   }
 
-  addressOf({ address }: Endpoint): Address {
+  addressOf({ address }: Endpoint): Address | InternalAddress {
     const known = this.#hosts.get(formatAddress(address))?.addresses[0];
-    return known === undefined || isUnixAddress(address) ? address : { host: known, port: address.port };
+    return known === undefined || !('port' in address) ? address : { host: known, port: address.port };
   }
 
   serverNameOf({ hostname = '' }: Endpoint): string {

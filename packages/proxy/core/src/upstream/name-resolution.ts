@@ -1,5 +1,5 @@
 import { backoffDelayMs } from '@tulle/time';
-import { isUnixAddress, type ClusterDiscovery, type Endpoint } from '@tulle/model';
+import type { ClusterDiscovery, Endpoint } from '@tulle/model';
 import { ofFamily } from './address-family.ts';
 import type { ClusterRuntime } from './cluster.ts';
 
@@ -40,7 +40,7 @@ export class NameResolution {
     const { engine } = this.#cluster;
     const hosts = new Set(
       this.#discovery.endpoints.flatMap((endpoint) =>
-        isUnixAddress(endpoint.address) ? [] : [endpoint.address.host],
+        'host' in endpoint.address ? [endpoint.address.host] : [],
       ),
     );
     const { family, respectTtl = false } = this.#discovery;
@@ -100,7 +100,7 @@ export class NameResolution {
 
   #expand(endpoint: Endpoint): Endpoint[] {
     const { address } = endpoint;
-    if (isUnixAddress(address)) return [endpoint];
+    if (!('host' in address)) return [endpoint];
     const addresses = this.#known.get(address.host) ?? [];
     const used = this.#discovery.use === 'first' ? addresses.slice(0, 1) : addresses;
     return used.map((host) => ({

@@ -1,4 +1,10 @@
-import { formatAddress, type Address, type Endpoint, type OriginalDstDiscovery } from '@tulle/model';
+import {
+  formatAddress,
+  type Address,
+  type Endpoint,
+  type InternalAddress,
+  type OriginalDstDiscovery,
+} from '@tulle/model';
 import type { TcpAddress } from '@tulle/model';
 import type { ConnectionFacts } from '../listener/connection-facts.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
@@ -41,7 +47,7 @@ export class OriginalDestinations implements OnDemandEndpoints {
 
   forget(): void {}
 
-  addressOf({ address }: Endpoint): Address {
+  addressOf({ address }: Endpoint): Address | InternalAddress {
     return address;
   }
 

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { isIP } from 'node:net';
-import { type Endpoint, type EndpointSet, isUnixAddress } from '@tulle/model';
+import type { Endpoint, EndpointSet } from '@tulle/model';
 import { LocalitySchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import { encodeAssignment, withoutTunnels } from '../endpoints.ts';
@@ -14,12 +14,20 @@ const MAX_WEIGHT = 2 ** 32 - 1;
  */
 export function encodeGrpcEndpoints({ name, endpoints: all, policy }: EndpointSet): ClusterLoadAssignment {
   for (const [i, { address }] of all.entries())
-    if (isUnixAddress(address) || isIP(address.host) === 0)
+    if (!('host' in address) || isIP(address.host) === 0)
       refuse(`/endpoints/${i}/address`, 'gRPC takes IP addresses only');
   const endpoints = withoutTunnels(all);
   const priorities = [...new Set(endpoints.map(({ priority = 0 }) => priority))].toSorted((a, b) => a - b);
   const placed = endpoints.map((endpoint): Endpoint => {
-    const { labels: _l, identity: _i, mode: _m, tlsLabels: _t, healthCheck: _h, ...rest } = endpoint;
+    const {
+      labels: _l,
+      identity: _i,
+      mode: _m,
+      tlsLabels: _t,
+      healthCheck: _h,
+      metadata: _o,
+      ...rest
+    } = endpoint;
     return { ...rest, priority: priorities.indexOf(endpoint.priority ?? 0) };
   });
   const assignment = encodeAssignment(name, placed, policy);

@@ -1,4 +1,4 @@
-import { isUnixAddress, parseWireName, type Endpoint, type HealthCheck } from '@tulle/model';
+import { parseWireName, type Endpoint, type HealthCheck } from '@tulle/model';
 import { isValidAuthority } from '@tulle/http1';
 import { HealthCheckMetrics } from './health-check-metrics.ts';
 import { connectEndpoint } from '../connect-endpoint.ts';
@@ -117,7 +117,7 @@ export class HealthChecks implements CheckOwner {
 function probedAt(endpoint: Endpoint, altPort: number | undefined): Endpoint {
   const { address, healthCheck } = endpoint;
   const port = healthCheck?.port ?? altPort;
-  if (isUnixAddress(address) || (port === undefined && healthCheck?.host === undefined)) return endpoint;
+  if (!('host' in address) || (port === undefined && healthCheck?.host === undefined)) return endpoint;
   return {
     ...endpoint,
     address: { host: healthCheck?.host ?? address.host, port: port ?? address.port },
@@ -131,5 +131,5 @@ function authorityFor(
 ): string {
   const host = parseWireName(clusterName)?.host ?? clusterName;
   if (isValidAuthority(host)) return host;
-  return isUnixAddress(address) ? 'localhost' : text;
+  return 'host' in address ? text : 'localhost';
 }
