@@ -106,12 +106,12 @@ describe('resources that are polled', () => {
     expect(first.listeners.map(({ name }) => name)).toEqual(['in']);
     await expect
       .poll(() => last(EDS))
-      .toMatchObject({ versionInfo: '1', responseNonce: 'n1', resourceNames: ['a'] });
+      .toMatchObject({ version_info: '1', response_nonce: 'n1', resource_names: ['a'] });
     const [firstOf] = asked.filter(({ path }) => path === EDS);
     expect(firstOf?.body).toMatchObject({
-      typeUrl: expect.stringMatching(/ClusterLoadAssignment$/) as string,
+      type_url: expect.stringMatching(/ClusterLoadAssignment$/) as string,
     });
-    expect(firstOf?.body['versionInfo'] ?? '').toBe('');
+    expect(firstOf?.body['version_info'] ?? '').toBe('');
     // Each request says who asks: the next one may be for another server.
     expect(asked.every(({ body }) => typeof (body['node'] as JsonObject)['id'] === 'string')).toBe(true);
     expect(new Set(hosts)).toEqual(new Set(['xds']));
@@ -122,7 +122,7 @@ describe('resources that are polled', () => {
     await config((one) => portOf(one) === 1);
     answers[EDS] = says('2', endpoints('a', 2));
     await config((one) => portOf(one) === 2);
-    await expect.poll(() => last(EDS)).toMatchObject({ versionInfo: '2', responseNonce: 'n2' });
+    await expect.poll(() => last(EDS)).toMatchObject({ version_info: '2', response_nonce: 'n2' });
     answers['/v3/discovery:clusters'] = says('2', cluster('a', restSource), cluster('b', restSource));
     answers[EDS] = says('3', endpoints('a', 2), endpoints('b', 5));
     await config((one) => portOf(one, 'b') === 5);
@@ -140,14 +140,14 @@ describe('resources that are polled', () => {
     await expect
       .poll(() => last('/v3/discovery:clusters'))
       .toMatchObject({
-        versionInfo: '1',
-        responseNonce: 'n2',
-        errorDetail: { message: expect.stringMatching(/upstream_config/) as string },
+        version_info: '1',
+        response_nonce: 'n2',
+        error_detail: { message: expect.stringMatching(/upstream_config/) as string },
       });
     expect(portOf(configs.at(-1)!)).toBe(1);
     answers['/v3/discovery:clusters'] = says('3', cluster('a', restSource));
-    await expect.poll(() => last('/v3/discovery:clusters')).toMatchObject({ versionInfo: '3' });
-    expect(last('/v3/discovery:clusters')).not.toHaveProperty('errorDetail');
+    await expect.poll(() => last('/v3/discovery:clusters')).toMatchObject({ version_info: '3' });
+    expect(last('/v3/discovery:clusters')).not.toHaveProperty('error_detail');
   });
 
   it.each<[string, JsonObject | string | number, RegExp]>([
@@ -178,7 +178,7 @@ describe('resources that are polled', () => {
   it('that did not change are no news', async () => {
     const { config, configs } = await client(sources());
     await config((one) => portOf(one) === 1 && one.routes.length > 0 && one.listeners.length > 0);
-    await expect.poll(() => last(EDS)).toMatchObject({ versionInfo: '1' });
+    await expect.poll(() => last(EDS)).toMatchObject({ version_info: '1' });
     const count = configs.length;
     const polls = asked.length;
     answers[EDS] = 304;

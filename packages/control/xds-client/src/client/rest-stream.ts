@@ -168,5 +168,6 @@ export function createRestStream(
 /** What a refusal says beside its text. */
 const DETAILS = createRegistry(StructSchema);
 
+/** Names of fields as the protos have them, as Envoy writes them: plain servers look for nothing else. */
 const jsonOf = (request: DiscoveryRequest): string =>
-  JSON.stringify(toJson(DiscoveryRequestSchema, request, { registry: DETAILS }));
+  JSON.stringify(toJson(DiscoveryRequestSchema, request, { registry: DETAILS, useProtoFieldName: true }));
