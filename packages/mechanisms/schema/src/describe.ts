@@ -59,7 +59,8 @@ export function describe(node: SchemaNode, root: SchemaNode): string {
   if (node.enum !== undefined) return either(node.enum);
   const alternatives = node.anyOf ?? node.oneOf;
   if (alternatives !== undefined) return describeAll(alternatives, root);
-  if (node.type === 'object' && node.required !== undefined && node.required.length > 0)
+  const isObject = node.type === undefined || node.type === 'object';
+  if (isObject && node.required !== undefined && node.required.length > 0)
     return `an object with ${join(
       node.required.map((name) => JSON.stringify(name)),
       'and',

@@ -1,9 +1,8 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
 import {
-  address,
+  addressOrInternal,
   fields,
   flag,
-  internalAddress,
   labels,
   listOf,
   metadata,
@@ -20,7 +19,7 @@ import { upstreamTlsSchema } from './tls.ts';
 
 /** JSON Schema of `Endpoint`. */
 export const endpointSchema: JsonSchema = fields(['address'], {
-  address: { anyOf: [address(1), internalAddress] },
+  address: addressOrInternal(1),
   hostname: name,
   weight: whole(1, 1_000_000),
   health: oneOf('healthy', 'unhealthy', 'draining', 'degraded'),

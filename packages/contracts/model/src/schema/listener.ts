@@ -4,9 +4,9 @@ import { accessLogsSchema } from './access-log.ts';
 import { onDemandClustersSchema } from './on-demand.ts';
 import {
   address,
+  addressOrInternal,
   fields,
   flag,
-  internalAddress,
   labels,
   listOf,
   milliseconds,
@@ -128,7 +128,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
 export const listenerSchema: JsonSchema = {
   ...fields(['name', 'address', 'filterChains'], {
     name,
-    address: { anyOf: [address(0), internalAddress] },
+    address: addressOrInternal(0),
     additionalAddresses: listOf(address(0)),
     direction: oneOf('inbound', 'outbound', 'unspecified'),
     filterChains: listOf(

@@ -41,22 +41,26 @@ export const percent: JsonSchema = {
   description: 'Percent, from 0 to 100.',
 };
 
-/** A listener of the same process. */
-export const internalAddress: JsonSchema = fields(['internal'], { internal: name, id: name });
-
 /** JSON values by namespace. */
 export const metadata: JsonSchema = { type: 'object', additionalProperties: { type: 'object' } };
 
 /** @param minPort 0 where the system may choose */
 export function address(minPort: 0 | 1): JsonSchema {
-  return {
-    anyOf: [
-      fields(['host', 'port'], {
-        host: name,
-        port: whole(minPort, 65_535),
-        ...(minPort === 0 && { namespace: name }),
-      }),
-      fields(['path'], { path: name }),
-    ],
-  };
+  return { anyOf: addresses(minPort) };
+}
+
+/** Likewise, or a listener of the same process. */
+export function addressOrInternal(minPort: 0 | 1): JsonSchema {
+  return { anyOf: [...addresses(minPort), fields(['internal'], { internal: name, id: name })] };
+}
+
+function addresses(minPort: 0 | 1): JsonSchema[] {
+  return [
+    fields(['host', 'port'], {
+      host: name,
+      port: whole(minPort, 65_535),
+      ...(minPort === 0 && { namespace: name }),
+    }),
+    fields(['path'], { path: name }),
+  ];
 }

@@ -85,15 +85,13 @@ const share = {
   filterConfigs,
 };
 const weighted: JsonSchema = {
-  anyOf: [fields(['name'], { name, ...share }), fields(['clusterHeader'], { clusterHeader: name, ...share })],
+  ...fields([], { name, clusterHeader: name, ...share }),
+  oneOf: [{ required: ['name'] }, { required: ['clusterHeader'] }],
 };
 
-const copies = { percent, shadowHost: flag };
 const mirror: JsonSchema = {
-  anyOf: [
-    fields(['cluster'], { cluster: name, ...copies }),
-    fields(['clusterHeader'], { clusterHeader: name, ...copies }),
-  ],
+  ...fields([], { cluster: name, clusterHeader: name, percent, shadowHost: flag }),
+  oneOf: [{ required: ['cluster'] }, { required: ['clusterHeader'] }],
 };
 
 const terminal: JsonSchema = flag;
