@@ -194,6 +194,13 @@ describe('a service over HTTP', () => {
     expect([await left(false), await left(true)]).toEqual([210, 211]);
   });
 
+  it('refuses HEAD without a length, for the text that GET would get is not known', async () => {
+    const refused = () => ({ status: 403, body: 'no' });
+    const { response } = await ask(refused, {}, {}, { request: { method: 'HEAD' } });
+    expect([response?.status, response?.header('content-length')]).toEqual([403, undefined]);
+    expect((await ask(refused, {})).response?.header('content-length')).toBe('2');
+  });
+
   it('changes no route where a body is collected, which says so before anything is served', async () => {
     const refused = /rematch must not be true where body is given/;
     await expect(ask(() => ({}), { rematch: true, body: { maxBytes: 3 } })).rejects.toThrow(refused);
