@@ -4,6 +4,7 @@
  */
 import { type Opened, runnable } from '@tulle/interop/suite';
 import { explains } from './cases/explains.ts';
+import { clusterIps } from './cases/cluster-ips.ts';
 import { families } from './cases/families.ts';
 import { kills } from './cases/kills.ts';
 import { nodeCapture } from './cases/node-capture.ts';
@@ -32,6 +33,7 @@ const captureCases = wanted([
   ...protocols,
   ...serverFirst,
   ...families,
+  ...clusterIps,
   ...refusals,
   ...explains,
   ...startOrder,

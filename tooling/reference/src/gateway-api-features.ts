@@ -424,12 +424,14 @@ export const FEATURES: readonly Feature[] = [
     area: 'Mesh',
     name: 'MeshClusterIPMatching',
     level: 'Extended',
-    unsupported:
-      'The reference of resources says so at `clusterIP`: a node proxy takes connections to it, at layer 4; routes are for calls at a local address of a sidecar.',
-    proofs: by(
-      'packages/control/resources/tests/reading.spec.ts',
-      'takes the clusterIP of a Service, and says who is called at it',
-    ),
+    note: 'For programs whose calls a sidecar captures (`tulle run --capture`, or a sidecar in a namespace), IPv4 and IPv6; a node proxy takes such calls at layer 4, and who is not captured calls local addresses of a sidecar.',
+    proofs: [
+      ...by(
+        'tooling/net/src/cases/cluster-ips.ts',
+        'a call to the clusterIP of a Service obeys its routes, as one by name does',
+      ),
+      ...by('packages/control/plane/tests/golden.spec.ts', '%s'),
+    ],
   },
   ...(
     [

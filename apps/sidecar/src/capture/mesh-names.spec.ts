@@ -19,7 +19,10 @@ const config = {
       originalDestination: true,
       filterChains: [
         chain('outbound|80||orders.default.svc.mesh.local', '127.130.0.1'),
-        chain('outbound|80||orders.shop.svc.mesh.local', '127.130.0.2'),
+        {
+          ...chain('outbound|80||orders.shop.svc.mesh.local', '127.130.0.2'),
+          match: { destinationPort: 80, destinationCidrs: ['127.130.0.2/32', '10.96.0.10/32'] },
+        },
         chain(external, '127.130.0.3'),
         {
           name: 'virtual',

@@ -16,7 +16,9 @@ export function meshNames(config: ProxyConfig, namespace: string): ReadonlyMap<s
     if (listener.originalDestination !== true) continue;
     for (const { name, match } of listener.filterChains) {
       const host = parseWireName(name)?.host;
+      // The virtual address comes first. A `clusterIP` beside it need not be routed where the program runs.
       const addresses = (match?.destinationCidrs ?? [])
+        .slice(0, 1)
         .filter((cidr) => cidr.endsWith('/32'))
         .map((cidr) => cidr.slice(0, -3));
       if (host === undefined || addresses.length === 0) continue;

@@ -66,7 +66,7 @@ describe('reading', () => {
       };
     };
     const { clusterIP, clusterIPs } = properties.spec.properties;
-    expect(clusterIP?.description).toContain('workloads behind a node proxy');
+    expect(clusterIP?.description).toContain('workloads whose calls are captured');
     expect(clusterIP?.description).toContain('Others do not use it');
     expect(clusterIPs?.description).toContain('not used');
   });

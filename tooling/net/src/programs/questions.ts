@@ -21,7 +21,12 @@ const KINDS: Readonly<Record<string, (...args: string[]) => Promise<Heard>>> = {
   async http(host = '', port = '', path = '/') {
     const request = get({ host, port, path, agent: new Agent() });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
-    return { status: response.statusCode, ...(JSON.parse(await text(response)) as Heard) };
+    const body = await text(response);
+    // What a proxy answers by itself is a sentence.
+    return {
+      status: response.statusCode,
+      ...(body.startsWith('{') ? (JSON.parse(body) as Heard) : { body }),
+    };
   },
   /** HTTP/2 with prior knowledge. */
   async http2(host = '', port = '') {

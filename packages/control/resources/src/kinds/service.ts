@@ -27,7 +27,7 @@ export interface ServiceSpec {
   readonly type?: 'ClusterIP' | 'ExternalName';
   /** Host that an `ExternalName` Service stands for; resolved by DNS where it is called from. */
   readonly externalName?: string;
-  /** Address at which workloads behind a node proxy call it, beside its virtual one. */
+  /** Address at which workloads whose calls are captured, by a sidecar or a node proxy, call it, beside its virtual one. */
   readonly clusterIP?: string;
   /** Labels of its Workloads. Absent: endpoints come from EndpointSlices only. */
   readonly selector?: Readonly<Record<string, string>>;
@@ -109,7 +109,7 @@ export const serviceSchema: JsonSchema = resourceSchema(
           'ExternalName',
         ]),
         clusterIP: text(
-          'Address at which workloads behind a node proxy call it, beside its virtual one. Others do not use it.',
+          'Address at which workloads whose calls are captured call it, beside its virtual one: with a sidecar its routes hold for such calls as for those by name; a node proxy takes them at layer 4. Of several Services with one address the first by name has it. Others do not use it.',
         ),
         clusterIPs: list('Accepted and not used.', text('Address.'), 0, 10),
         ipFamilies: list('Accepted and not used.', text('Family.'), 0, 2),
