@@ -330,7 +330,7 @@ describe('a listener', () => {
         socket_options: [{ level: '1', name: '2', int_value: '3' }],
         use_original_dst: true,
       }),
-    ).toEqual(['use_original_dst', 'socket_options', 'transparent', 'freebind', 'bind_to_port']);
+    ).toEqual(['socket_options', 'use_original_dst', 'transparent', 'freebind', 'bind_to_port']);
   });
 
   it('passes bytes on as its TCP proxy says', () => {
