@@ -56,7 +56,7 @@ export const systemChecks: readonly Check[] = [
     name: 'net',
     command: ['npm', 'run', 'test:net'],
     needs: 'tooling/net/src/main.ts',
-    timeoutMinutes: 8,
+    timeoutMinutes: 15,
   },
   {
     name: 'interop',
