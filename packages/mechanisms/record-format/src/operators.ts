@@ -64,7 +64,8 @@ const OPERATORS: Operators = {
   EMIT_TIME: time('EMIT_TIME', true, 'utc'),
   EMIT_TIME_LOCAL: time('EMIT_TIME_LOCAL', true, 'local'),
   ...DURATION_OPERATORS,
-  PROTOCOL: plain((r) => (r.kind === 'tcp' ? undefined : r.protocol)),
+  // A listener's own record is of kind tcp, and says what was spoken there.
+  PROTOCOL: plain((r) => (r.protocol === 'TCP' || r.protocol === 'UDP' ? undefined : r.protocol)),
   RESPONSE_CODE: plain((r) => r.status),
   RESPONSE_CODE_DETAILS: plain((r) =>
     r.details === '' && byEndpoint(r) ? 'via_upstream' : unblanked(r.details),

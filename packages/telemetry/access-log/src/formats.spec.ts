@@ -197,6 +197,9 @@ describe('operators', () => {
       { kind: 'tcp', protocol: 'TCP', code: 'X', details: 'why not' },
       '- - why_not',
     ],
+    // Of a connection as its listener tells it, and of a session of datagrams.
+    ['%PROTOCOL%', { kind: 'tcp', protocol: 'HTTP/1.1' }, 'HTTP/1.1'],
+    ['%PROTOCOL% ', { kind: 'tcp', protocol: 'UDP' }, '- '],
   ])('%s', (format, change, line) => {
     expect(lineOf(format, change)).toBe(line);
   });
