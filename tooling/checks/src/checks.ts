@@ -11,7 +11,7 @@ export interface Check {
 export const houseChecks: readonly Check[] = [
   { name: 'generate', command: ['turbo', 'run', 'generate'], timeoutMinutes: 3 },
   { name: 'reference', command: ['node', 'tooling/reference/src/main.ts'], timeoutMinutes: 2 },
-  { name: 'test', command: ['npm', 'test'], timeoutMinutes: 15 },
+  { name: 'test', command: ['npm', 'test'], timeoutMinutes: 25 },
   { name: 'build', command: ['turbo', 'run', 'build', '--continue'], timeoutMinutes: 5 },
   { name: 'lint', command: ['oxlint'], timeoutMinutes: 3 },
   { name: 'format', command: ['oxfmt', '--check'], timeoutMinutes: 2 },
@@ -62,7 +62,7 @@ export const systemChecks: readonly Check[] = [
     name: 'interop',
     command: ['npm', 'run', 'test:interop'],
     needs: 'tooling/interop/src/main.ts',
-    timeoutMinutes: 25,
+    timeoutMinutes: 32,
   },
   {
     name: 'bench smoke',
