@@ -10,8 +10,8 @@ function has({ file, test }: Proof): boolean {
   const path = fileURLToPath(new URL(file, root));
   if (!existsSync(path)) return false;
   const quoted = ["'", '"', '`'].map((mark) => `${mark}${test.replaceAll(mark, `\\${mark}`)}${mark}`);
-  // `it('name'`, `it.each(…)('name'`, or a case `told('name'`; the formatter may put the name on a line of its own.
-  const before = String.raw`(?:\bit\(|\)\(|\btold\()\s*`;
+  // `it('name'`, `it.each(…)('name'`, or a case `told('name'` or `name: 'name'`; the formatter may put the name on a line of its own.
+  const before = String.raw`(?:\bit\(|\)\(|\btold\(|\bname:)\s*`;
   const text = readFileSync(path, 'utf8');
   return quoted.some((name) =>
     new RegExp(before + name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).test(text),
