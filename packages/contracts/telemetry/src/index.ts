@@ -11,6 +11,7 @@ export type {
 } from './connection-facts.ts';
 export type { AttemptRecord, StreamRecord } from './record.ts';
 export { GRPC_STATUS_NAMES, grpcStatusOfHttp } from './grpc-status.ts';
+export { isInternalName } from './internal-name.ts';
 export { noMeter } from './meter.ts';
 export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts';
 export type {

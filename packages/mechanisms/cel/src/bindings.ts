@@ -1,5 +1,6 @@
 import { type CelInput, celMap, celUint } from '@bufbuild/cel';
-import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { create } from '@bufbuild/protobuf';
+import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
 import {
   type Attribute,
   type AttributeTable,
@@ -62,10 +63,17 @@ function inputOf(value: AttributeValue): CelInput {
       }),
     );
   if (value instanceof Json) return jsonOf(value.value);
-  if (value instanceof Moment) return timestampFromMs(value.epochMs);
-  if (value instanceof Span) return durationFromMs(value.ms);
+  if (value instanceof Moment) return create(TimestampSchema, wholeOf(value.epochMs));
+  if (value instanceof Span) return create(DurationSchema, wholeOf(value.ms));
   if (value instanceof Unsigned) return celUint(value.value);
   return value;
+}
+
+/** In whole microseconds: clocks tell milliseconds with a fraction, and a part of a nanosecond cannot be written in these messages. */
+function wholeOf(ms: number): { readonly seconds: bigint; readonly nanos: number } {
+  const micros = Math.round(ms * 1_000);
+  const seconds = Math.trunc(micros / 1_000_000);
+  return { seconds: BigInt(seconds), nanos: (micros - seconds * 1_000_000) * 1_000 };
 }
 
 function jsonOf(value: unknown): CelInput {

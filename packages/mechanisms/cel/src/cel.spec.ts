@@ -228,6 +228,12 @@ describe('attributes of a record', () => {
     bytesReceived: 3,
     upstreamAddress: '[::1]:80',
     upstreamLabels: { version: '2' },
+    durationMs: 12.345_678_9,
+    startEpochMs: 1_764_200_000_123.456_7,
+    remoteAddress: 'envoy://internal_client_address/',
+    remotePort: 0,
+    localAddress: '10.0.0.1',
+    localPort: 80,
     requestHeader: (name: string) => (name === 'content-length' ? 'many' : undefined),
   } as unknown as StreamRecord;
 
@@ -239,6 +245,16 @@ describe('attributes of a record', () => {
     ['request.size', undefined],
     ['upstream.port', '80'],
     ['xds.upstream_host_metadata.filter_metadata["envoy.lb"].version', '2'],
+    // A clock's milliseconds have a fraction.
+    ['request.duration', '12.346ms'],
+    ['request.time', '2025-11-26T23:33:20.123457+00:00'],
+    ['string(request.duration)', '0.012346s'],
+    ['request.duration > duration("12ms")', 'true'],
+    // Within the process there are no addresses.
+    ['source.address', 'envoy://internal_client_address/'],
+    ['source.port', undefined],
+    ['destination.address', '10.0.0.1:80'],
+    ['destination.port', '80'],
   ])('have %s', (text, expected) => {
     expect(engine.compile(text, RECORD_ATTRIBUTES, []).text(record)).toBe(expected);
   });

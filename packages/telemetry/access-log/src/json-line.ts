@@ -1,4 +1,4 @@
-import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
+import { type AttemptRecord, isInternalName, type StreamRecord } from '@tulle/telemetry';
 import { jsonNumber, jsonText } from '@tulle/record-format';
 import { LineBuffer } from './line-buffer.ts';
 import { Stretch } from './stretch.ts';
@@ -49,7 +49,7 @@ export function createLineWriter(options: JsonLineOptions): LineWriter {
   const address = (host: string, port: number): string =>
     host === ''
       ? 'null'
-      : host.startsWith('envoy://') // a connection within the process, which has no port
+      : isInternalName(host)
         ? text(host)
         : text(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 

@@ -1,4 +1,5 @@
 import { jsonNumber, jsonText } from '@tulle/record-format';
+import { isInternalName } from '@tulle/telemetry';
 
 const NULL: Uint8Array = Buffer.from('null', 'latin1');
 const QUOTE = 34;
@@ -98,8 +99,7 @@ export class LineBuffer {
   /** `"host:port"`, the host in brackets where it has colons; `null` without a host. */
   address(host: string, port: number): void {
     if (host === '') return this.raw(NULL);
-    // Of a connection within the process, which has no port.
-    if (host.startsWith('envoy://')) return this.text(host);
+    if (isInternalName(host)) return this.text(host);
     this.text(host.includes(':') ? `[${host}]` : host);
     this.length--; // the quote, to go on behind it
     this.reserve(7);

@@ -1,4 +1,4 @@
-import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
+import { type AttemptRecord, isInternalName, type StreamRecord } from '@tulle/telemetry';
 import {
   CLIENT_ADDRESS,
   CLIENT_PORT,
@@ -202,7 +202,7 @@ function addPeer(attributes: SpanAttributes, record: StreamRecord): void {
     return;
   }
   // Nor has a connection within the process, which is known by names.
-  if (record.remoteAddress.startsWith('envoy://')) {
+  if (isInternalName(record.remoteAddress)) {
     attributes[NETWORK_TRANSPORT] = 'pipe';
     attributes[NETWORK_PEER_ADDRESS] = record.remoteAddress;
     attributes[NETWORK_LOCAL_ADDRESS] = record.localAddress;

@@ -1,5 +1,5 @@
 import { createParties, type SelfLabels } from '@tulle/parties';
-import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
+import { type AttemptRecord, isInternalName, type StreamRecord } from '@tulle/telemetry';
 import { cut, type SpanAttributes } from './attributes.ts';
 import type { OtlpOptions } from './options.ts';
 import { hostPort } from './url.ts';
@@ -54,7 +54,7 @@ export function istioAttributes(options: OtlpOptions): IstioAttributes {
       attributes['http.status_code'] = String(record.status);
       attributes['response_size'] = String(record.bytesSent);
       attributes['response_flags'] = record.flags.length === 0 ? '-' : record.flags.join(',');
-      attributes['peer.address'] = record.remoteAddress.startsWith('envoy://')
+      attributes['peer.address'] = isInternalName(record.remoteAddress)
         ? record.remoteAddress
         : hostPort(record.remoteAddress, record.remotePort);
       if (record.cluster !== '') attributes['upstream_cluster'] = record.cluster;

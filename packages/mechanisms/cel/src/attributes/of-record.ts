@@ -1,5 +1,6 @@
 import {
   grpcStatusOfHttp,
+  isInternalName,
   type RecordCertificate,
   type RecordConnection,
   type StreamRecord,
@@ -10,10 +11,14 @@ import { type Attribute, type AttributeTable, Json, Lookup, Moment, Span, Unsign
 
 type Attributes = Readonly<Record<string, Attribute<StreamRecord>>>;
 
+const filled = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 const hostPort = (host: string, port: number): string | undefined => {
-  if (host === '') return undefined;
+  if (host === '' || isInternalName(host)) return filled(host);
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 };
+/** Where there is an IP address, as in Envoy. */
+const portBeside = (host: string, port: number): bigint | undefined =>
+  host === '' || isInternalName(host) ? undefined : BigInt(port);
 const pathOf = ({ upstreamPath, path }: StreamRecord): string => upstreamPath ?? path;
 const whole = ({ query }: StreamRecord, path: string): string =>
   query === undefined ? path : `${path}?${query}`;
@@ -21,7 +26,6 @@ const length = (value: string | undefined, otherwise: number): bigint | undefine
   if (value === undefined) return BigInt(otherwise);
   return /^\d{1,15}$/.test(value) ? BigInt(value) : undefined;
 };
-const filled = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 
 /** As a proxy before this one says, where it is believed. */
 const schemeOf = (record: StreamRecord): string => {
@@ -87,7 +91,7 @@ const namespaces = (read: (namespace: string) => unknown): Lookup =>
   });
 
 const port = (addressOf: string): bigint | undefined => {
-  const digits = /:(\d+)$/.exec(addressOf)?.[1];
+  const digits = isInternalName(addressOf) ? undefined : /:(\d+)$/.exec(addressOf)?.[1];
   return digits === undefined ? undefined : BigInt(digits);
 };
 
@@ -152,11 +156,11 @@ export const RECORD_ATTRIBUTES: AttributeTable<StreamRecord> = {
   },
   source: {
     address: ({ remoteAddress, remotePort }) => hostPort(remoteAddress, remotePort),
-    port: ({ remotePort }) => BigInt(remotePort),
+    port: ({ remoteAddress, remotePort }) => portBeside(remoteAddress, remotePort),
   },
   destination: {
     address: ({ localAddress, localPort }) => hostPort(localAddress, localPort),
-    port: ({ localPort }) => BigInt(localPort),
+    port: ({ localAddress, localPort }) => portBeside(localAddress, localPort),
   },
   metadata: { filter_metadata: (r) => namespaces((namespace) => r.metadata(namespace)) },
   filter_state: (r) =>

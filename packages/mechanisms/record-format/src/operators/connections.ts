@@ -1,9 +1,14 @@
-import type { RecordCertificate, RecordConnection, StreamRecord } from '@tulle/telemetry';
+import {
+  isInternalName,
+  type RecordCertificate,
+  type RecordConnection,
+  type StreamRecord,
+} from '@tulle/telemetry';
 import { compileTime } from '../time-format.ts';
 import { type Compile, type Getter, type Operators, plain } from './operator.ts';
 
-/** A connection of the process itself has names in place of addresses, and no ports: `envoy://listener/id`. */
-const isName = (host: string): boolean => host === '' || host.startsWith('envoy://');
+/** Of a Unix socket, or within the process: there is no port. */
+const isName = (host: string): boolean => host === '' || isInternalName(host);
 const hostPort = (host: string, port: number): string =>
   isName(host) ? host : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 const splitPort = (address: string): readonly [host: string, port: string] => {
