@@ -4,9 +4,8 @@ const SLAB_BYTES = 2_048;
 /** Bytes that arrived at an end of a connection within the process, until they are read. */
 export class Inbox {
   bytes = 0;
-  readonly #chunks: (Buffer | undefined)[] = [];
-  /** Of the chunk that is read next. */
-  #first = 0;
+  /** Whoever reads may be behind for as long as the connection lasts: read ones do not stay. */
+  readonly #chunks: Buffer[] = [];
   /** The last chunk, where there is room behind its bytes: as much of it as is filled. */
   #slab: Buffer | undefined;
   #filled = 0;
@@ -39,16 +38,14 @@ export class Inbox {
   /** What came first, with a buffer of its own; `undefined`: nothing is there. */
   take(): Buffer | undefined {
     if (this.bytes === 0) return undefined;
-    if (this.#first === this.#chunks.length) this.#closeSlab();
-    const chunk = this.#chunks[this.#first] as Buffer;
-    this.#chunks[this.#first++] = undefined;
-    if (this.#first === this.#chunks.length) this.#first = this.#chunks.length = 0;
+    if (this.#chunks.length === 0) this.#closeSlab();
+    const chunk = this.#chunks.shift() as Buffer;
     this.bytes -= chunk.length;
     return chunk;
   }
 
   clear(): void {
-    this.#chunks.length = this.#first = this.bytes = this.#filled = 0;
+    this.#chunks.length = this.bytes = this.#filled = 0;
     this.#slab = undefined;
   }
 }

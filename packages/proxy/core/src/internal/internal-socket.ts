@@ -119,8 +119,14 @@ export class InternalSocket implements Socket, TurnTask {
     this.queuedBytes += bytes.length;
     if (this.#corked) return WRITE_KEPT;
     this.#flush();
-    this.#owesDrain = this.queuedBytes > 0;
-    return this.#owesDrain ? WRITE_KEPT : WRITE_TAKEN;
+    return this.#kept() ? WRITE_KEPT : WRITE_TAKEN;
+  }
+
+  /** Whether something is left of what was written. What was kept before and is gone by now is still to be told. */
+  #kept(): boolean {
+    if (this.queuedBytes === 0) return false;
+    this.#owesDrain = true;
+    return true;
   }
 
   cork(): void {
@@ -130,7 +136,7 @@ export class InternalSocket implements Socket, TurnTask {
   uncork(): void {
     this.#corked = false;
     this.#flush();
-    this.#owesDrain = this.queuedBytes > 0;
+    this.#kept();
   }
 
   end(): void {
