@@ -138,6 +138,26 @@ describe('HTTP through a listener of the process', () => {
     expect((await test.client().request()).status).toBe(200);
   });
 
+  it('stays where another address is wanted for it that cannot be had, and where it can', async () => {
+    const test = await chain();
+    const more = (port: number, version: string) => ({
+      ...test.proxy.config,
+      version,
+      listeners: test.proxy.config.listeners.map((one) =>
+        one.name === 'hop' ? { ...one, additionalAddresses: [{ host: '127.0.0.1', port }] } : one,
+      ),
+    });
+    // The first listener has it.
+    await expect(test.proxy.update(more(8080, '2'))).rejects.toThrow(/has the address/);
+    test.network.listen('127.0.0.1:8081', () => {});
+    await expect(test.proxy.update(more(8081, '3'))).rejects.toThrow(/in use/);
+    expect((await test.client().request()).status).toBe(200);
+    await test.proxy.update(more(8082, '4'));
+    expect((await test.client().request()).status).toBe(200);
+    await test.clock.advance(700_000);
+    expect((await test.client().request()).status).toBe(200);
+  });
+
   it('is refused where its address is not its name, or has an id', async () => {
     const listener = within('hop', httpListener({ port: 1, routes: [route('/', 'api')] }));
     const started = chain({}, PASS, [], {

@@ -60,9 +60,7 @@ export class NewListeners {
 
   /** The running listener at this address when it leaves (renamed, or moved elsewhere). */
   #leavingAt(address: ListenAddress | InternalAddress): ListenerRuntime | undefined {
-    // A name has one listener; who has it anew is found by it.
-    if (isInternalAddress(address)) return undefined;
-    if (!isUnixAddress(address) && address.port === 0) return undefined;
+    if (!isInternalAddress(address) && !isUnixAddress(address) && address.port === 0) return undefined;
     for (const [name, runtime] of this.#running) {
       const next = this.#next.get(name);
       const stays = next !== undefined && sameAddresses(runtime.compiled, next);
