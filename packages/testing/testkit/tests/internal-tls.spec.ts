@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Address, isUnixAddress } from '@tulle/model';
+import { type Address, type Endpoint, isUnixAddress, type UpstreamTls } from '@tulle/model';
 import { cluster, createProxy, httpListener, nodeTransport, route, type Proxy } from '@tulle/proxy';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { memoryLog } from '../src/index.ts';
 
 let directory = '';
@@ -25,8 +25,13 @@ afterEach(async () => {
   await Promise.all(proxies.splice(0).map(async (proxy) => proxy.stop()));
 });
 
+interface MoreOfCluster {
+  readonly endpoint?: Partial<Endpoint>;
+  readonly tls?: Partial<UpstreamTls>;
+}
+
 /** HTTP through a listener of the process that is spoken to by TLS. @param trusted whose certificate is believed */
-async function url(trusted: string, protocol: 'http1' | 'http2'): Promise<string> {
+async function url(trusted: string, protocol: 'http1' | 'http2', more: MoreOfCluster = {}): Promise<string> {
   const file = (name: string): string => join(directory, name);
   const proxy = createProxy({
     log: memoryLog(),
@@ -52,8 +57,12 @@ async function url(trusted: string, protocol: 'http1' | 'http2'): Promise<string
       },
     ],
     clusters: [
-      cluster('hop', [{ address: { internal: 'hop', id: 'x' } }], {
-        tls: { trust: { kind: 'files', caFile: file(`${trusted}.pem`) }, serverName: 'hop.test' },
+      cluster('hop', [{ address: { internal: 'hop', id: 'x' }, ...more.endpoint }], {
+        tls: {
+          trust: { kind: 'files', caFile: file(`${trusted}.pem`) },
+          serverName: 'hop.test',
+          ...more.tls,
+        },
         pool: { protocol },
       }),
     ],
@@ -77,5 +86,16 @@ describe.each(['http1', 'http2'] as const)('TLS over a connection within the pro
     const response = await fetch(await url('other', protocol));
     expect(response.status).toBe(503);
     expect(await response.text()).toContain('TULLE_UPSTREAM_TLS');
+  });
+
+  it('that cannot begin leaves no connection behind', async () => {
+    const at = await url('good', protocol, {
+      endpoint: { identity: 'spiffe://mesh.test/ns/a/sa/b' },
+      tls: { allowedIds: ['spiffe://other.test/*'] },
+    });
+    const response = await fetch(at, { headers: { connection: 'close' } });
+    expect(response.status).toBe(503);
+    await response.text();
+    await vi.waitFor(() => expect(proxies[0]?.stats.connections).toBe(0));
   });
 });

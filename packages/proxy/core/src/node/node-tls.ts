@@ -141,6 +141,7 @@ export class NodeTls {
       ? { path: address.path }
       : { host: address.host, port: address.port };
     if (ready === undefined || 'ok' in ready) {
+      given.over?.destroy();
       const never = new NodeSocket(false);
       never.attach(new NetSocket(), false);
       setImmediate(() =>
