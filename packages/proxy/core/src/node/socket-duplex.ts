@@ -37,7 +37,8 @@ export function duplexOver(socket: Socket, firstBytes?: Buffer): Duplex {
     onDrain: taken,
     onClose(fault) {
       taken();
-      if (fault === undefined) duplex.push(null);
+      // Both directions came to their end: what has not been read yet is still there, and the stream closes behind it.
+      if (fault === undefined && duplex.writableEnded) return void duplex.push(null);
       duplex.destroy(fault && Object.assign(new Error(fault.message), { code: fault.reason }));
     },
   };
