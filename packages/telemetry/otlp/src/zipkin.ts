@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { hrTimeToMicros, type RecordSpan } from './span.ts';
 
 /** `SpanKind` of OpenTelemetry's API. */
@@ -19,7 +20,9 @@ function zipkinSpan(span: RecordSpan, serviceName: string): object {
   for (const [name, value] of Object.entries(span.attributes))
     tags[name] = Array.isArray(value) ? value.join(',') : String(value);
   if (span.failed) tags['error'] = tags['error.type'] ?? 'true';
-  const peer = tags['network.peer.address'];
+  const peer = tags['network.peer.address'] ?? '';
+  // Others, of a Unix socket or within the process, have no place there.
+  const version = isIP(peer);
   const port = Number(tags['network.peer.port']);
   return {
     // A trace id of 64 bits has only those.
@@ -32,11 +35,11 @@ function zipkinSpan(span: RecordSpan, serviceName: string): object {
     // Zipkin takes 0 for none.
     duration: Math.max(hrTimeToMicros(span.duration), 1),
     localEndpoint: { serviceName },
-    ...(peer === undefined || peer === ''
+    ...(version === 0
       ? {}
       : {
           remoteEndpoint: {
-            [peer.includes(':') ? 'ipv6' : 'ipv4']: peer,
+            [`ipv${version}`]: peer,
             ...(port > 0 ? { port } : {}),
           },
         }),
