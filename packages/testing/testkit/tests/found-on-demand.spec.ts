@@ -222,43 +222,31 @@ describe('a request to a cluster that is not here', () => {
     expect(await reply).toMatchObject({ status: 200, body: 'POST / 5000' });
   });
 
-  it('that it names itself waits too, and gets 503 where there is none', async () => {
-    const host = hostFor('*', { clusterHeader: 'x-to' });
-    const { test, asked, answer, use } = await scene([host], [], {
-      clusters: { source: 'here', timeoutMs: 70 },
-    });
-    const client = test.client();
-    const none = client.request({ headers: { 'x-to': 'no' } });
-    await rest();
-    expect(asked).toEqual([{ kind: 'cluster', name: 'no', source: 'here', timeoutMs: 70 }]);
-    answer();
-    expect((await none).status).toBe(503);
-    const reply = client.request({ headers: { 'x-to': 'api' } });
-    await rest();
-    await use([host], ['api']);
-    answer();
-    expect((await reply).status).toBe(200);
-    expect((await client.request({})).status).toBe(503); // names none: nobody is asked
-    expect(asked).toHaveLength(2);
-  });
-
-  it('that is a share of a split which it names itself waits likewise', async () => {
-    const host = hostFor('*', { clusters: [{ clusterHeader: 'x-to' }] });
-    const { test, asked, answer, use } = await scene([host], []);
-    const client = test.client();
-    const none = client.request({ headers: { 'x-to': 'no' } });
-    await rest();
-    expect(asked).toEqual([{ kind: 'cluster', name: 'no', source: 'ads', timeoutMs: 5_000 }]);
-    answer();
-    expect((await none).status).toBe(503);
-    const reply = client.request({ headers: { 'x-to': 'api' } });
-    await rest();
-    await use([host], ['api']);
-    answer();
-    expect((await reply).status).toBe(200);
-    expect((await client.request({})).status).toBe(503); // names none: nobody is asked
-    expect(asked).toHaveLength(2);
-  });
+  it.each([
+    ['route', { clusterHeader: 'x-to' }, { source: 'here', timeoutMs: 70 }],
+    ['share of a split', { clusters: [{ clusterHeader: 'x-to' }] }, undefined],
+  ] as const)(
+    'that it names itself by its %s waits too, and gets 503 where there is none',
+    async (...one) => {
+      const [, action, clusters] = one;
+      const host = hostFor('*', action);
+      const { test, asked, answer, use } = await scene([host], [], clusters && { clusters });
+      const client = test.client();
+      const none = client.request({ headers: { 'x-to': 'no' } });
+      await rest();
+      const expected = clusters ?? { source: 'ads', timeoutMs: 5_000 };
+      expect(asked).toEqual([{ kind: 'cluster', name: 'no', ...expected }]);
+      answer();
+      expect((await none).status).toBe(503);
+      const reply = client.request({ headers: { 'x-to': 'api' } });
+      await rest();
+      await use([host], ['api']);
+      answer();
+      expect((await reply).status).toBe(200);
+      expect((await client.request({})).status).toBe(503); // names none: nobody is asked
+      expect(asked).toHaveLength(2);
+    },
+  );
 
   it('waits for its host and then for its cluster', async () => {
     const { test, asked, answer, use } = await scene([], []);
