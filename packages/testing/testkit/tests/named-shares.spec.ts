@@ -1,4 +1,4 @@
-import type { Route } from '@tulle/model';
+import type { ForwardAction, Route } from '@tulle/model';
 import { cluster, httpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import { started } from './support.ts';
@@ -52,4 +52,37 @@ describe('a share of a split that requests name', () => {
     ]);
     expect(test.records.map((record) => record.cluster)).toEqual(['a', 'b', 'a', '', '']);
   });
+});
+
+it('leads to a cluster that went and came back, for as long as the route stands', async () => {
+  const named = (value: string, action: Pick<ForwardAction, 'clusters' | 'clusterHeader'>): Route => ({
+    name: value,
+    match: { path: { kind: 'prefix', value } },
+    action: { kind: 'forward', ...action },
+  });
+  const test = await started({
+    listeners: [
+      httpListener({
+        port: 8080,
+        routes: [
+          named('/header', { clusters: [], clusterHeader: 'x-to' }),
+          named('/share', { clusters: [{ clusterHeader: 'x-to' }] }),
+        ],
+      }),
+    ],
+    clusters: [cluster('api', ['10.0.0.1:80'])],
+    upstreams: { '10.0.0.1:80': () => ({ body: 'here' }) },
+  });
+  const statuses = async (): Promise<number[]> =>
+    Promise.all(
+      ['/header', '/share'].map(
+        async (path) => (await test.client().request({ path, headers: { 'x-to': 'api' } })).status,
+      ),
+    );
+  const { config } = test.proxy;
+  expect(await statuses()).toEqual([200, 200]);
+  await test.proxy.update({ ...config, version: '2', clusters: [] });
+  expect(await statuses()).toEqual([503, 503]);
+  await test.proxy.update({ ...config, version: '3' });
+  expect(await statuses()).toEqual([200, 200]);
 });

@@ -368,16 +368,15 @@ function target(parts: TargetParts, cluster: string, ref: UpstreamRef, named?: H
 
 /** Targets for clusters that requests name; each is made when it is asked for first, and there are no more than clusters. */
 function namedTargets(header: string, parts: TargetParts, { find }: RouteContext): HeaderTargets {
-  const made = new Map<string, ForwardTarget>();
+  // Not by name: a cluster that went and came back is another.
+  const made = new WeakMap<UpstreamRef, ForwardTarget>();
   return {
     name: header.toLowerCase(),
     find(cluster) {
-      const known = made.get(cluster);
-      if (known !== undefined) return known;
       const ref = find(cluster);
       if (ref === undefined) return undefined;
-      const found = target(parts, cluster, ref);
-      made.set(cluster, found);
+      let found = made.get(ref);
+      if (found === undefined) made.set(ref, (found = target(parts, cluster, ref)));
       return found;
     },
   };
