@@ -229,7 +229,7 @@ describe('attributes of a record', () => {
     upstreamAddress: '[::1]:80',
     upstreamLabels: { version: '2' },
     durationMs: 12.345_678_9,
-    startEpochMs: 1_764_200_000_123.456_7,
+    startEpochMs: 1_764_200_000_123 + 0.456_7,
     remoteAddress: 'envoy://internal_client_address/',
     remotePort: 0,
     localAddress: '10.0.0.1',
