@@ -33,7 +33,8 @@ import { memoryState, type SavedOwner, type SavedState } from './state-file.ts';
 import { ResourceStatuses } from './status/resource-status.ts';
 import { isInboundTouched, ownGateway } from './touched-proxies.ts';
 import { isLastInstance } from './waypoint-workload.ts';
-import { nothingTouched, World, type Touched } from './world.ts';
+import { nothingTouched, type Touched } from './touched.ts';
+import { World } from './world.ts';
 
 /** A source, with what is wrong with what it says. */
 interface AttachedSource {

@@ -1,3 +1,4 @@
+import type { Workload } from '@tulle/resources';
 import type { ProxyNode } from './node.ts';
 import { addTo, removeFrom } from './sets.ts';
 
@@ -61,3 +62,11 @@ export class Forwarders {
 }
 
 const accountOfNode = ({ namespace, serviceAccount }: ProxyNode): string => `${namespace}/${serviceAccount}`;
+
+/** `namespace/name` of the account that a Workload's sidecar proves to have, also when it is written as an identity. */
+export function provenAccount(workload: Workload): string {
+  const [, namespace, name] = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(workload.spec.identity ?? '') ?? [];
+  return name === undefined
+    ? `${workload.metadata.namespace}/${workload.spec.serviceAccount ?? 'default'}`
+    : `${namespace}/${name}`;
+}

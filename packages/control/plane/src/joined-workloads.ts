@@ -4,7 +4,8 @@ import type { Clock } from '@tulle/time';
 import { workloadOfNode, type ProxyNode } from './node.ts';
 import { joinedOwner } from './owners.ts';
 import { workloadOfWaypoint } from './waypoint-workload.ts';
-import type { Touched, World } from './world.ts';
+import type { Touched } from './touched.ts';
+import type { World } from './world.ts';
 
 /** What a joined Workload changes, and what it asks before it is forgotten. */
 export interface JoinedWorkloadsOptions {

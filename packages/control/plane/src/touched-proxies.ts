@@ -1,7 +1,8 @@
 import { isWaypoint, serviceSelects } from '@tulle/resources';
 import type { ProxyNode } from './node.ts';
 import { gatewayKey } from './parents.ts';
-import type { Touched, World } from './world.ts';
+import type { Touched } from './touched.ts';
+import type { World } from './world.ts';
 
 /** {@link gatewayKey} of the Gateway of a proxy's account, be there one or not. */
 export function ownGateway({

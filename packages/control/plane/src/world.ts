@@ -7,7 +7,6 @@ import {
   resourceVersion,
   SERVICE_NAME_LABEL,
   serviceSelects,
-  type AnyRoute,
   type ConnectionRoute,
   type RequestRoute,
   type Gateway,
@@ -21,14 +20,15 @@ import {
   type EndpointSlice,
 } from '@tulle/resources';
 import { Claims } from './claims.ts';
-import { touchDatagrams } from './datagram-services.ts';
 import { accountOf, whyNotTaken, type LeftOut, type MayClaim } from './endpoint-right.ts';
 import { isJoined, joinedOwner } from './owners.ts';
-import { Forwarders } from './forwarders.ts';
-import { gatewayKey, gatewayOf, listenerSetKey, parentKeys, parentsOf } from './parents.ts';
+import { Forwarders, provenAccount } from './forwarders.ts';
+import { gatewayKey, gatewayOf, parentKeys, parentsOf } from './parents.ts';
 import { addTo, removeFrom } from './sets.ts';
 import { ServiceSelectors } from './service-selectors.ts';
-import { servedBy, waypointKey, WaypointIndex } from './waypoint-index.ts';
+import { workloadsIn } from './slices.ts';
+import { touchBy, type Touched } from './touched.ts';
+import { waypointKey, WaypointIndex } from './waypoint-index.ts';
 
 /** A resource with its owner and version. */
 export interface Held {
@@ -37,22 +37,6 @@ export interface Held {
   readonly version: string;
   /** Counts the changes of its content since this control plane started; 1 for one that never changed. */
   readonly generation: number;
-}
-
-/** What a change touched. */
-export interface Touched {
-  /** Keys of Services (`ns/name`) and Gateways ({@link gatewayKey}) whose callers, or processes, may be concerned. */
-  readonly services: Set<string>;
-  /** Namespaces whose inbound sides may be concerned, and whatever asks what they ask; `*`: all. */
-  readonly inbound: Set<string>;
-  /** Namespaces whose workloads may take calls from other waypoints than before. */
-  readonly guards: Set<string>;
-  /** Services, as they were or are: the inbound sides of what they select may be concerned. */
-  readonly selecting: Set<Service>;
-}
-
-export function nothingTouched(): Touched {
-  return { services: new Set(), inbound: new Set(), guards: new Set(), selecting: new Set() };
 }
 
 /** What became of a resource. */
@@ -331,144 +315,17 @@ export class World {
   /** Marks what depends on a resource. */
   #touch(resource: Resource, touched: Touched): void {
     const services = new Set<string>();
-    this.#touchedBy(resource, { ...touched, services });
+    touchBy(this, this.#rootNamespace, resource, { ...touched, services });
     for (const service of services) {
       touched.services.add(service);
       this.#stamps.set(service, (this.#stamps.get(service) ?? 0) + 1);
     }
   }
-
-  #touchedBy(resource: Resource, { services, inbound, guards, selecting }: Touched): void {
-    const { namespace, name } = resource.metadata;
-    const policyScope = (): void => void inbound.add(namespace === this.#rootNamespace ? '*' : namespace);
-    switch (resource.kind) {
-      case 'Service': {
-        services.add(`${namespace}/${name}`); // whom routes lead there depends on it by name, also before it is there
-        services.add(EVERY_SERVICE);
-        selecting.add(resource);
-        const waypoint = waypointKey(resource);
-        if (waypoint !== undefined) {
-          services.add(waypoint);
-          guards.add(namespace); // by slices it may lead to whom it does not select
-        }
-        return;
-      }
-      case 'Workload':
-        services.add(EVERY_WORKLOAD);
-        if (this.#gateways.has(`Gateway/${provenAccount(resource)}`)) inbound.add('*'); // its word counts no more, or again
-        for (const { metadata: of } of this.servicesWith(resource))
-          services.add(`${of.namespace}/${of.name}`);
-        this.#touchWaypoint(servedBy(resource), services);
-        return;
-      case 'EndpointSlice': {
-        services.add(serviceOf(resource));
-        // A waypoint before these asks what policies for any of their Services say.
-        for (const key of workloadsIn(resource)) {
-          const workload = this.#held.get(`Workload/${key}`)?.resource;
-          for (const { metadata: of } of workload === undefined ? [] : this.servicesWith(workload))
-            services.add(`${of.namespace}/${of.name}`);
-        }
-        const service = this.get('Service', namespace, resource.metadata.labels?.[SERVICE_NAME_LABEL] ?? '');
-        if (service !== undefined && waypointKey(service) !== undefined) guards.add(namespace);
-        return;
-      }
-      case 'HTTPRoute':
-      case 'GRPCRoute':
-      case 'TLSRoute':
-      case 'TCPRoute':
-      case 'UDPRoute':
-        this.#touchParents(resource, services);
-        return;
-      case 'ListenerSet':
-        services.add(listenerSetKey(resource.metadata));
-        services.add(gatewayOf(resource));
-        return;
-      case 'Gateway':
-        this.#touchWaypoint(gatewayKey(resource.metadata), services);
-        inbound.add('*'); // everybody believes what it says of callers
-        return;
-      case 'BackendTLSPolicy':
-      case 'XBackendTrafficPolicy':
-        for (const target of resource.spec.targetRefs) services.add(`${namespace}/${target.name}`);
-        return;
-      case 'ConfigMap':
-        for (const policy of this.in('BackendTLSPolicy', namespace))
-          if (policy.spec.validation.caCertificateRefs?.some((ref) => ref.name === name) === true)
-            for (const target of policy.spec.targetRefs) services.add(`${namespace}/${target.name}`);
-        for (const gateway of this.#gateways.values())
-          if (believes(gateway, namespace, name)) services.add(gatewayKey(gateway.metadata));
-        return;
-      case 'ReferenceGrant':
-        for (const { namespace: from, kind } of resource.spec.from) {
-          if (kind === 'Gateway')
-            for (const gateway of this.in('Gateway', from)) services.add(gatewayKey(gateway.metadata));
-          if (kind === 'ListenerSet')
-            for (const set of this.in('ListenerSet', from)) services.add(gatewayOf(set));
-          const routes: Iterable<AnyRoute> =
-            isRouteKind(kind) || isConnectionRouteKind(kind) ? this.in(kind, from) : [];
-          for (const route of routes) this.#touchParents(route, services);
-        }
-        return;
-      case 'AuthorizationPolicy':
-      case 'PeerAuthentication':
-        touchDatagrams(this, resource, this.#rootNamespace, services);
-        return policyScope();
-      case 'TrafficPolicy':
-      case 'FilterPolicy':
-        for (const target of resource.spec.targetRefs ?? []) {
-          if (target.kind === 'Service') services.add(`${namespace}/${target.name}`);
-          if (target.kind === 'Gateway') services.add(gatewayKey({ namespace, name: target.name }));
-          const set =
-            target.kind === 'ListenerSet' ? this.get('ListenerSet', namespace, target.name) : undefined;
-          if (set !== undefined) services.add(gatewayOf(set));
-          const route: RequestRoute | undefined = isRouteKind(target.kind)
-            ? this.get(target.kind, namespace, target.name)
-            : undefined;
-          if (route !== undefined) this.#touchParents(route, services);
-        }
-        if (resource.kind === 'FilterPolicy' && resource.spec.direction !== 'outbound') policyScope();
-    }
-  }
-
-  /** A Gateway, and the Services that ask for it as their waypoint. @param gateway {@link gatewayKey} */
-  #touchWaypoint(gateway: string | undefined, services: Set<string>): void {
-    if (gateway === undefined) return;
-    services.add(gateway);
-    for (const { metadata } of this.waypoints.usersOf(gateway))
-      services.add(`${metadata.namespace}/${metadata.name}`);
-  }
-
-  /** What a route is attached to, and the Gateways of ListenerSets among it. */
-  #touchParents(route: AnyRoute, services: Set<string>): void {
-    for (const key of parentsOf(route)) {
-      services.add(key);
-      const held = key.startsWith('ListenerSet/') ? this.#held.get(key)?.resource : undefined;
-      if (held?.kind === 'ListenerSet') services.add(gatewayOf(held));
-    }
-  }
-}
-
-/** Whether a Gateway asks callers for certificates by a ConfigMap. */
-function believes({ spec, metadata }: Gateway, namespace: string, name: string): boolean {
-  const { frontend } = spec.tls ?? {};
-  const all =
-    frontend === undefined ? [] : [frontend.default, ...(frontend.perPort ?? []).map(({ tls }) => tls)];
-  return all.some(({ validation }) =>
-    validation?.caCertificateRefs.some(
-      (ref) => ref.name === name && (ref.namespace ?? metadata.namespace) === namespace,
-    ),
-  );
 }
 
 function byName(a: Resource, b: Resource): number {
   return a.metadata.name < b.metadata.name ? -1 : 1;
 }
-
-/** Who may call every Service there is depends on this, as on each of them. */
-export const EVERY_SERVICE = 'Service/*';
-
-/** What depends on every Workload there is depends on this. */
-export const EVERY_WORKLOAD = 'Workload/*';
 
 function isRoute(resource: Resource): resource is RequestRoute {
   return isRouteKind(resource.kind);
@@ -476,25 +333,4 @@ function isRoute(resource: Resource): resource is RequestRoute {
 
 function isConnectionRoute(resource: Resource): resource is ConnectionRoute {
   return isConnectionRouteKind(resource.kind);
-}
-
-/** `namespace/name` of the account that a Workload's sidecar proves to have, also when it is written as an identity. */
-function provenAccount(workload: Workload): string {
-  const [, namespace, name] = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(workload.spec.identity ?? '') ?? [];
-  return name === undefined
-    ? `${workload.metadata.namespace}/${workload.spec.serviceAccount ?? 'default'}`
-    : `${namespace}/${name}`;
-}
-
-function serviceOf({ metadata }: EndpointSlice): string {
-  return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL] ?? ''}`;
-}
-
-/** `namespace/name` of the Workloads that a slice leads to. */
-export function workloadsIn({ metadata, endpoints }: EndpointSlice): string[] {
-  return endpoints.flatMap(({ targetRef }) =>
-    targetRef?.kind === 'Workload' && targetRef.name !== undefined
-      ? [`${targetRef.namespace ?? metadata.namespace}/${targetRef.name}`]
-      : [],
-  );
 }

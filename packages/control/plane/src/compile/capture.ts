@@ -4,7 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { NodeCapture } from '../node-capture.ts';
 import type { ProxyNode } from '../node.ts';
 import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
-import { EVERY_SERVICE } from '../world.ts';
+import { EVERY_SERVICE } from '../touched.ts';
 import { outboundName } from './clusters.ts';
 import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
 import type { SharedResources } from './shared.ts';

@@ -2,7 +2,7 @@ import type { Cluster, EndpointSet, FilterChain, Listener, TcpHandler } from '@t
 import { connectionPorts, isExternal, type Service, type Workload } from '@tulle/resources';
 import { isIP, isIPv6 } from 'node:net';
 import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
-import { EVERY_SERVICE, EVERY_WORKLOAD } from '../world.ts';
+import { EVERY_SERVICE, EVERY_WORKLOAD } from '../touched.ts';
 import type { NodeHbone } from '../node-hbone.ts';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, workloadEndpoint, type Backend } from './clusters.ts';

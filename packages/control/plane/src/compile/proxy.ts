@@ -6,7 +6,7 @@ import { compileGateway } from './gateway.ts';
 import { type GrpcPart, GrpcProgramCompiler } from './grpc-program.ts';
 import { compileInbound } from './inbound.ts';
 import { compileNodeProxy } from './node-proxy.ts';
-import type { Touched } from '../world.ts';
+import type { Touched } from '../touched.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
 import { WaypointCompiler } from './waypoint.ts';

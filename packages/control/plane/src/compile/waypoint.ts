@@ -15,7 +15,8 @@ import {
 } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { gatewayKey } from '../parents.ts';
-import { workloadsIn, type Touched } from '../world.ts';
+import { workloadsIn } from '../slices.ts';
+import type { Touched } from '../touched.ts';
 import { backendsOf } from './backends.ts';
 import { hostOfService, outboundName, type Backend } from './clusters.ts';
 import { corsEntry } from './cors.ts';
