@@ -117,7 +117,7 @@ export function touchBy(
       }
       return;
     case 'PeerAuthentication':
-      touchDatagrams(world, namespace, rootNamespace, services);
+      touchDatagrams(world, services);
       return policyScope();
     case 'AuthorizationPolicy':
       return policyScope();
@@ -155,10 +155,12 @@ function touchParents(world: World, route: AnyRoute, services: Set<string>): voi
   }
 }
 
-/** Services whose endpoints of datagrams may be others by what a PeerAuthentication says (decision 033). */
-function touchDatagrams(world: World, namespace: string, rootNamespace: string, services: Set<string>): void {
-  const all = namespace === rootNamespace ? world.services() : world.in('Service', namespace);
-  for (const { metadata, spec } of all)
+/**
+ * Services whose endpoints of datagrams may be others by what a PeerAuthentication says (decision 033): of every namespace, as slices
+ * lead to workloads of others.
+ */
+function touchDatagrams(world: World, services: Set<string>): void {
+  for (const { metadata, spec } of world.services())
     if (spec.ports.some(isUdpPort)) services.add(`${metadata.namespace}/${metadata.name}`);
 }
 

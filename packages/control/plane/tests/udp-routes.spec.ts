@@ -247,6 +247,36 @@ ports: [${ports}]
     expect(sent(cp, proxy).endpoints).toEqual([]);
   });
 
+  it('go to a workload of another namespace, to which a slice leads, only as long as that lets them in', async () => {
+    const cp = make();
+    const peers = (mode: string): string => `
+apiVersion: tulle.dev/v1alpha1
+kind: PeerAuthentication
+metadata: { name: dns, namespace: other }
+spec: { portLevelMtls: { 5353: { mode: ${mode} } } }
+`;
+    await put(
+      cp,
+      GATEWAY,
+      DNS,
+      made('UDPRoute', `${PARENT}, ${RULE}`),
+      workload('away', 'mode: sidecar, port: 15006').replace('name: away,', 'name: away, namespace: other,'),
+      peers('PERMISSIVE'),
+      `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: dns, labels: { kubernetes.io/service-name: dns } }
+addressType: IPv4
+endpoints: [{ addresses: [10.0.0.1], targetRef: { kind: Workload, name: away, namespace: other } }]
+ports: [{ name: dns, port: 5353, protocol: UDP }]
+`,
+    );
+    const proxy = join(cp);
+    expect(sent(cp, proxy).endpoints).toEqual([[{ host: '10.0.0.1', port: 5353 }, 'none']]);
+    await put(cp, peers('STRICT'));
+    expect(sent(cp, proxy).endpoints).toEqual([]);
+  });
+
   it('are not let past a filter that decides who may connect: the listener is refused', async () => {
     const cp = make();
     const filter = (target: string): string => `
