@@ -7,6 +7,7 @@ import {
   resourceVersion,
   SERVICE_NAME_LABEL,
   serviceSelects,
+  waypointProblem,
   type ConnectionRoute,
   type RequestRoute,
   type Gateway,
@@ -131,6 +132,12 @@ export class World {
   waypointOf(service: Service): Gateway | undefined {
     const key = waypointKey(service);
     return key === undefined ? undefined : this.#gateways.get(key);
+  }
+
+  /** The waypoint through which a Service is called; `undefined`: it asks for none, or for one that is none for it. */
+  waypointBefore(service: Service): Gateway | undefined {
+    const gateway = this.waypointOf(service);
+    return gateway !== undefined && waypointProblem(gateway, service) === undefined ? gateway : undefined;
   }
 
   /** Of every namespace. */

@@ -83,6 +83,48 @@ describe('a waypoint of another namespace', () => {
     });
   });
 
+  it('reaches nothing of a Service that it does not take, by routes of one that it takes either', async () => {
+    const cp = make();
+    const of = (namespace: string): string =>
+      gate(
+        `{ from: Selector, selector: { matchExpressions: [{ key: kubernetes.io/metadata.name, operator: In, values: [${namespace}] }] } }`,
+      );
+    await put(
+      cp,
+      of('default'),
+      service(ASKING),
+      service(ASKING).replace('name: orders,', 'name: stock, namespace: other,'),
+      `
+apiVersion: tulle.dev/v1alpha1
+kind: Workload
+metadata: { name: stock, namespace: other, labels: { app: orders } }
+spec: { address: 10.0.3.1, ports: [{ port: 8080 }], inbound: { mode: none } }
+`,
+      `
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: { name: g, namespace: other }
+spec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default }], to: [{ group: '', kind: Service }] }
+`,
+      `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: r }
+spec:
+  parentRefs: [{ group: '', kind: Service, name: orders }]
+  rules: [{ backendRefs: [{ name: stock, namespace: other, port: 80 }] }]
+`,
+    );
+    const at = join(cp, process('g', '10.0.9.1', 'edge'));
+    const found = (): unknown =>
+      at.config().endpoints.find(({ name }) => name.includes('stock.other'))?.endpoints;
+    expect(found()).toEqual([]);
+    await put(cp, of('default, other'));
+    expect(found()).toMatchObject([{ address: { host: '10.0.3.1', port: 8080 }, mode: 'none' }]);
+    await put(cp, of('default'));
+    expect(found()).toEqual([]);
+  });
+
   it('is not the one of that name in the namespace of the Service', async () => {
     const cp = make();
     await put(cp, service(ASKING), gate(ALL), WAYPOINT);

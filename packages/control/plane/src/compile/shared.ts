@@ -39,7 +39,7 @@ export class SharedResources {
   /** @param at the waypoint that calls ({@link gatewayKey}): it reaches the endpoints of Services that ask for it themselves */
   cluster(backend: Backend, at?: string): Cluster {
     const { service } = backend;
-    const way = wayTo(backend, at);
+    const way = wayTo(this.world, backend, at);
     return this.#get(`cluster ${way} ${this.#nameOf(backend)}`, [keyOf(service)], (known?: Cluster) =>
       kept(
         known,
@@ -54,7 +54,7 @@ export class SharedResources {
    */
   endpoints(backend: Backend, from: Locality | undefined, at?: string): EndpointSet {
     const { service, port } = backend;
-    const way = wayTo(backend, at);
+    const way = wayTo(this.world, backend, at);
     const { name, namespace } = service.metadata;
     const { locality } =
       from === undefined ? {} : trafficFor(this.world, namespace, 'Service', name, port.name);
@@ -84,7 +84,7 @@ export class SharedResources {
     services: readonly string[],
     at?: string,
   ): CompiledRoutes {
-    const way = wayTo({ service, port }, at);
+    const way = wayTo(this.world, { service, port }, at);
     const { namespace } = service.metadata;
     // A waypoint is no caller, wherever it is.
     const from = at === undefined ? node.namespace : namespace;
@@ -129,10 +129,12 @@ export class SharedResources {
 /** How a Service is reached: `waypoint` by tunnels to one, which does the rest. */
 type Way = 'endpoints' | 'waypoint';
 
-function wayTo({ service, port }: Backend, at: string | undefined): Way {
+function wayTo(world: World, { service, port }: Backend, at: string | undefined): Way {
   const waypoint = waypointKey(service);
   // No tunnel carries datagrams.
-  return waypoint === undefined || waypoint === at || isUdpPort(port) ? 'endpoints' : 'waypoint';
+  if (waypoint === undefined || isUdpPort(port)) return 'endpoints';
+  // A waypoint that does not take a Service is no way to it, by routes of another one either.
+  return waypoint === at && world.waypointBefore(service) !== undefined ? 'endpoints' : 'waypoint';
 }
 
 /** The known object, where the new one means the same. */

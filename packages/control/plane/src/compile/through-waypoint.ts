@@ -5,7 +5,6 @@ import {
   type EndpointSet,
   type FilterConfigs,
 } from '@tulle/model';
-import { waypointProblem } from '@tulle/resources';
 import { gatewayKey } from '../parents.ts';
 import type { World } from '../world.ts';
 import {
@@ -41,11 +40,10 @@ export function endpointsThrough(
   { service, port, subset }: Backend,
   mesh: MeshSettings,
 ): EndpointSet {
-  const gateway = world.waypointOf(service);
+  const gateway = world.waypointBefore(service);
   const name = outboundName(service, port, mesh, subset?.name);
   // A tunnel says the Service and no subset of it, so nobody is let to the whole who was meant for a part.
-  if (gateway === undefined || waypointProblem(gateway, service) !== undefined || subset !== undefined)
-    return { name, endpoints: [] };
+  if (gateway === undefined || subset !== undefined) return { name, endpoints: [] };
   const authority = `${hostOfService(service, mesh)}:${port.port}`;
   const lost = new Set<Endpoint>();
   const endpoints = world.waypoints

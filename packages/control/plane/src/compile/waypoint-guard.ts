@@ -1,5 +1,5 @@
 import type { AuthzPolicy } from '@tulle/model';
-import { targetPort, waypointOf, waypointProblem } from '@tulle/resources';
+import { targetPort, waypointOf } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
@@ -28,8 +28,8 @@ export function waypointsBefore(
     .filter(({ spec }) => spec.ports.some((one) => targetPort(one, { ports, inbound })?.port === port));
   if (asking.length === 0) return undefined;
   const ids = asking.flatMap((service) => {
-    const gateway = world.waypointOf(service);
-    if (gateway === undefined || waypointProblem(gateway, service) !== undefined) return [];
+    const gateway = world.waypointBefore(service);
+    if (gateway === undefined) return [];
     const { namespace: of, name } = gateway.metadata;
     // An account of that name is not enough: a process has proven to serve the Gateway, and no application has it.
     return world.forwarders.believes(`${of}/${name}`)
