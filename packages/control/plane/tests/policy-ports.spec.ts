@@ -74,6 +74,31 @@ describe('a rule for ports means those of the program', () => {
     expect(asked()).toEqual([[]]);
   });
 
+  it('at a waypoint before endpoints that are no workloads, by the port of their slice that is meant', async () => {
+    const cp = make();
+    const ofService = policy('ALLOW', '{ to: { ports: [8443] } }').replace(
+      'selector: { matchLabels: { app: orders } }',
+      "targetRefs: [{ group: '', kind: Service, name: orders }]",
+    );
+    const slice = (port: number): string => `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: orders, labels: { kubernetes.io/service-name: orders } }
+addressType: IPv4
+endpoints: [{ addresses: [192.0.2.1] }]
+ports: [{ name: http, port: ${port} }, { name: admin, port: 9000 }, { name: dns, port: 53, protocol: UDP }]
+`;
+    await put(cp, WAYPOINT, service(undefined, ', name: http'), ofService, slice(8443));
+    const gate = join(cp, process());
+    const asked = (): unknown =>
+      authzOf(chainsOf(gate.config().listeners, 'gateway_10.0.9.1_15008')[0]).map(
+        (config) => (config as { policies: { rules: unknown }[] }).policies.map(({ rules }) => rules)[0],
+      );
+    expect(asked()).toEqual([[{}]]);
+    await put(cp, slice(8444));
+    expect(asked()).toEqual([[]]);
+  });
+
   it('at a node proxy, which sees it', async () => {
     const cp = make();
     await put(cp, service('{}'), policy('DENY', '{ to: { ports: [8080] } }'));

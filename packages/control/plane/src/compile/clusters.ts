@@ -9,7 +9,9 @@ import {
   targetPort,
   type Service,
   type ServicePort,
+  type EndpointSlice,
   type SliceEndpoint,
+  type SlicePort,
   type TrafficSubset,
   type Workload,
 } from '@tulle/resources';
@@ -124,16 +126,13 @@ export function endpointsOf(
   for (const workload of world.workloadsOf(service).filter(inSubset))
     add(endpointOf(world, workload, port, mesh), workload);
   for (const slice of world.slicesOf(service)) {
-    const slicePorts = (slice.ports ?? []).filter((p) => isUdpPort(p) === isUdpPort(port));
-    const slicePort =
-      slicePorts.find((p) => (p.name ?? '') === (port.name ?? '')) ??
-      (slice.ports?.length === 1 ? slicePorts[0] : undefined);
+    const slicePort = slicePortOf(slice, port);
     // What a slice lists are all of its ports.
     if (slicePort === undefined && isUdpPort(port) && slice.ports !== undefined) continue;
     for (const endpoint of slice.endpoints) {
       const workload = workloadOf(world, endpoint, service);
       if (workload === undefined ? subset === undefined : inSubset(workload))
-        add(sliceEndpoint(world, workload, endpoint, slicePort?.port, service, port, mesh), workload);
+        add(sliceEndpoint(world, workload, endpoint, slicePort, service, port, mesh), workload);
     }
   }
   return {
@@ -248,11 +247,24 @@ function standingOf({
   };
 }
 
+/** What a slice says of a port of its Service: the port of that name, or the only one. */
+export function slicePortOf({ ports = [] }: EndpointSlice, port: ServicePort): SlicePort | undefined {
+  const alike = ports.filter((one) => isUdpPort(one) === isUdpPort(port));
+  return (
+    alike.find((one) => (one.name ?? '') === (port.name ?? '')) ?? (ports.length === 1 ? alike[0] : undefined)
+  );
+}
+
+/** The number at which a Service port is had at what is no Workload: as its slice says, or as it says itself. */
+export function addressedPort(slicePort: SlicePort | undefined, { port, targetPort }: ServicePort): number {
+  return slicePort?.port ?? (typeof targetPort === 'number' ? targetPort : port);
+}
+
 function sliceEndpoint(
   world: World,
   workload: Workload | undefined,
   endpoint: SliceEndpoint,
-  port: number | undefined,
+  slicePort: SlicePort | undefined,
   service: Service,
   servicePort: ServicePort,
   mesh: MeshSettings,
@@ -260,8 +272,7 @@ function sliceEndpoint(
   if (workload !== undefined) return endpointOf(world, workload, servicePort, mesh);
   const host = endpoint.addresses[0];
   if (host === undefined) return undefined;
-  const number =
-    port ?? (typeof servicePort.targetPort === 'number' ? servicePort.targetPort : servicePort.port);
+  const number = addressedPort(slicePort, servicePort);
   const { ready = true, serving = ready, terminating = false } = endpoint.conditions ?? {};
   if (!ready && !(terminating && serving)) return undefined;
   return {

@@ -8,7 +8,7 @@ import {
 } from '@tulle/model';
 import { matchesLabels, targetPort, type Workload } from '@tulle/resources';
 import type { World } from '../world.ts';
-import { workloadOf, type Backend, type MeshSettings } from './clusters.ts';
+import { addressedPort, slicePortOf, workloadOf, type Backend, type MeshSettings } from './clusters.ts';
 import { authorizationFor } from './inbound.ts';
 import { connectionAuthz } from './layer4-policy.ts';
 
@@ -52,13 +52,12 @@ export function workloadsBehind(world: World, { service, subset }: Backend): Wor
   );
 }
 
-/** Ports to which a Service port leads where no workload says so: as its slices have it, or as it says itself. */
+/** Ports to which a Service port leads where no workload says so: as each of its slices has it, or as it says itself. */
 function portsOf(world: World, { service, port }: Backend): number[] {
-  const ofSlices = world
-    .slicesOf(service)
-    .flatMap(({ ports = [] }) => ports.flatMap((one) => one.port ?? []));
-  const own = typeof port.targetPort === 'number' ? port.targetPort : port.port;
-  return ofSlices.length > 0 ? [...new Set(ofSlices)] : [own];
+  const slices = world.slicesOf(service);
+  return slices.length === 0
+    ? [addressedPort(undefined, port)]
+    : [...new Set(slices.map((slice) => addressedPort(slicePortOf(slice, port), port)))];
 }
 
 /** Whether a Service has endpoints that are no workloads; these are in no subset. */
