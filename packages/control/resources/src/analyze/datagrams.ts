@@ -1,5 +1,5 @@
 import { refusesDatagrams } from '../gateway/datagrams.ts';
-import type { UDPRoute } from '../kinds/connection-route.ts';
+import type { ConnectionBackendRef, UDPRoute } from '../kinds/connection-route.ts';
 import type { LocatedResource } from '../resource.ts';
 import { backendTarget, datagramPort, findServicePort, serviceSelects } from '../select.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -15,21 +15,18 @@ export function analyzeDatagrams(host: AnalysisHost): void {
       'datagrams go to their endpoints in clear, and no policy judges them: mutual TLS is for connections',
     );
     for (const [r, rule] of subject.resource.spec.rules.entries())
-      for (const b of rule.backendRefs.keys())
-        analyzeStrict(subject, r, b, `/spec/rules/${r}/backendRefs/${b}`, host);
+      for (const [b, backend] of rule.backendRefs.entries())
+        analyzeStrict(backend, subject, `/spec/rules/${r}/backendRefs/${b}`, host);
   }
 }
 
 /** Known Workloads of a backend that take calls by mutual TLS alone. */
 function analyzeStrict(
+  backend: ConnectionBackendRef,
   subject: LocatedResource<UDPRoute>,
-  rule: number,
-  index: number,
   at: string,
   host: AnalysisHost,
 ): void {
-  const backend = subject.resource.spec.rules[rule]?.backendRefs[index];
-  if (backend === undefined) return;
   const namespace = backend.namespace ?? subject.resource.metadata.namespace;
   const service = host.set.get('Service', namespace, backendTarget(backend).service);
   const port = service && findServicePort(service, { port: backend.port }, 'UDP');

@@ -1,8 +1,8 @@
 import { USE_WAYPOINT_LABEL, waypointOf } from '../gateway/waypoint.ts';
 import { parentKind } from '../kinds/http-route.ts';
-import type { Service, ServicePort } from '../kinds/service.ts';
+import { isUdpPort, type Service, type ServicePort } from '../kinds/service.ts';
 import { rulesOf } from '../routes.ts';
-import { backendTarget, matchesLabels, serviceSelects, targetPort } from '../select.ts';
+import { backendTarget, connectionPorts, matchesLabels, serviceSelects, targetPort } from '../select.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
 
@@ -13,6 +13,7 @@ export function analyzeClosedByWaypoints(host: AnalysisHost): void {
     const service = subject.resource;
     if (waypointOf(service) !== undefined) continue;
     for (const [i, port] of service.spec.ports.entries()) {
+      if (isUdpPort(port)) continue; // waypoints take no part in datagrams
       const closing = guarding.find(
         (one) =>
           one.metadata.namespace === service.metadata.namespace &&
@@ -49,7 +50,8 @@ function closes(host: AnalysisHost, guarding: Service, service: Service, port: S
   if (
     workloads.some(
       ({ spec }) =>
-        at(port, spec) !== undefined && guarding.spec.ports.some((one) => at(one, spec) === at(port, spec)),
+        at(port, spec) !== undefined &&
+        connectionPorts(guarding).some((one) => at(one, spec) === at(port, spec)),
     )
   )
     return true;
@@ -57,7 +59,7 @@ function closes(host: AnalysisHost, guarding: Service, service: Service, port: S
   const [a = {}, b = {}] = [service.spec.selector, guarding.spec.selector];
   const nested =
     Object.keys(a).length > 0 && Object.keys(b).length > 0 && (matchesLabels(a, b) || matchesLabels(b, a));
-  return nested && guarding.spec.ports.some((one) => numberOf(one) === numberOf(port));
+  return nested && connectionPorts(guarding).some((one) => numberOf(one) === numberOf(port));
 }
 
 const numberOf = ({ targetPort: to, port }: ServicePort): number | string => to ?? port;

@@ -61,6 +61,16 @@ export const WAYPOINTS: readonly Case[] = [
     ['TULLE0413', 19, '{ port: 81', 'take calls there from the waypoint alone'],
   ),
   told(
+    'a Service of datagrams beside one with a waypoint, and one beside ports of datagrams, at the same number',
+    waypoint() +
+      asking(
+        'w',
+        'selector: { app: s }, ports: [{ name: a, port: 53 }, { name: b, port: 54, protocol: UDP }]',
+      ) +
+      service('dns', 'selector: { app: s }, ports: [{ port: 53, protocol: UDP }]') +
+      service('tcp', 'selector: { app: s }, ports: [{ port: 54 }]'),
+  ),
+  told(
     'a Service beside one with a waypoint, as the Workloads show that both select',
     waypoint() +
       asking('w', 'selector: { app: s }, ports: [{ port: 80, targetPort: web }]') +
