@@ -67,7 +67,7 @@ if (process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) {
   process.exit(0);
 }
 const options = await read().catch(usage);
-const timeline = describeRestart(options.drain ?? DRAIN);
+const timeline = describeRestart(options.drain ?? DRAIN, options.supervisor);
 const gateway = await startGateway(options).catch(failed(1));
 process.stderr.write(
   `gateway ${gateway.spiffeId}, admin ${formatAddress(gateway.admin)}\na restart (SIGHUP): ${timeline}\n`,

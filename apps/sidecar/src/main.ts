@@ -100,7 +100,7 @@ process.stderr.write(
   `${[`sidecar of ${sidecar.spiffeId}`, `inbound ${formatAddress(sidecar.inbound)}`, ...sidecar.upstreams.map(describeUpstream), `admin ${formatAddress(sidecar.admin)}`].join(', ')}\n`,
 );
 if (sidecar.capture !== undefined) process.stderr.write(`${describeCapture(sidecar.capture)}\n`);
-const timeline = describeRestart(options.drain ?? DRAIN);
+const timeline = describeRestart(options.drain ?? DRAIN, options.supervisor);
 process.stderr.write(`a restart (SIGHUP): ${timeline}\n`);
 void sidecar.ready().catch(async (error: unknown) => {
   await sidecar.stop(0);

@@ -92,7 +92,7 @@ export const command: Command = defineCommand({
     } finally {
       interrupted.done();
     }
-    const timeline = describeRestart(flags.drain ?? DRAIN);
+    const timeline = describeRestart(flags.drain ?? DRAIN, flags.supervisor);
     const ended = untilSignal(gateway, io, () => say(`restarted: ${timeline}`));
     say(`${gateway.spiffeId} joined; admin ${formatAddress(gateway.admin)}`);
     say(describeListening(gateway, `${namespace}/${name}`));

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { DirectoryInUseError } from '@tulle/directory-lock';
-import { CaptureUnavailableError } from '@tulle/sidecar';
+import { CaptureUnavailableError, describeRestart } from '@tulle/sidecar';
 import { startNodeProxy, type IfProxyDies, type NodeProxy } from '@tulle/node-proxy';
 import { tulleDirectories } from '@tulle/sidecar/directories';
+import { DRAIN_FLAGS, drainOf } from '@tulle/sidecar/flags';
 import { API_OPTION } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
@@ -10,8 +11,6 @@ import { personLog } from '../cli/person-log.ts';
 import { joinTokenFor, meshToJoin } from './mesh-to-join.ts';
 import { nodeProxyRunDirectory, WORKLOADS_OPTION, workloadsDirectory } from './node-proxy-directory.ts';
 
-const DEFAULT_WINDOW_SECONDS = 5;
-const DEFAULT_DEADLINE_SECONDS = 600;
 const DEFAULT_STOP_SECONDS = 10;
 
 const DEATHS: Readonly<Record<IfProxyDies, string>> = {
@@ -59,18 +58,7 @@ export const command: Command = defineCommand({
       choices: ['open', 'closed'],
       defaultText: 'open',
     },
-    'drain-window-seconds': {
-      type: 'number',
-      value: 'N',
-      help: 'after a restart connections are asked over so long to go to the new process',
-      defaultText: String(DEFAULT_WINDOW_SECONDS),
-    },
-    'drain-deadline-seconds': {
-      type: 'number',
-      value: 'N',
-      help: 'after a restart connections live on in the old process for so long',
-      defaultText: String(DEFAULT_DEADLINE_SECONDS),
-    },
+    ...DRAIN_FLAGS,
     'drain-seconds': {
       type: 'number',
       value: 'N',
@@ -91,8 +79,7 @@ export const command: Command = defineCommand({
     const mesh = await meshToJoin(io, options);
     const directory = workloadsDirectory(io, options.workloads);
     const ifProxyDies = (options['if-proxy-dies'] ?? 'open') as IfProxyDies;
-    const windowSeconds = options['drain-window-seconds'] ?? DEFAULT_WINDOW_SECONDS;
-    const deadlineSeconds = options['drain-deadline-seconds'] ?? DEFAULT_DEADLINE_SECONDS;
+    const drain = drainOf(options);
     const say = (text: string): void => {
       if (!options.quiet) io.err(`tulle: ${text}\n`);
     };
@@ -106,8 +93,8 @@ export const command: Command = defineCommand({
         joinToken: async ({ namespace, serviceAccount, labels }) =>
           joinTokenFor(io, options, { namespace, serviceAccount, labels }),
         ifProxyDies,
-        drainWindowMs: windowSeconds * 1000,
-        drainTimeoutMs: deadlineSeconds * 1000,
+        drainWindowMs: drain.windowMs,
+        drainTimeoutMs: drain.deadlineMs,
         log: personLog(io, options.quiet ? 'error' : 'warn'),
       });
     } catch (error) {
@@ -118,7 +105,7 @@ export const command: Command = defineCommand({
         { cause: error },
       );
     }
-    const timeline = `at 0 s the new process takes every new connection; by ${windowSeconds} s tunnels are asked to go over; at ${deadlineSeconds} s what is left is cut`;
+    const timeline = describeRestart(drain);
     say(`serves the workloads in ${directory}; ${DEATHS[ifProxyDies]}`);
     say(
       'every port of a workload is captured: those that it does not name are reached by plain text, where a PeerAuthentication says PERMISSIVE',

@@ -1,5 +1,5 @@
 import { CAPABILITIES, PROFILES } from '../capabilities.ts';
-import { DRAIN } from '../drain.ts';
+import { DRAIN_FLAGS } from './drain-flags.ts';
 
 /** How a flag is written and what it means; `tulle` and `tulle-sidecar` read the same. */
 export interface FlagSpec {
@@ -98,22 +98,6 @@ const CAPTURE_FLAGS = Object.freeze({
     type: 'list',
     value: 'PORT',
     help: 'a port of the program at which others reach it past the sidecar, in plain text; may be repeated',
-  },
-} as const);
-
-/** How long a process lives on whose successor takes the new connections. */
-const DRAIN_FLAGS = Object.freeze({
-  'drain-window-seconds': {
-    type: 'number',
-    value: 'N',
-    help: 'after a restart connections are asked over so long to go to the new process',
-    defaultText: String(DRAIN.windowMs / 1000),
-  },
-  'drain-deadline-seconds': {
-    type: 'number',
-    value: 'N',
-    help: 'after a restart connections that last live on in the old process for so long',
-    defaultText: String(DRAIN.deadlineMs / 1000),
   },
 } as const);
 

@@ -2,8 +2,9 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Locality } from '@tulle/model';
 import type { SidecarOptions, UpstreamOption } from '../options.ts';
-import { DRAIN, type Drain } from '../drain.ts';
+import type { Drain } from '../drain.ts';
 import { capabilitiesOf } from './capability-flags.ts';
+import { drainOf } from './drain-flags.ts';
 import { FlagError } from './flag-error.ts';
 import type { SidecarFlagValues } from './flag-specs.ts';
 import { telemetryOf } from './telemetry-flags.ts';
@@ -68,22 +69,6 @@ export async function sidecarOptions(
     telemetry: await telemetryOf(flags, env),
   };
 }
-
-function drainOf(flags: SidecarFlagValues): Drain {
-  const drain = {
-    windowMs: milliseconds(flags['drain-window-seconds']) ?? DRAIN.windowMs,
-    deadlineMs: milliseconds(flags['drain-deadline-seconds']) ?? DRAIN.deadlineMs,
-  };
-  if (drain.windowMs > drain.deadlineMs)
-    throw new FlagError(
-      `connections cannot be asked to close for ${drain.windowMs / 1000} s (--drain-window-seconds) where all are cut after ${drain.deadlineMs / 1000} s`,
-      'a --drain-deadline-seconds that is no shorter',
-    );
-  return drain;
-}
-
-const milliseconds = (seconds: number | undefined): number | undefined =>
-  seconds === undefined ? undefined : seconds * 1000;
 
 /** @param option its name @throws FlagError */
 export function parsePort(option: string, text: string): number {

@@ -38,6 +38,8 @@ describe('the flags of a sidecar', () => {
     });
     expect((await read([])).drain).toEqual({ windowMs: 5_000, deadlineMs: 600_000 });
     await expect(read(['--drain-deadline-seconds', '2'])).rejects.toThrow(/5 s .* cut after 2 s/);
+    // A timer of Node's that is longer ends at once.
+    await expect(read(['--drain-deadline-seconds', '2592000'])).rejects.toThrow('cannot be 2592000');
   });
 
   it('say what is reported, and read the environment only where it is the sidecar’s own', async () => {

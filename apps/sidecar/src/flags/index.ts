@@ -3,6 +3,7 @@
  * @packageDocumentation
  */
 export { captureOf } from './capture-flags.ts';
+export { DRAIN_FLAGS, drainOf } from './drain-flags.ts';
 export { FlagError } from './flag-error.ts';
 export { SIDECAR_FLAGS } from './flag-specs.ts';
 export type { FlagSpec, FlagValues, SidecarFlags, SidecarFlagValues } from './flag-specs.ts';
