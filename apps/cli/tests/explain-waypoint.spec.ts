@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { explain, SERVER, type Explained } from './explained.ts';
 import { freePort, tulleBench } from './tulle-bench.ts';
 
 const RESOURCES = `apiVersion: gateway.networking.k8s.io/v1
@@ -34,21 +35,6 @@ spec:
   action: DENY
   rules: [{ from: { serviceAccounts: [caller] }, to: { methods: [POST] } }]
 `;
-const SERVER =
-  "require('http').createServer((q,r)=>r.end('hello')).listen(process.argv[1],'127.0.0.1',()=>console.log('up'))";
-
-interface Explained {
-  readonly explanations: readonly {
-    readonly proxy: string;
-    readonly explanation: {
-      readonly status: number;
-      readonly code: string;
-      readonly path: string;
-      readonly peerIdentity?: string;
-      readonly reasons: readonly unknown[];
-    };
-  }[];
-}
 
 describe('tulle explain --from', () => {
   const bench = tulleBench();
@@ -69,15 +55,11 @@ describe('tulle explain --from', () => {
     await expect.poll(async () => ask('GET'), { timeout: 10_000 }).toBe(200);
     await expect.poll(async () => ask('POST'), { timeout: 10_000 }).toBe(403);
 
-    const explain = async (...args: string[]): Promise<Explained['explanations']> => {
-      const { code, out, err } = await tulle('explain', ...args, '-o', 'json');
-      expect([code, err]).toEqual([0, '']);
-      return (JSON.parse(out) as Explained).explanations;
-    };
-    const names = (all: Explained['explanations']): unknown =>
+    const explained = async (...args: string[]) => explain(bench, ...args);
+    const names = (all: readonly Explained[]): unknown =>
       all.map(({ proxy, explanation }) => [proxy.split('-')[0], explanation.peerIdentity?.split('/').at(-1)]);
 
-    const allowed = await explain('GET', 'http://web/old', '--from', 'caller');
+    const allowed = await explained('GET', 'http://web/old', '--from', 'caller');
     expect(names(allowed)).toEqual([
       ['caller', undefined],
       ['gate', 'caller'],
@@ -108,7 +90,7 @@ describe('tulle explain --from', () => {
       }),
     );
 
-    const refused = await explain('POST', 'http://web/', '--from', 'caller');
+    const refused = await explained('POST', 'http://web/', '--from', 'caller');
     expect(names(refused)).toEqual([
       ['caller', undefined],
       ['gate', 'caller'],
@@ -119,7 +101,7 @@ describe('tulle explain --from', () => {
     // Asked alone, as somebody.
     const as = async (account: string): Promise<number | undefined> =>
       (
-        await explain(
+        await explained(
           'POST',
           'http://web/',
           '--to',

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { explain, SERVER, type Explained } from './explained.ts';
 import { freePort, tulleBench } from './tulle-bench.ts';
 
 const RESOURCES = `apiVersion: v1
@@ -16,25 +17,6 @@ spec:
   action: DENY
   rules: [{ to: { paths: ['/admin*'] } }]
 `;
-const SERVER =
-  "require('http').createServer((q,r)=>r.end('hello')).listen(process.argv[1],'127.0.0.1',()=>console.log('up'))";
-
-interface Explained {
-  readonly explanations: readonly {
-    readonly proxy: string;
-    readonly explanation: {
-      readonly status: number;
-      readonly code: string;
-      readonly dryRun: boolean;
-      readonly reasons: readonly {
-        readonly site: string;
-        readonly subject: string;
-        readonly outcome: string;
-        readonly detail: string;
-      }[];
-    };
-  }[];
-}
 
 describe('tulle explain', () => {
   const bench = tulleBench();
@@ -54,19 +36,15 @@ describe('tulle explain', () => {
     expect(await ask('/hello', 'fine')).toBe(200);
     expect(await ask('/admin/keys', 'refused')).toBe(403);
 
-    const explain = async (...args: string[]): Promise<Explained['explanations']> => {
-      const { code, out, err } = await tulle('explain', ...args, '-o', 'json');
-      expect([code, err]).toEqual([0, '']);
-      return (JSON.parse(out) as Explained).explanations;
-    };
-    const names = (all: Explained['explanations']): string[] =>
+    const explained = async (...args: string[]) => explain(bench, ...args);
+    const names = (all: readonly Explained[]): string[] =>
       all.map(({ proxy }) => proxy.split('-')[0] as string);
 
-    const fine = await explain('fine');
+    const fine = await explained('fine');
     expect(names(fine)).toEqual(['caller', 'web']);
     expect(fine.map(({ explanation }) => explanation.status)).toEqual([200, 200]);
 
-    const refused = await explain('refused');
+    const refused = await explained('refused');
     expect(names(refused)).toEqual(['caller', 'web']);
     expect(refused[1]?.explanation).toMatchObject({ status: 403, code: 'TULLE_AUTHZ_DENIED', dryRun: false });
     expect(JSON.stringify(refused[1]?.explanation.reasons)).toContain('default/no-admin');
@@ -75,13 +53,13 @@ describe('tulle explain', () => {
     expect(text.out).toContain('default/no-admin');
 
     // Imagined: the same walk, and nobody is called.
-    const imagined = await explain('GET', 'http://web/admin/keys', '--from', 'caller');
+    const imagined = await explained('GET', 'http://web/admin/keys', '--from', 'caller');
     expect(names(imagined)).toEqual(['caller', 'web']);
     expect(imagined[0]?.explanation).toMatchObject({ status: 0, dryRun: true });
     expect(imagined[1]?.explanation).toMatchObject({ status: 403, code: 'TULLE_AUTHZ_DENIED', dryRun: true });
-    const allowed = await explain('GET', 'http://web/hello', '--from', 'caller');
+    const allowed = await explained('GET', 'http://web/hello', '--from', 'caller');
     expect(allowed.map(({ explanation }) => explanation.status)).toEqual([0, 0]);
-    const into = await explain(
+    const into = await explained(
       'GET',
       'http://web/%61dmin',
       '--to',

@@ -1,28 +1,29 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ControlPlane, GatewayStatus, RouteStatus } from '../src/index.ts';
-import { SHOP, SHOP_ROUTE, make, put, join, said, saidOfRoute, closeAll, FINE } from './gateway-mesh.ts';
+import {
+  SHOP,
+  SHOP_ROUTE,
+  gatewayOf,
+  made as madeOf,
+  make,
+  put,
+  join,
+  said,
+  saidOfRoute,
+  closeAll,
+  FINE,
+} from './gateway-mesh.ts';
 
 afterEach(closeAll);
 
 describe('routes of connections', () => {
-  const TLS_GATEWAY = `
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: { name: edge }
-spec:
-  gatewayClassName: tulle
-  listeners:
-    - { name: pass, port: 443, protocol: TLS, hostname: '*.example.com', tls: { mode: Passthrough } }
-    - { name: ends, port: 443, protocol: TLS, hostname: '*.example.org', tls: { mode: Terminate, certificateRefs: [{ name: shop }] } }
-    - { name: tcp, port: 25, protocol: TCP }
-`;
+  const TLS_GATEWAY = gatewayOf(
+    "{ name: pass, port: 443, protocol: TLS, hostname: '*.example.com', tls: { mode: Passthrough } }",
+    "{ name: ends, port: 443, protocol: TLS, hostname: '*.example.org', tls: { mode: Terminate, certificateRefs: [{ name: shop }] } }",
+    '{ name: tcp, port: 25, protocol: TCP }',
+  );
   const TCP_SHOP = SHOP.replace('{ port: 80 }', '{ name: tcp, port: 80 }');
-  const made = (kind: string, spec: string, name = 'shop'): string => `
-apiVersion: gateway.networking.k8s.io/v1
-kind: ${kind}
-metadata: { name: ${name} }
-spec: { ${spec} }
-`;
+  const made = (kind: string, spec: string, name = 'shop'): string => madeOf(kind, spec, name);
   const RULE = 'rules: [{ backendRefs: [{ name: shop, port: 80 }] }]';
   const PARENT = 'parentRefs: [{ name: edge }]';
   const saidOf = (cp: ControlPlane, key: string): string[] =>

@@ -11,17 +11,30 @@ import { manualClock } from './manual-clock.ts';
 import { nodeOf } from './nodes.ts';
 import { simulatedProxy, type SimulatedProxy } from './simulated-proxy.ts';
 
-/** A Gateway, what it leads to, and the route between them. */
-export const GATEWAY: string = `
+/** Gateway `edge`. @param listeners flow YAML, one each */
+export const gatewayOf = (...listeners: string[]): string => `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: { name: edge }
 spec:
   gatewayClassName: tulle
   listeners:
-    - { name: http, port: 80, protocol: HTTP, hostname: '*.example.com' }
-    - { name: https, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: shop }] } }
+${listeners.map((listener) => `    - ${listener}`).join('\n')}
 `;
+
+/** A resource of the Gateway API. @param spec flow YAML without braces */
+export const made = (kind: string, spec: string, name: string): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: ${kind}
+metadata: { name: ${name} }
+spec: { ${spec} }
+`;
+
+/** A Gateway, what it leads to, and the route between them. */
+export const GATEWAY: string = gatewayOf(
+  "{ name: http, port: 80, protocol: HTTP, hostname: '*.example.com' }",
+  '{ name: https, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: shop }] } }',
+);
 
 export const SHOP: string = `
 apiVersion: v1

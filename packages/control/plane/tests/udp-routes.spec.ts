@@ -1,19 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ControlPlane, RouteStatus } from '../src/index.ts';
-import { closeAll, FINE, join, make, put, said } from './gateway-mesh.ts';
+import { closeAll, FINE, gatewayOf, join, made as madeOf, make, put, said } from './gateway-mesh.ts';
 
 afterEach(closeAll);
 
-const GATEWAY = `
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: { name: edge }
-spec:
-  gatewayClassName: tulle
-  listeners:
-    - { name: dns, port: 53, protocol: UDP }
-    - { name: tcp, port: 53, protocol: TCP }
-`;
+const GATEWAY = gatewayOf('{ name: dns, port: 53, protocol: UDP }', '{ name: tcp, port: 53, protocol: TCP }');
 const DNS = `
 apiVersion: v1
 kind: Service
@@ -26,12 +17,7 @@ kind: Workload
 metadata: { name: ${name}, labels: { app: ${app}, name: ${name} } }
 spec: { address: ${address}, ports: [{ port: 5300 }], inbound: { ${inbound} } }
 `;
-const made = (kind: string, spec: string, name = 'dns'): string => `
-apiVersion: gateway.networking.k8s.io/v1
-kind: ${kind}
-metadata: { name: ${name} }
-spec: { ${spec} }
-`;
+const made = (kind: string, spec: string, name = 'dns'): string => madeOf(kind, spec, name);
 const PARENT = 'parentRefs: [{ name: edge }]';
 const to = (...backends: string[]): string => `rules: [{ backendRefs: [${backends.join(', ')}] }]`;
 const RULE = to('{ name: dns, port: 53 }');
