@@ -199,6 +199,17 @@ spec: { targetRefs: [{ group: '', kind: Service, name: outside }], validation: {
     expect(last?.message).toMatch(
       /^datagrams would go in clear, so that no datagram is sent to 2 of 3 workloads of Service default\/dns,/,
     );
+    // A subset is a part of them.
+    await put(
+      cp,
+      "\napiVersion: tulle.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: { name: dns }\nspec: { targetRefs: [{ group: '', kind: Service, name: dns }], subsets: [{ name: one, labels: { name: strict } }] }\n",
+      made(
+        'UDPRoute',
+        `${PARENT}, ${to('{ group: tulle.dev, kind: ServiceSubset, name: dns.one, port: 53 }')}`,
+      ),
+    );
+    expect(conditions(cp, 'UDPRoute/default/dns').at(-1)?.message).toContain('to 1 of 1 workloads');
+    await put(cp, made('UDPRoute', `${PARENT}, ${RULE}`));
     const peers = (mode: string, name: string): string => `
 apiVersion: tulle.dev/v1alpha1
 kind: PeerAuthentication

@@ -171,6 +171,16 @@ export function workloadOf(
   return world.get('Workload', ref.namespace ?? service.metadata.namespace, ref.name);
 }
 
+/** The workloads to which a backend leads. */
+export function workloadsBehind(world: World, { service, subset }: Backend): Workload[] {
+  const bySlice = world
+    .slicesOf(service)
+    .flatMap(({ endpoints }) => endpoints.flatMap((one) => workloadOf(world, one, service) ?? []));
+  return [...new Set([...world.workloadsOf(service), ...bySlice])].filter(
+    ({ metadata }) => subset === undefined || matchesLabels(subset.labels, metadata.labels),
+  );
+}
+
 /** Whether some Service port has no endpoint but this Workload. */
 export function isLastEndpoint(world: World, workload: Workload, mesh: MeshSettings): boolean {
   const { name, namespace } = workload.metadata;

@@ -7,6 +7,7 @@ import { chainOf, inboundPolicies, outboundPolicies, type ChainFilters } from '.
 /**
  * FilterPolicies for what comes to a waypoint for a Service, in chain order: those of its callers and routes, and those of
  * the inbound sides of its workloads, which have no filters of their own before them.
+ * @param routes of the namespace of the Service
  */
 export function waypointFilters(
   world: World,
@@ -20,9 +21,8 @@ export function waypointFilters(
     .workloadsOf(service)
     .filter(({ metadata }) => metadata.namespace === namespace)
     .map(({ metadata }) => metadata.labels ?? {});
-  const own = routes.filter((route) => route.metadata.namespace === namespace);
   const found = new Set([
-    ...outboundPolicies(world, service, own),
+    ...outboundPolicies(world, service, routes),
     ...[{}, ...labels].flatMap((of) => inboundPolicies(world, { namespace, labels: of }, [service], mesh)),
   ]);
   return chainOf([...found], node, mesh);

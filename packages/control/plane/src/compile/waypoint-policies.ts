@@ -6,9 +6,16 @@ import {
   type FilterEntry,
   type RouteConfig,
 } from '@tulle/model';
-import { matchesLabels, targetPort, type Workload } from '@tulle/resources';
+import { targetPort } from '@tulle/resources';
 import type { World } from '../world.ts';
-import { addressedPort, slicePortOf, workloadOf, type Backend, type MeshSettings } from './clusters.ts';
+import {
+  addressedPort,
+  slicePortOf,
+  workloadOf,
+  workloadsBehind,
+  type Backend,
+  type MeshSettings,
+} from './clusters.ts';
 import { authorizationFor } from './inbound.ts';
 import { connectionAuthz } from './layer4-policy.ts';
 
@@ -40,16 +47,6 @@ export function policySets(world: World, backends: readonly Backend[], mesh: Mes
       add(authorizationFor(world, { namespace, labels: {} }, [service], mesh, portsOf(world, backend)));
   }
   return [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, policies]) => policies);
-}
-
-/** The workloads to which a backend leads. */
-export function workloadsBehind(world: World, { service, subset }: Backend): Workload[] {
-  const bySlice = world
-    .slicesOf(service)
-    .flatMap(({ endpoints }) => endpoints.flatMap((one) => workloadOf(world, one, service) ?? []));
-  return [...new Set([...world.workloadsOf(service), ...bySlice])].filter(
-    ({ metadata }) => subset === undefined || matchesLabels(subset.labels, metadata.labels),
-  );
 }
 
 /** Ports to which a Service port leads where no workload says so: as each of its slices has it, or as it says itself. */

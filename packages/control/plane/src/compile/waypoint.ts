@@ -18,7 +18,7 @@ import { gatewayKey } from '../parents.ts';
 import { workloadsIn } from '../slices.ts';
 import type { Touched } from '../touched.ts';
 import { backendsOf } from './backends.ts';
-import { hostOfService, outboundName, type Backend } from './clusters.ts';
+import { hostOfService, outboundName, workloadsBehind, type Backend } from './clusters.ts';
 import { corsEntry } from './cors.ts';
 import { withAuth } from './external-auth.ts';
 import type { CompiledGateway } from './gateway.ts';
@@ -31,13 +31,7 @@ import { retryEntry } from './retries.ts';
 import type { SharedResources } from './shared.ts';
 import { refuseAll } from './upstream.ts';
 import { waypointFilters } from './waypoint-filters.ts';
-import {
-  connectionEntries,
-  policySets,
-  requestPolicies,
-  workloadsBehind,
-  type PolicySets,
-} from './waypoint-policies.ts';
+import { connectionEntries, policySets, requestPolicies, type PolicySets } from './waypoint-policies.ts';
 
 /** A port of a Service at its waypoint. */
 interface CompiledPort {

@@ -1,14 +1,13 @@
 import {
-  backendTarget,
   datagramPort,
-  findServicePort,
   refusesDatagrams,
   type AnyRoute,
   type ConnectionBackendRef,
   type UDPRoute,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
-import { workloadOf, type MeshSettings } from '../compile/clusters.ts';
+import { backendOf } from '../compile/backends.ts';
+import { workloadsBehind, type MeshSettings } from '../compile/clusters.ts';
 import { peerAuthenticationsFor } from '../compile/peer-authentications.ts';
 import type { World } from '../world.ts';
 
@@ -35,21 +34,15 @@ export function inClear(world: World, route: AnyRoute, mesh: MeshSettings): Cond
 function strictOf(
   world: World,
   route: UDPRoute,
-  backend: ConnectionBackendRef,
+  ref: ConnectionBackendRef,
   { rootNamespace }: MeshSettings,
 ): string | undefined {
-  const namespace = backend.namespace ?? route.metadata.namespace;
-  const service = world.get('Service', namespace, backendTarget(backend).service);
-  const port = service && findServicePort(service, { port: backend.port }, 'UDP');
-  if (service === undefined || port === undefined) return undefined;
-  const number = datagramPort(port);
-  const all = new Set([
-    ...world.workloadsOf(service),
-    ...[...world.slicesOf(service)].flatMap(({ endpoints }) =>
-      endpoints.flatMap((endpoint) => workloadOf(world, endpoint, service) ?? []),
-    ),
-  ]);
-  const strict = [...all].filter(
+  const backend = backendOf(world, route, ref);
+  if (backend === undefined) return undefined;
+  const { namespace, name } = backend.service.metadata;
+  const number = datagramPort(backend.port);
+  const all = workloadsBehind(world, backend);
+  const strict = all.filter(
     (workload) =>
       refusesDatagrams(
         peerAuthenticationsFor(world, workload.metadata.namespace, rootNamespace),
@@ -60,5 +53,5 @@ function strictOf(
   );
   return strict.length === 0
     ? undefined
-    : `${strict.length} of ${all.size} workloads of Service ${namespace}/${service.metadata.name}, which take calls by mutual TLS alone (a PeerAuthentication that says PERMISSIVE for port ${number} under portLevelMtls lets datagrams in)`;
+    : `${strict.length} of ${all.length} workloads of Service ${namespace}/${name}, which take calls by mutual TLS alone (a PeerAuthentication that says PERMISSIVE for port ${number} under portLevelMtls lets datagrams in)`;
 }
