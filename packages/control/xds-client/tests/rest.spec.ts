@@ -3,7 +3,12 @@ import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createResourceDecoder, type DiscoverySource, type SourceOptions } from '../src/index.ts';
+import {
+  createResourceDecoder,
+  type DiscoverySource,
+  type HttpServer,
+  type SourceOptions,
+} from '../src/index.ts';
 import {
   anyOf,
   client,
@@ -84,7 +89,10 @@ const server: SourceOptions['server'] = (name) =>
         http: () => ({ address: { host: '127.0.0.1', port }, authority: 'xds' }),
       }
     : undefined;
-const sources = (): Partial<SourceOptions> => ({ server, roots: { listener: rest, cluster: rest } });
+const sources = (to = server): Partial<SourceOptions> => ({
+  server: to,
+  roots: { listener: rest, cluster: rest },
+});
 const last = (path: string): JsonObject | undefined => asked.findLast((one) => one.path === path)?.body;
 const EDS = '/v3/discovery:endpoints';
 
@@ -172,6 +180,25 @@ describe('resources that are polled', () => {
     const { config } = await client(sources(), { initialFetchTimeoutMs: 0 });
     await expect.poll(() => warnings.join('\n')).toMatch(/ECONNREFUSED/);
     port = before;
+    await config((one) => portOf(one) === 1);
+  });
+
+  it.each<[string, Partial<HttpServer>, RegExp]>([
+    ['certificates that are not whole', { tls: { ca: '-----BEGIN', cert: '-----BEGIN' } }, /PEM/],
+    ['a name that no request can have', { authority: 'サーバー' }, /Invalid character/],
+  ])('are asked for again after %s', async (_, broken, reason) => {
+    let isBroken = true;
+    const { config } = await client(
+      sources((name) => {
+        const found = server(name);
+        return (
+          found && { ...found, http: (place) => ({ ...found.http!(place), ...(isBroken ? broken : {}) }) }
+        );
+      }),
+      { initialFetchTimeoutMs: 0 },
+    );
+    await expect.poll(() => warnings.join('\n')).toMatch(reason);
+    isBroken = false;
     await config((one) => portOf(one) === 1);
   });
 

@@ -20,7 +20,11 @@ export interface Exchange {
 /** Longest answer in bytes: some hundred thousand resources; a longer one is no configuration of one proxy. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-/** Posts JSON; exactly one of the two is called, once, and not before this returns. @param timeoutMs for the whole answer */
+/**
+ * Posts JSON; exactly one of the two is called, once, and not before this returns.
+ * @param timeoutMs for the whole answer
+ * @throws Error for certificates that cannot be read, and for an authority that no field can have
+ */
 export function post(
   { address, authority, tls }: HttpServer,
   path: string,

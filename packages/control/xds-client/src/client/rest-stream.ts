@@ -13,7 +13,7 @@ import { resourceTypes } from '../decode/resource.ts';
 import type { ClientRequest } from '../session/messages.ts';
 import { kindOfTypeUrl, REST_PATHS } from '../wire.ts';
 import { createOutageLog } from './outage-log.ts';
-import { type Exchange, type HttpServer, post } from './rest-call.ts';
+import { type Exchange, post } from './rest-call.ts';
 import type { SideStream, SideStreamOptions } from './side-streams.ts';
 import { createStateOfTheWorld } from './state-of-the-world.ts';
 
@@ -80,27 +80,27 @@ export function createRestStream(
       ...(errorDetail && { errorDetail }),
     });
     const names = request.resourceNames.toSorted().join('\n');
-    let to: HttpServer;
+    let mine: Exchange;
     try {
-      to = http(place);
+      mine = post(http(place), path, jsonOf(asked), source.timeoutMs, {
+        done(status, body) {
+          if (exchange !== mine) return;
+          exchange = undefined;
+          if (status === 304) return found();
+          if (status !== 200) return lose(`${status} ${body.slice(0, 200)}`.trim());
+          if (body === last && names === lastNames) return found();
+          take(body, names);
+        },
+        failed(reason) {
+          if (exchange !== mine) return;
+          exchange = undefined;
+          lose(reason);
+        },
+      });
     } catch (error) {
+      // A file that is not there, or not whole as it is being replaced; a name that no field can have.
       return lose(error instanceof Error ? error.message : String(error));
     }
-    const mine = post(to, path, jsonOf(asked), source.timeoutMs, {
-      done(status, body) {
-        if (exchange !== mine) return;
-        exchange = undefined;
-        if (status === 304) return found();
-        if (status !== 200) return lose(`${status} ${body.slice(0, 200)}`.trim());
-        if (body === last && names === lastNames) return found();
-        take(body, names);
-      },
-      failed(reason) {
-        if (exchange !== mine) return;
-        exchange = undefined;
-        lose(reason);
-      },
-    });
     exchange = mine;
   }
 
