@@ -43,9 +43,12 @@ describe('runCheck', () => {
   });
   afterEach(() => vi.restoreAllMocks());
 
-  const sh = (script: string, timeoutMinutes = 1): ReturnType<typeof runCheck> =>
-    runCheck({ name: 'sh', command: ['sh', '-c', script], timeoutMinutes }, tmpdir(), (line) =>
-      failures.push(line),
+  const sh = (script: string, timeoutMinutes = 1, stopGraceMs?: number): ReturnType<typeof runCheck> =>
+    runCheck(
+      { name: 'sh', command: ['sh', '-c', script], timeoutMinutes },
+      tmpdir(),
+      (line) => failures.push(line),
+      stopGraceMs,
     );
 
   it('shows both outputs and holds back the closing line', async () => {
@@ -72,10 +75,23 @@ describe('runCheck', () => {
     expect(absent.failed).toBe(1);
   });
 
-  it('kills a check that takes too long, with what it started', async () => {
+  it('stops a check that takes too long, with what it started', async () => {
     expect((await sh('sleep 300 & sleep 300', 0.001)).failed).toBe(1);
     expect(shown).toEqual(['sh: stopped after 0.001 minutes\n']);
     expect(failures).toEqual(['stopped after 0.001 minutes']);
+  });
+
+  it('lets what is stopped take down what it made, also where the check itself has ended by then', async () => {
+    const cleaning = `sh -c 'trap "sleep 0.3; echo taken down; exit" TERM; while :; do sleep 0.05; done' 2>/dev/null & sleep 300`;
+    expect((await sh(cleaning, 0.005)).failed).toBe(1);
+    expect(shown).toEqual(['taken down\n', 'sh: stopped after 0.005 minutes\n']);
+  });
+
+  it('kills what does not end when it is told to', async () => {
+    // It holds the output, which is read to its end.
+    const deaf = `sh -c 'trap "" TERM; while :; do sleep 0.05; done' 2>/dev/null & sleep 300`;
+    expect((await sh(deaf, 0.005, 200)).failed).toBe(1);
+    expect(failures).toEqual(['stopped after 0.005 minutes']);
   });
 });
 

@@ -10,33 +10,58 @@ import { type Tally, parseClosingLine, resultOf } from './tally.ts';
 const FAILURE = /^failed: |^\s*× /;
 /** After a check ends, what it started has this long to end too. */
 const ORPHAN_GRACE_MS = 5_000;
+/**
+ * What is stopped has this long to take down what is no process of its own, as network namespaces are: longer than
+ * `@tulle/processes` waits for a program that it stops (10 s).
+ */
+const STOP_GRACE_MS = 15_000;
+/** What ends this process. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Runs a check, showing what it prints. Its own closing line is read and held back, so that a run of many checks ends
- * with one; lines that name a failure are also handed to `onFailure`. A check that takes too long, or leaves processes behind that hold its output, fails and is killed with all
- * that it started.
+ * with one; lines that name a failure are also handed to `onFailure`. A check that takes too long, or leaves processes behind that
+ * hold its output, fails and is stopped with all that it started: by SIGTERM, and what is still there after `stopGraceMs` by SIGKILL.
+ * So it is where this process is to end, which it then does; when it is told so again, at once.
  */
-export async function runCheck(check: Check, cwd: string, onFailure: (line: string) => void): Promise<Tally> {
+export async function runCheck(
+  check: Check,
+  cwd: string,
+  onFailure: (line: string) => void,
+  stopGraceMs: number = STOP_GRACE_MS,
+): Promise<Tally> {
   const [command = '', ...args] = check.command;
-  // A process group of its own, so that a kill reaches the grandchildren too.
+  // A process group of its own, so that a signal reaches the grandchildren too.
   const child = spawn(command, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const kill = (): void => {
+  const signal = (name: NodeJS.Signals): void => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      if (child.pid !== undefined) process.kill(-child.pid, name);
     } catch {
       // The group has ended.
     }
   };
-  const interrupt = (): void => {
-    kill();
-    process.exit(130);
-  };
-  process.once('SIGINT', interrupt);
   let fault: string | undefined;
-  const limit = setTimeout(() => {
-    fault = `stopped after ${check.timeoutMinutes} minutes`;
-    kill();
-  }, check.timeoutMinutes * 60_000);
+  let killing: NodeJS.Timeout | undefined;
+  const stop = (why: string): void => {
+    fault ??= why;
+    if (killing !== undefined) return;
+    signal('SIGTERM');
+    killing = setTimeout(() => signal('SIGKILL'), stopGraceMs);
+  };
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    if (isInterrupted) {
+      signal('SIGKILL');
+      process.exit(130);
+    }
+    isInterrupted = true;
+    stop('interrupted');
+  };
+  for (const name of ENDING) process.on(name, interrupt);
+  const limit = setTimeout(
+    () => stop(`stopped after ${check.timeoutMinutes} minutes`),
+    check.timeoutMinutes * 60_000,
+  );
 
   let stated: Tally | undefined;
   const show = async (from: Readable, to: NodeJS.WriteStream): Promise<void> => {
@@ -54,8 +79,7 @@ export async function runCheck(check: Check, cwd: string, onFailure: (line: stri
     const [code] = (await once(child, 'exit')) as [number | null];
     const quiet = await Promise.race([shown, sleep(ORPHAN_GRACE_MS, undefined, { ref: false })]);
     if (!quiet) {
-      fault ??= 'left processes behind';
-      kill();
+      stop('left processes behind');
       await shown;
     }
     if (fault) {
@@ -68,6 +92,10 @@ export async function runCheck(check: Check, cwd: string, onFailure: (line: stri
     return resultOf(false, undefined);
   } finally {
     clearTimeout(limit);
-    process.off('SIGINT', interrupt);
+    clearTimeout(killing);
+    // Nobody of a group that was stopped holds its output any more.
+    if (fault) signal('SIGKILL');
+    for (const name of ENDING) process.off(name, interrupt);
+    if (isInterrupted) process.exit(130);
   }
 }

@@ -56,9 +56,16 @@ const renewalCases = wanted(nodeRenewal);
 
 /** Of the suite that runs. */
 let current: { close(): Promise<void> } | undefined;
+let isClosing = false;
 // Nothing stays behind, whoever ends this.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => void Promise.resolve(current?.close()).finally(() => process.exit(130)));
+function end(): void {
+  if (isClosing) return;
+  isClosing = true;
+  void Promise.resolve(current?.close()).finally(() => process.exit(130));
+}
+// A group that is told to end hears it from its members too; a person who says it twice means at once.
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+process.once('SIGINT', end);
 
 async function opened<Context extends { close(): Promise<void> }>(
   context: Context,
