@@ -84,14 +84,30 @@ export function routeAt({ routes }: Named, mark: string): Json {
 /** Whether a route, by its mark `HOST/ROUTE`, has a pattern that fits a path in the one spelling of both and not as it is written. */
 export function fitsInOneSpelling(configuration: Named, mark: string, path: string): boolean {
   const match = record(routeAt(configuration, mark)['match']);
-  const kind = ['path', 'prefix', 'path_separated_prefix'].find((one) => match[one] !== undefined);
+  const written = match[kindOf(match) ?? ''] as string | undefined;
+  // Envoy reads ~ for %7E in requests, and nothing else otherwise than it is written.
+  if (written === undefined || (normalizePath(written) === written && !/%[0-9A-F]?[a-f]/.test(path)))
+    return false;
+  return fits(match, path);
+}
+
+/** The first route of the virtual host of all that a path fits, by paths and prefixes. */
+export function routeTaken({ routes }: Named, path: string): Json {
+  const all = list(list(routes?.['virtual_hosts'])[0]?.['routes']);
+  return record(all.find((one) => fits(record(one['match']), path)));
+}
+
+function kindOf(match: Json): string | undefined {
+  return ['path', 'prefix', 'path_separated_prefix'].find((one) => match[one] !== undefined);
+}
+
+/** Whether a pattern fits a path, both in one spelling. */
+function fits(match: Json, path: string): boolean {
+  const kind = kindOf(match);
   if (kind === undefined) return false;
-  const written = match[kind] as string;
   const spelt = (text: string): string =>
     match['case_sensitive'] === false ? normalizePath(text).toLowerCase() : normalizePath(text);
-  const [pattern, wanted] = [spelt(written), spelt(path.replace(/\?.*$/, ''))];
-  // Envoy reads ~ for %7E in requests, and nothing else otherwise than it is written.
-  if (normalizePath(written) === written && !/%[0-9A-F]?[a-f]/.test(path)) return false;
+  const [pattern, wanted] = [spelt(match[kind] as string), spelt(path.replace(/\?.*$/, ''))];
   if (kind === 'path') return wanted === pattern;
   return kind === 'prefix'
     ? wanted.startsWith(pattern)

@@ -24,6 +24,10 @@ describe('an entry of the list', () => {
     expect(asked('http://a.test:443/to', 'https://a.test/to', {}, forwarded)).toEqual([]);
     expect(asked('http://a.test:443/to', 'https://a.test/to', {}, http2)).toEqual(not);
     expect(asked('http://a.test/to', 'https://b.test/to', {}, forwarded)).toEqual(not);
+    const said = { redirect: { scheme_redirect: 'http' } };
+    const by = (path: string): Json => ({ virtual_hosts: [{ routes: [{ match: { path }, ...said }] }] });
+    expect(asked('http://a.test/to', 'https://a.test/to', by('/'), forwarded)).toEqual(not);
+    expect(asked('http://a.test/to', 'https://a.test/to', by('/else'), forwarded)).toEqual([]);
     const port = { ...forwarded, host: 'a.test:443' };
     expect(asked('http://a.test/to', 'https://a.test:443/to', {}, port)).toEqual([]);
     expect(asked('http://b.test/to', 'https://b.test:443/to', {}, port)).toEqual(not);

@@ -1,5 +1,6 @@
 import type { Difference } from '../compare.ts';
-import { asked } from '../expected.ts';
+import { asked, routeTaken } from '../expected.ts';
+import type { Json } from '../configuration.ts';
 import type { Pair } from './pair.ts';
 import { canonical } from './whole.ts';
 
@@ -16,7 +17,10 @@ export function explainsLocation({ envoy, tulle }: Difference, pair: Pair): bool
   if (target === undefined) return false;
   const [, host = authority, port = ''] = /^([^:]*)(?::\d+)?(:\d+)$/.exec(authority) ?? [];
   const routes = JSON.stringify(pair.configuration.routes ?? '');
-  const schemes = said === 'http' && isForwarded(pair) ? [said, 'https'] : [said];
+  // A route that says the scheme itself has the last word.
+  const redirect = routeTaken(pair.configuration, pair.exchange?.path ?? '/')['redirect'] as Json | undefined;
+  const isGiven = redirect?.['scheme_redirect'] !== undefined;
+  const schemes = said === 'http' && isForwarded(pair) && !isGiven ? [said, 'https'] : [said];
   return schemes.some((scheme) => {
     const ports = [port === WELL_KNOWN[scheme] ? '' : port];
     // The port that was asked for stays, of one scheme; Envoy has another one here, and takes away what is its own.
