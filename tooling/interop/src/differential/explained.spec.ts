@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Configuration, Exchange, Json } from './configuration.ts';
+import type { Answer, Configuration, Exchange, Json } from './configuration.ts';
 import type { Observation } from './observe.ts';
 import type { Seen } from './origins.ts';
 import { judge, observed, OWN, passed, refused, seen } from './explained/support.ts';
@@ -218,11 +218,65 @@ describe('what is meant to differ', () => {
     expect(asked('x-one', 'last', ['first'])).toEqual(['seen[0].header.x-one']);
     expect(asked('x-one', 'first', ['first', 'last'])).toEqual(['seen[0].header.x-one']);
     expect(asked('x-two', 'last', ['first', 'last'])).toEqual(['seen[0].header.x-two']);
+    // What the service itself is asked has what its own list says.
+    const question = (...headers: (readonly [string, string])[]): Observation =>
+      observed(403, [seen({ origin: 'd', headers })]);
+    expect(
+      judge(question(['x-one', 'mine']), question(), { headers: [['x-one', 'mine']] }, filter).left,
+    ).toEqual(['seen[0].header.x-one']);
+  });
+
+  it('authorization-as-said, own-replies: what a refusal says of its content', () => {
+    const asked = (
+      envoy: string,
+      tulle: string,
+      answer: Answer,
+      exchange: Exchange = {},
+      lists: Json = {},
+    ): string[] => {
+      const said = (type: string): Observation =>
+        observed(answer.status ?? 200, [seen({ origin: 'd' })], {
+          'x-origin': 'd',
+          ...(type !== '' && { 'content-type': type }),
+        });
+      return judge(
+        said(envoy),
+        said(tulle),
+        { ...exchange, answers: { d: [answer] } },
+        {
+          httpFilters: [
+            {
+              name: 'envoy.filters.http.ext_authz',
+              typed_config: { http_service: { authorization_response: lists } },
+            },
+          ],
+        },
+      ).left;
+    };
+    const not = ['reply.header.content-type'];
+    const html: Answer = { status: 403, headers: [['content-type', 'text/html']] };
+    expect(asked('', 'text/html', html)).toEqual([]);
+    expect(asked('', 'text/html', { ...html, body: 'no' }, { method: 'HEAD' })).toEqual([]);
+    expect(asked('', 'text/html', { ...html, body: 'no' })).toEqual(not);
+    expect(asked('', 'text/other', html)).toEqual(not);
+    expect(asked('text/plain', '', { status: 403, body: 'no' })).toEqual([]);
+    expect(judge(observed(403, [], { 'content-type': 'text/plain' }), observed(403), {}).left).toEqual(not);
+    expect(asked('text/plain', '', { ...html, body: 'no' })).toEqual(not);
+    const list = (exact: string): Json => ({ allowed_client_headers: { patterns: [{ exact }] } });
+    expect(asked('text/plain', '', { ...html, body: 'no' }, {}, list('x-one'))).toEqual([]);
+    expect(asked('text/plain', '', { ...html, body: 'no' }, {}, list('content-type'))).toEqual(not);
+  });
+
+  it('lengths-as-known: none of what cannot have content', () => {
+    const asked = (status: number): string[] =>
+      judge(observed(status), observed(status, [], { 'content-length': '0' }), { protocol: 'http2' }).left;
+    expect(asked(403)).toEqual([]);
+    expect(asked(204)).toEqual(['reply.header.content-length']);
   });
 
   it('valid-targets: what an origin does not take of Envoy', () => {
     const exchange = { path: '/apix?a=b' };
-    const routes = { regex_rewrite: { substitution: '' } };
+    const routes = { regex_rewrite: { pattern: { regex: '^/api' }, substitution: '' } };
     const none = { method: '', path: '', host: '', version: '', fault: 'Parse Error' };
     const asked = (path: string, envoy = observed(503, [seen(none)])): string[] =>
       judge(envoy, passed(exchange, { path }), exchange, { routes }).left;
@@ -241,7 +295,10 @@ describe('what is meant to differ', () => {
   });
 
   it('valid-targets: the slash that is missing, and the host that was asked for', () => {
-    const routes = { regex_rewrite: { substitution: '' } };
+    const routes = {
+      regex_rewrite: { pattern: { regex: '^/api' }, substitution: '' },
+      host_rewrite_path_regex: {},
+    };
     const asked = (envoy: Partial<Seen>, tulle: Partial<Seen>): string[] =>
       judge(passed({}, envoy), passed({}, tulle), { path: '/api?a=b' }, { routes }).left;
     expect(asked({ path: '?a=b' }, { path: '/?a=b' })).toEqual([]);

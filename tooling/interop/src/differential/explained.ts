@@ -4,7 +4,7 @@ import { explainsAlpn } from './explained/alpn.ts';
 import { explainsBackendEdits } from './explained/backend-edits.ts';
 import { explainsCors } from './explained/cors.ts';
 import { explainsAbort } from './explained/faults.ts';
-import { explainsAuthz } from './explained/ext-authz.ts';
+import { explainsAuthz, isListed, isRefusalOf } from './explained/ext-authz.ts';
 import { explainsHopByHop } from './explained/hop-by-hop.ts';
 import { explainsLocation, isForwarded } from './explained/locations.ts';
 import { explainsHttp1, explainsHttp2 } from './explained/malformed.ts';
@@ -14,7 +14,7 @@ import { explainsRepeats } from './explained/repeats.ts';
 import { explainsToken } from './explained/tokens.ts';
 import { explainsTarget } from './explained/targets.ts';
 import { canonical, OWN_TEXT } from './explained/whole.ts';
-import { asked, told } from './expected.ts';
+import { answerTo, asked, told } from './expected.ts';
 
 /** A difference that is meant. */
 export interface Explanation {
@@ -54,6 +54,20 @@ const isSameTarget = (one: string, other: string): boolean =>
 /** Whether requests are authorized by a service, which is at `d`. */
 function isAuthorized({ httpFilters }: Pair['configuration']): boolean {
   return JSON.stringify(httpFilters ?? '').includes('filters.http.ext_authz');
+}
+
+/** Whether a request is answered by authorization's refusal, of which the caller is not told what its content is. */
+function isRefusedUntyped({ configuration, exchange, observations }: Pair): boolean {
+  const answer = answerTo(exchange, 'd', 0);
+  const isTold =
+    isListed(configuration, 'allowed_client_headers', 'content-type') ||
+    !JSON.stringify(configuration.httpFilters ?? '').includes('"allowed_client_headers"');
+  return (
+    isAuthorized(configuration) &&
+    observations !== undefined &&
+    isRefusalOf(observations, answer) &&
+    !(isTold && answer.headers?.some(([name]) => name === 'content-type') === true)
+  );
 }
 
 /** Whether a field is a trailer that somebody said: the client where an origin saw it, an origin where the client did. */
@@ -96,7 +110,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
       (aspect === 'reply.header.content-type' &&
         envoy === 'text/plain' &&
         tulle === '(none)' &&
-        JSON.stringify(pair.configuration.httpFilters ?? '').includes('ext_authz')) ||
+        isRefusedUntyped(pair)) ||
       (aspect === 'reply.header.location' &&
         tulle === '(none)' &&
         [201, 301].includes(pair.observations?.envoy.reply.status ?? 0) &&
@@ -143,7 +157,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'lengths-as-known',
     citation:
-      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding; RFC 9110 §8.6: Content-Length: 0 says that there is none, and who knows the length should say it',
+      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding; RFC 9110 §8.6: Content-Length: 0 says that there is none, who knows the length should say it, and 204 has none',
     why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said, says the length of a body that a filter has collected, and says it of its own answers without content over HTTP/2 too.',
     explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) =>
       ((exchange?.protocol === 'http2' || exchange?.chunked === true) &&
@@ -159,6 +173,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
         envoy === '(none)' &&
         tulle === '0' &&
         observations?.tulle.reply.body === '' &&
+        // One that cannot have content has no length of it either.
+        observations.tulle.reply.status !== 204 &&
         // An answer of authorization has its service's name.
         [undefined, isAuthorized(configuration) ? 'd' : undefined].includes(
           told(observations.tulle, 'x-origin'),
@@ -225,7 +241,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'authorization-as-said',
     citation:
       'packages/filters/ext-authz/README.md: identity stays the proxy’s; RFC 9110 §5.3, §9.3.2; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked',
-    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told to HEAD too; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning.',
+    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told without content too, as to HEAD; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning.',
     explains: explainsAuthz,
   },
   {

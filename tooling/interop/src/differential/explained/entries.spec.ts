@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Exchange, Json } from '../configuration.ts';
 import { block, END_HEADERS, END_STREAM, frame, TYPE } from '../frames.ts';
 import type { Observation } from '../observe.ts';
-import { judge, observed, passed, refused } from './support.ts';
+import { judge, observed, passed, refused, seen } from './support.ts';
 
 /** What single entries explain, and what of the same form they do not. */
 describe('an entry of the list', () => {
@@ -61,14 +61,25 @@ describe('an entry of the list', () => {
   });
 
   it('authorization-as-said: a body that is longer than it may be shown', () => {
-    const asked = (exchange: Exchange, tulle: Observation, shown: Json): string[] =>
-      judge(passed(exchange), tulle, exchange, {
+    const beginning = (body = ''): Observation => {
+      const right = passed({});
+      return { ...right, seen: [...right.seen, seen({ origin: 'd', body: body.slice(0, 10) })] };
+    };
+    const asked = (
+      exchange: Exchange,
+      tulle: Observation,
+      shown: Json,
+      envoy = beginning(exchange.body),
+    ): string[] =>
+      judge(envoy, tulle, exchange, {
         httpFilters: [{ name: 'envoy.filters.http.ext_authz', typed_config: { with_request_body: shown } }],
       }).left;
     const post = (body: string): Exchange => ({ ...http2, method: 'POST', body });
     const shown = { max_request_bytes: 10, allow_partial_message: false };
     expect(asked(post('longer than ten'), refused(413), shown)).toEqual([]);
     expect(asked(post('longer than ten'), refused(403), shown)).not.toEqual([]);
+    // Envoy refuses it, or shows all of it: nothing that it cut.
+    expect(asked(post('longer than ten'), refused(413), shown, passed({}))).not.toEqual([]);
     expect(asked(post('short'), refused(413), shown)).not.toEqual([]);
     expect(asked({ ...post('longer than ten'), protocol: 'http1' }, refused(413), shown)).not.toEqual([]);
     expect(
@@ -226,17 +237,18 @@ describe('an entry of the list', () => {
   });
 
   it('valid-targets: what a rewrite leaves nothing of', () => {
-    const asked = (envoy: string): string[] =>
+    const asked = (envoy: string, path = '//api'): string[] =>
       judge(
         passed({}, { path: envoy }),
         passed({}, { path: '/' }),
-        { path: '//api' },
+        { path },
         {
-          routes: { regex_rewrite: { substitution: '' } },
+          routes: { regex_rewrite: { pattern: { regex: '^/api' }, substitution: '' } },
         },
       ).left;
     expect(asked('/api')).toEqual([]);
     expect(asked('/v1')).toEqual(['seen[0].path']);
+    expect(asked('/api/x', '/api/x')).toEqual(['seen[0].path']);
   });
 
   it('valid-targets: the host that was asked for, as its manager leaves it', () => {
@@ -244,14 +256,17 @@ describe('an entry of the list', () => {
       tulle: Partial<Parameters<typeof passed>[1]>,
       exchange: Exchange,
       manager = {},
+      routes: Json = { host_rewrite_path_regex: {} },
     ): string[] =>
       judge(passed({}, { host: '/x', headers: [['x-forwarded-host', 'a,b']] }), passed({}, tulle), exchange, {
         manager,
+        routes,
       }).left;
     const port: Exchange = { host: 'two.test:8080', headers: [['x-forwarded-host', 'a']] };
     const right = { host: 'two.test', headers: [['x-forwarded-host', 'a']] } as const;
     expect(asked(right, port, { strip_any_host_port: true })).toEqual([]);
     expect(asked(right, port)).toEqual(['seen[0].host']);
+    expect(asked(right, port, { strip_any_host_port: true }, {})).not.toEqual([]);
     expect(
       asked({ ...right, headers: [['x-forwarded-host', 'b']] }, port, { strip_any_host_port: true }),
     ).toEqual(['seen[0].header.x-forwarded-host']);

@@ -1,6 +1,7 @@
-import type { Difference } from '../compare.ts';
-import type { Exchange, Json, Named } from '../configuration.ts';
+import { type Difference, ordered } from '../compare.ts';
+import type { Answer, Exchange, Json, Named } from '../configuration.ts';
 import { answerTo, reachedOnlyAt, routeAt } from '../expected.ts';
+import type { Observations } from '../observe.ts';
 import type { Pair } from './pair.ts';
 import { isRefused } from './whole.ts';
 
@@ -11,35 +12,43 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
   if (!filter.includes('filters.http.ext_authz') || observations === undefined || exchange === undefined)
     return false;
   const { aspect, envoy, tulle } = difference;
-  const name = /^seen\[\d+\]\.header\.(x-.+)$/.exec(aspect)?.[1];
-  if (name !== undefined && tulle === '(none)' && isClaimed(configuration, name))
-    if (envoy === allAsked(exchange, name)) return true;
-  // Of several lines of one field Envoy keeps the last.
-  if (name !== undefined && isClaimed(configuration, name)) {
-    const said = (answerTo(exchange, 'd', 0).headers ?? []).flatMap(([one, value]) =>
-      one === name ? [value] : [],
-    );
-    const [all, last] = [said.join('\n'), said.at(-1)];
-    if (said.length > 1 && tulle === all && envoy === last) return true;
-    // Once more where they are appended as well.
-    if (said.length > 1 && tulle === `${all}\n${all}` && envoy === `${last}\n${all}`) return true;
+  const answer = answerTo(exchange, 'd', 0);
+  const [, at, name] = /^seen\[(\d+)\]\.header\.(x-.+)$/.exec(aspect) ?? [];
+  if (name !== undefined && !isQuestion(observations, Number(at))) {
+    const isSet = isListed(configuration, 'allowed_upstream_headers', name);
+    const isAppended = isListed(configuration, 'allowed_upstream_headers_to_append', name);
+    if (tulle === '(none)' && (isSet || isAppended) && envoy === allSaid(exchange, name)) return true;
+    // Of several lines of one field that it sets Envoy keeps the last; once more where they are appended as well.
+    const all = allSaid(answer, name);
+    const last = all.split('\n').at(-1);
+    const [theirs, ours] = isAppended ? [`${last}\n${all}`, `${all}\n${all}`] : [last, all];
+    if (all !== last && isSet && envoy === theirs && tulle === ours) return true;
   }
   // What a refusal says of its content is told without content too.
   if (aspect === 'reply.header.content-type' && envoy === '(none)' && observations.tulle.reply.body === '')
     return (
-      answerTo(exchange, 'd', 0).headers?.some(
-        ([one, value]) => one === 'content-type' && value === tulle,
-      ) === true
+      (exchange.method === 'HEAD' || (answer.body ?? '') === '') &&
+      isRefusalOf(observations, answer) &&
+      tulle === allSaid(answer, 'content-type')
     );
   // A body that comes in one frame Envoy cuts, whatever may be shown of it.
   const shown = shownBody(pair);
+  const { body = '' } = exchange;
+  const most = Number(shown?.['max_request_bytes']);
+  const question = observations.envoy.seen.find(({ origin }) => origin === 'd');
   return (
     exchange.protocol === 'http2' &&
     shown?.['allow_partial_message'] === false &&
-    (exchange.body ?? '').length > Number(shown['max_request_bytes']) &&
+    body.length > most &&
+    (question === undefined ? isUnreachable(configuration) : question.body === body.slice(0, most)) &&
     isRefused(observations.tulle, exchange, 413) &&
     (reachedOnlyAt('envoy', difference) || aspect.startsWith('reply.'))
   );
+}
+
+/** Whether authorization is at a cluster that has nobody. */
+function isUnreachable({ httpFilters }: Named): boolean {
+  return JSON.stringify(httpFilters ?? '').includes('"cluster":"gone"');
 }
 
 /** What may be shown of a request's body: by the route of `/free`, or by the filter. */
@@ -57,24 +66,39 @@ function shownBody({ configuration, exchange }: Pair): Json | undefined {
 
 const typedConfig = (value: unknown): Json => (value ?? {}) as Json;
 
-/** Whether authorization is to say a field: it is one that the called service gets of it. */
-function isClaimed({ httpFilters }: Named, name: string): boolean {
+/** Whether what origins saw at a place is what authorization was asked, at either side. */
+function isQuestion({ envoy, tulle }: Observations, at: number): boolean {
+  return [envoy, tulle].some(({ seen }) => ordered(seen)[at]?.origin === 'd');
+}
+
+/** Whether the answer of both sides is the refusal that authorization answers with, and no origin saw more. */
+export function isRefusalOf({ envoy, tulle }: Observations, { status = 200 }: Answer): boolean {
+  return [envoy, tulle].every(
+    ({ reply, seen }) => reply.status === status && seen.every(({ origin }) => origin === 'd'),
+  );
+}
+
+/** Whether a field of what authorization answers is in a list: of those that the called service gets, or the caller. */
+export function isListed(
+  { httpFilters }: Named,
+  by: 'allowed_upstream_headers' | 'allowed_upstream_headers_to_append' | 'allowed_client_headers',
+  name: string,
+): boolean {
   return (httpFilters ?? []).some(({ typed_config: config }) => {
     const service = (config as Json)['http_service'] as Json | undefined;
     const lists = (service?.['authorization_response'] ?? {}) as Readonly<
       Record<string, { readonly patterns?: readonly Json[] }>
     >;
-    const patterns = ['allowed_upstream_headers', 'allowed_upstream_headers_to_append'].flatMap(
-      (list) => lists[list]?.patterns ?? [],
-    );
-    return patterns.some(({ exact, prefix }) =>
-      typeof exact === 'string' ? exact.toLowerCase() === name : name.startsWith(String(prefix)),
+    return (lists[by]?.patterns ?? []).some(({ exact, prefix, ignore_case: ignored }) =>
+      typeof exact === 'string'
+        ? (ignored === true ? exact.toLowerCase() : exact) === name
+        : name.startsWith(String(prefix)),
     );
   });
 }
 
-/** All that a request says by a field. */
-function allAsked({ headers = [] }: Exchange, name: string): string {
+/** All that a message says by a field. */
+function allSaid({ headers = [] }: Exchange | Answer, name: string): string {
   return headers
     .filter(([one]) => one === name)
     .map(([, value]) => value)

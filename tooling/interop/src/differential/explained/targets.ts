@@ -12,10 +12,10 @@ export function explainsTarget({ aspect, envoy, tulle }: Difference, pair: Pair)
     if (canonical(envoy) === tulle) return true;
     const { path = '/' } = exchange;
     const bare = path.replace(/^[^?]*/, '/');
-    if (removesSome(pair) && tulle === bare && (`/${envoy}` === bare || envoy === canonical(path)))
+    if (leftOf(pair, path) === '' && tulle === bare && (`/${envoy}` === bare || envoy === canonical(path)))
       return true;
   }
-  if (observations?.envoy.seen[0]?.host.startsWith('/') === true)
+  if (isNamedByPath(pair) && observations?.envoy.seen[0]?.host.startsWith('/') === true)
     return (
       (/^seen\[\d+\]\.host$/.test(aspect) && tulle === hostAsked(pair)) ||
       (/^seen\[\d+\]\.header\.x-forwarded-host$/.test(aspect) &&
@@ -24,9 +24,21 @@ export function explainsTarget({ aspect, envoy, tulle }: Difference, pair: Pair)
   return isSentValid(exchange, pair);
 }
 
-/** Whether a rewrite takes away what it matches. */
-function removesSome({ configuration }: Pair): boolean {
-  return JSON.stringify(configuration.routes ?? '').includes('"substitution":""');
+/**
+ * What a rewrite that takes away what it matches leaves of a target's path; `undefined`: there is no such rewrite, or nothing that it
+ * matches.
+ */
+function leftOf({ configuration }: Pair, target: string): string | undefined {
+  const [path = ''] = canonical(target).split('?', 1);
+  const routes = JSON.stringify(configuration.routes ?? '');
+  return [...routes.matchAll(/"regex":("(?:[^"\\]|\\.)*")\},"substitution":""/g)]
+    .map(([, regex = '""']) => path.replaceAll(new RegExp(JSON.parse(regex) as string, 'g'), ''))
+    .find((left) => left !== path);
+}
+
+/** Whether a route makes a host of the path. */
+function isNamedByPath({ configuration }: Pair): boolean {
+  return JSON.stringify(configuration.routes ?? '').includes('"host_rewrite_path_regex"');
 }
 
 /** An origin does not take what Envoy makes of a target; Tulle sends it with its slash, or with the host that was asked for. */
@@ -36,14 +48,19 @@ function isSentValid(exchange: Exchange, pair: Pair): boolean {
   if (envoy === undefined || tulle === undefined || origin === undefined) return false;
   const path = canonical(exchange.path ?? '/');
   const [one, ...more] = envoy.seen;
-  if (removesSome(pair) && envoy.reply.status === 503 && one?.fault !== undefined && more.length === 0)
+  const left = leftOf(pair, path);
+  if (left !== undefined && envoy.reply.status === 503 && one?.fault !== undefined && more.length === 0)
     return (
-      /^\/api[^/?]/.test(path) &&
-      isPassedOn(tulle, exchange, { origin, path: `/${path.slice('/api'.length)}`, isRehosted: true })
+      /^[^/]/.test(left) &&
+      isPassedOn(tulle, exchange, {
+        origin,
+        path: path.replace(/^[^?]*/, () => `/${left}`),
+        isRehosted: true,
+      })
     );
   // No name comes of a path without one: its slash is left.
   return (
-    JSON.stringify(pair.configuration.routes ?? '').includes('"host_rewrite_path_regex"') &&
+    isNamedByPath(pair) &&
     /^\/(\?|$)/.test(path) &&
     envoy.reply.status === 502 &&
     one === undefined &&
