@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { Case } from '../suite.ts';
+import { noneFailed } from '../none-failed.ts';
 import { until } from '../until.ts';
 import type { Answer, ProxylessClient } from './client.ts';
 import { orders, type ProxylessMesh } from './mesh.ts';
@@ -314,7 +315,7 @@ const plays: Readonly<Record<string, Play>> = {
     }
     await mesh.tulle.apply(orders());
     const { calls, failed } = await client.stop();
-    assert.deepEqual(failed, []);
+    noneFailed(failed);
     const text = (all: readonly number[]): string => all.map((ms) => ms.toFixed(0)).join(', ');
     assert(Math.max(...took) < FOLLOWED_MS, `followed after ${text(took)} ms`);
     assert(Math.max(...commands) < COMMAND_MS, `confirmed after ${text(commands)} ms`);
@@ -348,7 +349,7 @@ const plays: Readonly<Record<string, Play>> = {
     });
     await mesh.tulle.apply(orders());
     const { calls, failed } = await client.stop();
-    assert.deepEqual(failed, []);
+    noneFailed(failed);
     return `${calls} calls, ${before} until it was back`;
   },
 
