@@ -1,4 +1,4 @@
-import type { TestHandler, TestMesh } from '@tulle/testkit';
+import type { TestHandler, TestMesh } from '@tulle/testkit/mesh';
 import { describe, expect, it } from 'vitest';
 import { echo, featureMesh, routeOf, seen } from './feature-mesh.ts';
 

@@ -1,5 +1,5 @@
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh, type MeshResponse, type TestHandler, type TestMesh } from '@tulle/testkit';
+import { createTestMesh, type MeshResponse, type TestHandler, type TestMesh } from '@tulle/testkit/mesh';
 
 /** What an {@link echo} program saw of a request. */
 export interface Seen {

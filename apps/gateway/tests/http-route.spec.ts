@@ -1,5 +1,5 @@
 import type { RouteStatus } from '@tulle/control-plane';
-import type { TestHandler } from '@tulle/testkit';
+import type { TestHandler } from '@tulle/testkit/mesh';
 import { describe, expect, it } from 'vitest';
 import { echo, featureMesh, routeOf, ruleOf, seen } from './feature-mesh.ts';
 

@@ -1,6 +1,6 @@
 import type { RouteStatus } from '@tulle/control-plane';
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh, type TestMesh } from '@tulle/testkit';
+import { createTestMesh, type TestMesh } from '@tulle/testkit/mesh';
 import { describe, expect, it } from 'vitest';
 import { echo, seen } from './feature-mesh.ts';
 

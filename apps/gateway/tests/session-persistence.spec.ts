@@ -1,5 +1,5 @@
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh, type TestHandler, type TestMesh } from '@tulle/testkit';
+import { createTestMesh, type TestHandler, type TestMesh } from '@tulle/testkit/mesh';
 import { describe, expect, it } from 'vitest';
 import { ruleOf } from './feature-mesh.ts';
 

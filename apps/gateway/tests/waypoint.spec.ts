@@ -1,5 +1,5 @@
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh, type MeshCall, type TestMesh, type TestMeshOptions } from '@tulle/testkit';
+import { createTestMesh, type MeshCall, type TestMesh, type TestMeshOptions } from '@tulle/testkit/mesh';
 import { afterEach, describe, expect, it } from 'vitest';
 
 const WAYPOINT = `

@@ -1,5 +1,5 @@
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh } from '@tulle/testkit';
+import { createTestMesh } from '@tulle/testkit/mesh';
 import { expect, it } from 'vitest';
 
 const canary = `

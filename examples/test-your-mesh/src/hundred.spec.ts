@@ -1,5 +1,5 @@
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh } from '@tulle/testkit';
+import { createTestMesh } from '@tulle/testkit/mesh';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 /** A hundred meshes: every tenth share of a canary, with every mix of healthy, failing, resetting and slow instances, with and without retries. */

@@ -1,7 +1,7 @@
 import { CONTINUE, defineHttpFilter } from '@tulle/filter';
 import { jsonSchema } from '@tulle/schema';
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh } from '@tulle/testkit';
+import { createTestMesh } from '@tulle/testkit/mesh';
 import { expect, it } from 'vitest';
 
 const mark = defineHttpFilter({

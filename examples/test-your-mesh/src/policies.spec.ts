@@ -1,5 +1,5 @@
 import { standardFilters } from '@tulle/standard';
-import { createTestMesh, type TestMesh } from '@tulle/testkit';
+import { createTestMesh, type TestMesh } from '@tulle/testkit/mesh';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const onlyWeb = `

@@ -34,21 +34,3 @@ export { testProxy } from './test-proxy.ts';
 export type { TestProxy, TestProxyOptions } from './test-proxy.ts';
 export { runChain } from './run-chain.ts';
 export type { ChainResult, ChainRun } from './run-chain.ts';
-export { createTestMesh } from './mesh/create-test-mesh.ts';
-export type {
-  ServedRequest,
-  TestAnswer,
-  TestHandler,
-  TestMeshOptions,
-  TestProgram,
-  TestGateway,
-  TestService,
-} from './mesh/mesh-options.ts';
-export type {
-  GatewayCall,
-  MeshCall,
-  MeshInstance,
-  MeshRecord,
-  MeshResponse,
-  TestMesh,
-} from './mesh/test-mesh.ts';
