@@ -120,8 +120,13 @@ export const FEATURES: readonly Feature[] = [
     name: 'GatewayInfrastructurePropagation',
     level: 'Extended',
     unsupported:
-      '`spec.infrastructure` is refused with TULLE0206: nothing is created for a Gateway, its process is started with `tulle gateway`.',
-    proofs: by(cases('gateways'), 'parts of a Gateway that are not honoured'),
+      'Nothing is made for a Gateway, its process is started with `tulle gateway`. Labels and annotations of `spec.infrastructure` go to nothing, which the condition `tulle.dev/InfrastructurePropagated` says; with a `parametersRef` `Accepted` is `False` with `InvalidParameters`.',
+    proofs: by(
+      'packages/control/plane/tests/gateway-infrastructure.spec.ts',
+      'labels and annotations are said to go to nothing, and the Gateway is served',
+      'parameters of any kind are refused in status, and the Gateway is served by nobody until they are gone',
+      'is said of a waypoint as well',
+    ),
   },
   {
     area: 'Gateway',

@@ -91,9 +91,30 @@ export function listenerFault(
   return undefined;
 }
 
-/** Addresses of a Gateway that are of a type which is not supported. */
-export function unsupportedAddresses({ spec }: Gateway): readonly string[] {
-  return (spec.addresses ?? []).flatMap(({ type = 'IPAddress' }) => (type === 'IPAddress' ? [] : [type]));
+/** Why a Gateway is not accepted, whatever its listeners are, and is served by nobody (Gateway API `GatewayConditionReason`). */
+export interface GatewayFault {
+  readonly reason: 'UnsupportedAddress' | 'InvalidParameters';
+  readonly message: string;
+}
+
+export function gatewayFault({ spec }: Gateway): GatewayFault | undefined {
+  const parameters = spec.infrastructure?.parametersRef;
+  if (parameters !== undefined) {
+    const kind = `${parameters.kind}${parameters.group === '' ? '' : `.${parameters.group}`}`;
+    return {
+      reason: 'InvalidParameters',
+      message: `spec.infrastructure.parametersRef names ${kind} ${parameters.name}, and Gateways have parameters of no kind: remove it, and give settings to the process as flags of tulle gateway`,
+    };
+  }
+  const types = (spec.addresses ?? []).flatMap(({ type = 'IPAddress' }) =>
+    type === 'IPAddress' ? [] : [type],
+  );
+  return types.length === 0
+    ? undefined
+    : {
+        reason: 'UnsupportedAddress',
+        message: `addresses of type ${types.join(', ')} are not supported: IPAddress is`,
+      };
 }
 
 /** Where a process listens for a port of its Gateway: where it says, else at each address that the Gateway asks for, else at its own. */

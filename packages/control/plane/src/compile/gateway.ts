@@ -27,7 +27,7 @@ import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
 import { datagramsOf, inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
-import { boundAt, listenerFault, listenerNameOf, unsupportedAddresses } from './gateway-listeners.ts';
+import { boundAt, gatewayFault, listenerFault, listenerNameOf } from './gateway-listeners.ts';
 import { listenerTls, withClientCertificate } from './gateway-tls.ts';
 import { retryEntry } from './retries.ts';
 import { backendsOf, type Reach } from './backends.ts';
@@ -60,7 +60,7 @@ export function compileGateway(
   const key = gatewayKey(at);
   const gateway = world.get('Gateway', at.namespace, at.name);
   const nothing = { listeners: [], routes: [], clusters: [], endpoints: [], services: [key] };
-  if (gateway === undefined || !isServedGateway(gateway) || unsupportedAddresses(gateway).length > 0)
+  if (gateway === undefined || !isServedGateway(gateway) || gatewayFault(gateway) !== undefined)
     return nothing;
   const merged = world.merged(gateway);
   const routes = routesOfGateway(world, merged);

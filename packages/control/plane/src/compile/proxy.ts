@@ -3,6 +3,7 @@ import { isWaypoint } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { CaptureCompiler } from './capture.ts';
 import { compileGateway } from './gateway.ts';
+import { gatewayFault } from './gateway-listeners.ts';
 import { type GrpcPart, GrpcProgramCompiler } from './grpc-program.ts';
 import { compileInbound } from './inbound.ts';
 import { compileNodeProxy } from './node-proxy.ts';
@@ -104,8 +105,9 @@ export class ProxyCompiler {
   #compileGateway(serving: NodeGateway): CompiledProxy {
     const { namespace, serviceAccount: name } = this.#node;
     const gateway = this.#shared.world.get('Gateway', namespace, name);
+    const tunnels = gateway !== undefined && isWaypoint(gateway) && gatewayFault(gateway) === undefined;
     const { services, ...config } =
-      this.#waypoint !== undefined && gateway !== undefined && isWaypoint(gateway)
+      this.#waypoint !== undefined && tunnels
         ? this.#waypoint.compile(gateway)
         : compileGateway(this.#shared, this.#node, serving);
     return { config: inOrder(config), services: new Set(services) };

@@ -1,15 +1,11 @@
 import { isServedGateway, isWaypoint, type Gateway } from '@tulle/resources';
-import {
-  boundAt,
-  listenerFault,
-  listenerNameOf,
-  unsupportedAddresses,
-} from '../compile/gateway-listeners.ts';
+import { boundAt, gatewayFault, listenerFault, listenerNameOf } from '../compile/gateway-listeners.ts';
 import { clientCertificateFault } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
+import { infrastructurePropagated } from './infrastructure-condition.ts';
 import { waypointConditions } from './waypoint-conditions.ts';
 
 /** Processes that serve a Gateway, of those connected. */
@@ -36,15 +32,10 @@ export function gatewayConditions(
   const broken = gateway.spec.listeners.filter(
     (l) => listenerFault(world, merged, l, undefined) !== undefined,
   );
-  const unsupported = unsupportedAddresses(gateway);
+  const fault = gatewayFault(gateway);
   const accepted: Condition =
-    unsupported.length > 0
-      ? {
-          type: 'Accepted',
-          status: 'False',
-          reason: 'UnsupportedAddress',
-          message: `addresses of type ${unsupported.join(', ')} are not supported: IPAddress is`,
-        }
+    fault !== undefined
+      ? { type: 'Accepted', status: 'False', ...fault }
       : broken.length === 0
         ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'every listener is valid' }
         : {
@@ -58,6 +49,7 @@ export function gatewayConditions(
       accepted,
       programmed(gateway, listeners, processes),
       ...clientCertificateResolved(world, gateway, processes),
+      ...infrastructurePropagated(gateway),
     ],
     listeners,
   };
@@ -86,13 +78,8 @@ function programmed(
 ): Condition {
   const type = 'Programmed';
   if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
-  if (unsupportedAddresses(gateway).length > 0)
-    return {
-      type,
-      status: 'False',
-      reason: 'Invalid',
-      message: 'an address is of a type that is not supported',
-    };
+  const fault = gatewayFault(gateway);
+  if (fault !== undefined) return { type, status: 'False', reason: 'Invalid', message: fault.message };
   const unusable = (gateway.spec.addresses ?? []).some(({ value }) => value !== undefined)
     ? addressRefusal(gateway, processes)
     : undefined;

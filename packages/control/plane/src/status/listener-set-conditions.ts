@@ -5,7 +5,7 @@ import {
   type Gateway,
   type ListenerSet,
 } from '@tulle/resources';
-import { unsupportedAddresses } from '../compile/gateway-listeners.ts';
+import { gatewayFault } from '../compile/gateway-listeners.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
@@ -44,11 +44,12 @@ export function listenerSetConditions(
       'NotAllowed',
       `Gateway ${namespace}/${name} takes no ListenerSets of namespace ${set.metadata.namespace} (allowedListeners)`,
     );
-  if (unsupportedAddresses(gateway).length > 0)
+  const fault = gatewayFault(gateway);
+  if (fault !== undefined)
     return neither(
       'ParentNotAccepted',
       'ParentNotProgrammed',
-      `Gateway ${namespace}/${name} asks for addresses that are not supported`,
+      `Gateway ${namespace}/${name} is not accepted: ${fault.message}`,
     );
   const processes = processesOf(gateway);
   const merged = world.merged(gateway);

@@ -5,12 +5,13 @@ import {
   type Gateway,
   type Service,
 } from '@tulle/resources';
-import { boundAt, listenerNameOf, unsupportedAddresses } from '../compile/gateway-listeners.ts';
+import { boundAt, gatewayFault, listenerNameOf } from '../compile/gateway-listeners.ts';
 import type { Condition } from '../condition.ts';
 import { gatewayKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import { isUnspecified } from '../waypoint-workload.ts';
 import type { World } from '../world.ts';
+import { infrastructurePropagated } from './infrastructure-condition.ts';
 import { nobody, type ListenerConditions } from './listener-conditions.ts';
 
 /** Conditions of a Gateway that is a waypoint, and of its one listener; its other shapes are refused when they are read. */
@@ -19,19 +20,15 @@ export function waypointConditions(
   gateway: Gateway,
   processes: readonly ProxySession[],
 ): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
-  const unsupported = unsupportedAddresses(gateway);
+  const fault = gatewayFault(gateway);
   const programmed = whetherProgrammed(world, gateway, processes);
   return {
     conditions: [
-      unsupported.length > 0
-        ? {
-            type: 'Accepted',
-            status: 'False',
-            reason: 'UnsupportedAddress',
-            message: `addresses of type ${unsupported.join(', ')} are not supported: IPAddress is`,
-          }
+      fault !== undefined
+        ? { type: 'Accepted', status: 'False', ...fault }
         : { type: 'Accepted', status: 'True', reason: 'Accepted', message: usersOf(world, gateway) },
       programmed,
+      ...infrastructurePropagated(gateway),
     ],
     listeners: gateway.spec.listeners.map((listener) => ({
       listener,
@@ -75,7 +72,8 @@ function whetherProgrammed(world: World, gateway: Gateway, processes: readonly P
   const { namespace, name } = gateway.metadata;
   const no = (reason: string, message: string): Condition => ({ type, status: 'False', reason, message });
   const [listener] = gateway.spec.listeners;
-  if (unsupportedAddresses(gateway).length > 0) return no('Invalid', 'no address of it is supported');
+  const fault = gatewayFault(gateway);
+  if (fault !== undefined) return no('Invalid', fault.message);
   if (processes.length === 0 || listener === undefined) return no('Pending', nobody(gateway));
   for (const process of processes) {
     const { node } = process;

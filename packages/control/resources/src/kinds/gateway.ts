@@ -11,6 +11,7 @@ import {
   oneOf,
   port,
   resourceSchema,
+  strings,
   text,
 } from './schema-parts.ts';
 
@@ -44,6 +45,7 @@ export interface GatewaySpec {
   /** Where it listens. Default: where its process says. */
   readonly addresses?: readonly GatewayAddress[];
   readonly tls?: GatewayTls;
+  readonly infrastructure?: GatewayInfrastructure;
   /** Which ListenerSets may add listeners. Default: none. */
   readonly allowedListeners?: { readonly namespaces?: AllowedNamespaces };
 }
@@ -52,6 +54,16 @@ export interface GatewaySpec {
 export interface GatewayAddress {
   readonly type?: string;
   readonly value?: string;
+}
+
+/**
+ * What is asked of things that a controller makes for a Gateway. Tulle makes none, since its process is started by its
+ * operator: labels and annotations go to nothing, as status says, and a Gateway with a `parametersRef` is not accepted.
+ */
+export interface GatewayInfrastructure {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string };
 }
 
 /** What a listener speaks: `HTTPS` and `TLS` by TLS, `HBONE` tunnels over mutual TLS of the mesh, the others in clear. */
@@ -193,6 +205,29 @@ export const listenersSchema = (name: string): JsonSchema =>
     64,
   );
 
+const infrastructure: JsonSchema = object(
+  'For what is made for a Gateway. Its process is started with tulle gateway, and nothing else is made.',
+  {
+    labels: strings(
+      'Labels. They go to nothing, and status says so (tulle.dev/InfrastructurePropagated).',
+      8,
+    ),
+    annotations: strings(
+      'Annotations. They go to nothing, and status says so (tulle.dev/InfrastructurePropagated).',
+      8,
+    ),
+    parametersRef: object(
+      'Settings of a controller. Tulle knows none: the Gateway is not accepted, and status says so (InvalidParameters).',
+      {
+        group: text('Group.', { maxLength: 253 }),
+        kind: text('Kind.', { minLength: 1, maxLength: 63 }),
+        name: text('Name.', { minLength: 1, maxLength: 253 }),
+      },
+      ['group', 'kind', 'name'],
+    ),
+  },
+);
+
 export const gatewaySchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'Gateway',
@@ -218,7 +253,7 @@ export const gatewaySchema: JsonSchema = resourceSchema(
           0,
           16,
         ),
-        infrastructure: notHonoured('The process is started with tulle gateway.'),
+        infrastructure,
         allowedListeners: object('Which ListenerSets may add listeners.', {
           namespaces: object('By their namespace.', {
             from: oneOf("Which. Default None. Same: the Gateway's own.", ['All', 'Same', 'Selector', 'None']),

@@ -96,9 +96,11 @@ export const hostnameOrWildcard: JsonSchema = text('Host name, the first label m
   pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
 });
 
-const strings = (description: string): JsonSchema => ({
+/** Texts by name. @param most of them; default: any number */
+export const strings = (description: string, most?: number): JsonSchema => ({
   type: 'object',
   additionalProperties: { type: 'string' },
+  ...(most === undefined ? {} : { maxProperties: most }),
   description,
 });
 

@@ -193,9 +193,9 @@ spec:
     'parts of a Gateway that are not honoured',
     gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
       '  listeners:',
-      '  infrastructure: { labels: { a: b } }\n  defaultScope: All\n  listeners:',
+      '  infrastructure: { parametersRef: { group: a.example, kind: Settings } }\n  defaultScope: All\n  listeners:',
     ),
-    ['TULLE0206', 6, 'infrastructure', 'tulle gateway'],
+    ['TULLE0203', 6, '{ group: a.example', '"name" is missing'],
     ['TULLE0206', 7, 'defaultScope', 'parents'],
   ),
   told(
