@@ -11,7 +11,11 @@ export interface KeptStateOptions {
   readonly content: () => SavedState;
   /** A save that failed is tried again after this long. Default 5,000: a disk that somebody empties is noticed soon. */
   readonly retryMs?: number;
-  /** What the mesh does by itself is gathered this long. Default 200: two thousand sidecars that join are then a few saves. */
+  /**
+   * Least time between saves of what the mesh does by itself. The first after a pause is made at once: a control plane that is
+   * killed right after a sidecar joined would forget it, and others that come back sooner would lose its address. Default
+   * 200: two thousand sidecars that join are then a few saves.
+   */
   readonly delayMs?: number;
   /** Called for each save that failed. */
   readonly failed: () => void;
@@ -27,6 +31,8 @@ export class KeptState {
   #cancelSave: (() => void) | undefined;
   #fault: string | undefined;
   #closed = false;
+  /** When the newest save began, by the clock's monotonic time. */
+  #beganMs = -Infinity;
 
   constructor(options: KeptStateOptions) {
     this.#options = options;
@@ -42,8 +48,10 @@ export class KeptState {
    * @throws TulleError `TULLE_STATE_UNSAVED`: it must not
    */
   before(next: SavedState): void {
+    const { store, clock } = this.#options;
+    this.#beganMs = clock.nowMs();
     try {
-      this.#options.store.save(next);
+      store.save(next);
     } catch (error) {
       this.#options.failed();
       throw new TulleError(
@@ -58,7 +66,10 @@ export class KeptState {
   /** What is in force is to be saved, before long. Not after {@link close}: a successor may have the store by then. */
   soon(): void {
     if (this.#closed) return;
-    this.#cancelSave ??= this.#options.clock.setTimer(this.#options.delayMs ?? 200, () => this.#after());
+    if (this.#cancelSave !== undefined) return;
+    const { clock, delayMs = 200 } = this.#options;
+    const waitMs = Math.max(0, this.#beganMs + delayMs - clock.nowMs());
+    this.#cancelSave = clock.setTimer(waitMs, () => this.#after());
   }
 
   /** Saves now what waits to be saved. */
@@ -71,6 +82,7 @@ export class KeptState {
     this.#cancelSave?.();
     this.#cancelSave = undefined;
     const { store, content, clock, log, retryMs = 5_000 } = this.#options;
+    this.#beganMs = clock.nowMs();
     try {
       store.save(content());
     } catch (error) {

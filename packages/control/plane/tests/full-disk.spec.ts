@@ -68,6 +68,34 @@ describe('a state that cannot be saved', () => {
   });
 });
 
+describe('a state that can be saved', () => {
+  it('has who joins after a pause at once, and who joins in the next 200 ms with one save', async () => {
+    const saved: string[][] = [];
+    const clock = manualClock();
+    const plane = createControlPlane({
+      trustDomain: 'mesh.local',
+      clock,
+      state: {
+        load: () => ({ resources: [], workloads: [] }),
+        save: ({ workloads }) => void saved.push(workloads.map(({ metadata: { name } }) => name)),
+      },
+    });
+    plane.provider.open(joiningNode('one'));
+    clock.advance(0);
+    expect(saved).toEqual([['one.one-1']]);
+    plane.provider.open(joiningNode('two'));
+    clock.advance(150);
+    plane.provider.open(joiningNode('three'));
+    clock.advance(49);
+    expect(saved).toHaveLength(1);
+    clock.advance(1);
+    expect(saved.slice(1)).toEqual([['one.one-1', 'two.two-1', 'three.three-1']]);
+    clock.advance(1_000);
+    expect(saved).toHaveLength(2);
+    await plane.close();
+  });
+});
+
 const mounted = ((): boolean => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
   const probe = mkdtempSync(join(tmpdir(), 'tulle-mount-'));
