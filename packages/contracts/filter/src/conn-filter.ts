@@ -1,6 +1,7 @@
 import { checkDefinition } from './check-definition.ts';
 import type { DefinitionBase, FilterHost } from './host.ts';
 import type { FilterUseOptions } from './http-filter.ts';
+import type { Slot } from './slot.ts';
 import type { ConnectionInfo } from './stream.ts';
 import type { HookResult, STOP } from './verdict.ts';
 
@@ -13,6 +14,14 @@ export interface Connection extends ConnectionInfo {
   close(code: string, details?: string): typeof STOP;
   /** Writes (code, value) into the decision notes (D10). */
   note(code: number, value: number): void;
+  /**
+   * Texts of what is known of the connection by now, in the words of access logs.
+   * @param render of `@tulle/record-format`: gets a `StreamRecord` of `@tulle/telemetry`, borrowed until it returns
+   */
+  describe(render: (record: never) => string): string;
+  /** What filters of the connection have found out; streams see the filter state of it (`FILTER_STATE`), and nothing else. */
+  get<T>(slot: Slot<T>): T | undefined;
+  set<T>(slot: Slot<T>, value: T): void;
 }
 
 /** The phases of a connection, all optional. */

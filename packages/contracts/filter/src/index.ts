@@ -16,6 +16,7 @@ export type { Slot } from './slot.ts';
 export { VERIFIED_TOKENS } from './verified-token.ts';
 export type { VerifiedToken } from './verified-token.ts';
 export { FILTER_STATE, putFilterState, READ_ONLY_FILTER_STATE, SHARED_FILTER_STATE } from './filter-state.ts';
+export type { HoldsSlots } from './filter-state.ts';
 export { addMetadata, DYNAMIC_METADATA } from './dynamic-metadata.ts';
 export type { MetadataValues } from './dynamic-metadata.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';

@@ -211,8 +211,16 @@ export type {
   JwtRouteConfig,
   JwtRule,
 } from './filters/jwt.ts';
-export { SET_FILTER_STATE_FILTER, setFilterStateFilterSchema } from './filters/set-filter-state.ts';
-export type { FilterStateValue, SetFilterStateConfig } from './filters/set-filter-state.ts';
+export {
+  CONN_SET_FILTER_STATE_FILTER,
+  SET_FILTER_STATE_FILTER,
+  setFilterStateFilterSchema,
+} from './filters/set-filter-state.ts';
+export type {
+  ConnSetFilterStateConfig,
+  FilterStateValue,
+  SetFilterStateConfig,
+} from './filters/set-filter-state.ts';
 export { BUFFER_FILTER, bufferFilterSchema } from './filters/buffer.ts';
 export type { BufferFilterConfig } from './filters/buffer.ts';
 export { HEALTH_CHECK_FILTER, healthCheckFilterSchema } from './filters/health-check.ts';

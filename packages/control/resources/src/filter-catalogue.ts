@@ -8,6 +8,7 @@ import {
   CONN_EXT_AUTHZ_FILTER,
   CONN_LIMIT_FILTER,
   CONN_RATE_LIMIT_FILTER,
+  CONN_SET_FILTER_STATE_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   EXT_PROC_FILTER,
@@ -85,6 +86,7 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   standard(CONN_EXT_AUTHZ_FILTER, connExtAuthzFilterSchema, 'connection'),
   standard(CONN_LIMIT_FILTER, connLimitFilterSchema, 'connection'),
   standard(CONN_RATE_LIMIT_FILTER, connRateLimitFilterSchema, 'connection'),
+  standard(CONN_SET_FILTER_STATE_FILTER, setFilterStateFilterSchema, 'connection'),
   standard(CORS_FILTER, corsFilterSchema, 'cors'),
   // Beside what it decides it may add headers that others go by.
   standard(EXT_AUTHZ_FILTER, extAuthzFilterSchema, 'authz', 'authn', 'custom'),

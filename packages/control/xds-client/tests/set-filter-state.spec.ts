@@ -1,9 +1,10 @@
 import { fromJson } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ConfigSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import { ConfigSchema as NetworkConfigSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state';
 import { expect, it } from 'vitest';
 import { createDecodeContext } from '../src/decode/context.ts';
-import { decodeSetFilterState } from '../src/decode/set-filter-state.ts';
+import { decodeConnSetFilterState, decodeSetFilterState } from '../src/decode/set-filter-state.ts';
 import type { Json } from './read-route.ts';
 
 /** What another control plane's filter is read as, and where it is refused. */
@@ -65,6 +66,28 @@ it.each<[string, Json]>([
   ['f.on_request_headers[0].format_string', { ...value, format_string: { json_format: { a: 'b' } } }],
 ])('what is no text, or goes further, is refused at %s', (path, given) => {
   expect(read(given).refused).toContain(path);
+});
+
+it('texts of Istio are texts, and those of connections are read alike', () => {
+  const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+  const { factory_key: _, ...principal } = { ...value, object_key: 'io.istio.peer_principal' };
+  const read = (json: Json): unknown =>
+    decodeConnSetFilterState(context, fromJson(NetworkConfigSchema, json), 'f');
+  expect(
+    read({ on_new_connection: [principal, { ...value, factory_key: 'istio.hashable_string' }] }),
+  ).toEqual({
+    values: [
+      { key: 'io.istio.peer_principal', format: '%REQ(x)%' },
+      { key: 'a', format: '%REQ(x)%' },
+    ],
+  });
+  expect(context.issues).toEqual([]);
+  read({ on_new_connection: [{ ...value, factory_key: 'envoy.tcp_proxy.cluster' }] });
+  read({});
+  expect(context.issues.map(({ path }) => path)).toEqual([
+    'f.on_new_connection[0].factory_key',
+    'f.on_new_connection',
+  ]);
 });
 
 it('nothing to put down is refused', () => {

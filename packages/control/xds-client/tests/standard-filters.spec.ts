@@ -8,6 +8,7 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CONN_EXT_AUTHZ_FILTER,
+  CONN_SET_FILTER_STATE_FILTER,
   CONN_LIMIT_FILTER,
   CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
@@ -45,6 +46,7 @@ import {
   admissionControlConfig,
   extAuthzRouteConfig,
   connExtAuthzConfig,
+  setFilterStateConfig,
   connLimitConfig,
   connRateLimitConfig,
   ipAllowConfig,
@@ -313,6 +315,12 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
       CONN_RATE_LIMIT_FILTER,
       connRateLimitConfig,
       'network.local_ratelimit.v3.LocalRateLimit',
+    ],
+    [
+      'filter state',
+      CONN_SET_FILTER_STATE_FILTER,
+      setFilterStateConfig,
+      'network.set_filter_state.v3.Config',
     ],
     ['external authorization', CONN_EXT_AUTHZ_FILTER, connExtAuthzConfig, 'network.ext_authz.v3.ExtAuthz'],
     [

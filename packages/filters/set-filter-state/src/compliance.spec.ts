@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { filterCompliance, withOptionTable } from '@tulle/filter-compliance';
+import { connFilterCompliance, filterCompliance, withOptionTable } from '@tulle/filter-compliance';
 import { setFilterStateFilterSchema } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
-import { setFilterState } from './index.ts';
+import { connSetFilterState, setFilterState } from './index.ts';
 
 describe('compliance', () => {
   for (const { name, run } of filterCompliance({
@@ -14,6 +14,18 @@ describe('compliance', () => {
       { config: { values: [{ key: '', format: '' }] }, pointers: ['/values/0/key'] },
     ],
     requests: [{}, { method: 'POST', body: 'x' }],
+  }))
+    it(`complies: ${name}`, async () => run());
+});
+
+describe('compliance of that of connections', () => {
+  for (const { name, run } of connFilterCompliance({
+    filter: connSetFilterState,
+    validConfigs: [{ values: [{ key: 'a', format: '%DOWNSTREAM_REMOTE_ADDRESS%', shared: 'once' }] }],
+    invalidConfigs: [
+      { config: { values: [] }, pointers: ['/values'] },
+      { config: { values: [{ key: 'a', format: '', kind: 'x' }] }, pointers: ['/values/0/kind'] },
+    ],
   }))
     it(`complies: ${name}`, async () => run());
 });

@@ -28,6 +28,8 @@ const FILTERS = {
   'tulle.conn.limit': async (): Promise<AnyFilter> => (await import('@tulle/filter-ratelimit')).connLimit,
   'tulle.conn.ratelimit': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-ratelimit')).connRateLimit,
+  'tulle.conn.set-filter-state': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-set-filter-state')).connSetFilterState,
   'tulle.http.buffer': async (): Promise<AnyFilter> => (await import('@tulle/filter-buffer')).buffer,
   'tulle.http.compression': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-compression')).compression,

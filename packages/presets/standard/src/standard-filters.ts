@@ -15,7 +15,7 @@ import { ipAllow } from '@tulle/filter-ip-allow';
 import { jwt } from '@tulle/filter-jwt';
 import { connLimit, connRateLimit, globalRateLimit, rateLimit } from '@tulle/filter-ratelimit';
 import { retry } from '@tulle/filter-retry';
-import { setFilterState } from '@tulle/filter-set-filter-state';
+import { connSetFilterState, setFilterState } from '@tulle/filter-set-filter-state';
 import { wasm } from '@tulle/filter-wasm';
 
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
@@ -27,6 +27,7 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   connExtAuthz,
   connLimit,
   connRateLimit,
+  connSetFilterState,
   buffer,
   compression,
   cors,

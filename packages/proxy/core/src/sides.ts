@@ -3,6 +3,7 @@ import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { HostOverride } from '@tulle/model';
 import type { EncodeFault, ResponseHead } from '@tulle/http1';
+import type { ConnectionState } from './internal/connection-state.ts';
 import type { InternalEnds } from './internal/passed.ts';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
@@ -26,6 +27,8 @@ export type PauseReason = typeof PAUSE_HOOK | typeof PAUSE_FLOW;
 export interface EngineConnection extends ConnectionInfo {
   /** Of one that was made within the process; it has no IP addresses. */
   readonly internal?: InternalEnds | undefined;
+  /** What it brought along and its filters put down; `undefined`: nothing. */
+  readonly state?: ConnectionState | undefined;
 }
 
 /** The caller's side: writes the response, controls the reading of the request. */

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { CONTINUE, FILTER_STATE, putFilterState } from '@tulle/filter';
+import { CONTINUE, defineConnFilter, FILTER_STATE, putFilterState } from '@tulle/filter';
 import type { Endpoint, Passthrough } from '@tulle/model';
 import { cluster, httpListener, route, tcpListener, type CodeListener } from '@tulle/proxy';
 import { describe, expect, it, vi } from 'vitest';
@@ -35,6 +35,15 @@ const front = (options: Partial<Parameters<typeof httpListener>[0]> = {}): CodeL
   });
 
 const PASS: Passthrough = {};
+
+const ANY = {
+  '~standard': {
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value: value as object }),
+  },
+  jsonSchema: {},
+};
 
 /** HTTP through a listener of the process to an endpoint. */
 async function chain(
@@ -221,6 +230,93 @@ describe('filter state', () => {
     expect((await client.request()).body).toBe('/ null');
     // One from outside, and one for each set.
     expect(test.proxy.stats.connections).toBe(5);
+  });
+
+  it('of a connection of bytes goes along, as its filters say there anew', async () => {
+    const state = (id: string, key: string, shared: 'once' | 'always', suffix: string) =>
+      defineConnFilter<object>({
+        apiVersion: 1,
+        id,
+        config: ANY,
+        create: () => ({
+          connect(connection) {
+            const before = connection.get(FILTER_STATE)?.[key] ?? '';
+            putFilterState(connection, key, `${before}${suffix}`, false, shared);
+            return CONTINUE;
+          },
+        }),
+      })({}, { name: id });
+    const test = await started({
+      listeners: [
+        tcpListener({
+          name: 'front',
+          host: '127.0.0.1',
+          port: 8080,
+          cluster: 'relay',
+          filters: [
+            state('a', 'once', 'once', 'a'),
+            state('b', 'all', 'always', 'x'),
+            state('f', 'far', 'once', 'f'),
+          ],
+        }),
+        within('relay', tcpListener({ port: 1, cluster: 'hop', filters: [state('c', 'once', 'once', 'c')] })),
+        within('hop', httpListener({ port: 1, routes: [route('/', 'api')], filters: [says()] })),
+      ],
+      clusters: [
+        cluster('relay', [inner('relay')], { passthrough: PASS }),
+        cluster('hop', [inner('hop')], { passthrough: PASS }),
+        cluster('api', ['10.0.0.1:80']),
+      ],
+      upstreams: {
+        '10.0.0.1:80': ({ headers }) => ({
+          body: headers.find(([name]) => name.toLowerCase() === 'x-state')?.[1] ?? '',
+        }),
+      },
+    });
+    const { body } = await test.client().request();
+    expect(JSON.parse(body)).toEqual({ once: 'ac', all: 'x' });
+  });
+
+  it('that stays where it was put down stays where it goes along', async () => {
+    const fixed = (id: string, value: string, readOnly: boolean) =>
+      defineConnFilter<object>({
+        apiVersion: 1,
+        id,
+        config: ANY,
+        create: () => ({
+          connect(connection) {
+            putFilterState(connection, 'key', value, readOnly, 'once');
+            return CONTINUE;
+          },
+        }),
+      })({}, { name: id });
+    const test = await started({
+      listeners: [
+        tcpListener({
+          name: 'front',
+          host: '127.0.0.1',
+          port: 8080,
+          cluster: 'hop',
+          filters: [fixed('a', 'one', true)],
+        }),
+        within(
+          'hop',
+          httpListener({
+            port: 1,
+            routes: [route('/', 'api')],
+            connectionFilters: [fixed('b', 'two', false), fixed('c', 'three', true)],
+            filters: [says()],
+          }),
+        ),
+      ],
+      clusters: [cluster('hop', [inner('hop')], { passthrough: PASS }), cluster('api', ['10.0.0.1:80'])],
+      upstreams: {
+        '10.0.0.1:80': ({ headers }) => ({
+          body: headers.find(([name]) => name.toLowerCase() === 'x-state')?.[1] ?? '',
+        }),
+      },
+    });
+    expect(JSON.parse((await test.client().request()).body)).toEqual({ key: 'one' });
   });
 
   it('that came along is not replaced', async () => {

@@ -30,6 +30,16 @@ export interface FilterStateValue {
   readonly shared?: 'once' | 'always';
 }
 
+/**
+ * Configuration of `tulle.conn.set-filter-state`, which does the same for connections, before a byte of theirs is read (Envoy
+ * `filters.network.set_filter_state.v3.Config`): operators stand for what is known of a connection. Its requests have what is put
+ * down, and put no other values down under the keys.
+ */
+export type ConnSetFilterStateConfig = SetFilterStateConfig;
+
+/** Id of the filter of connections. */
+export const CONN_SET_FILTER_STATE_FILTER = 'tulle.conn.set-filter-state';
+
 /** Id of the filter. */
 export const SET_FILTER_STATE_FILTER = 'tulle.http.set-filter-state';
 

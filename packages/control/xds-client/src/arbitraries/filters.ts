@@ -10,6 +10,7 @@ import {
   type SetFilterStateConfig,
   COMPRESSION_FILTER,
   CONN_EXT_AUTHZ_FILTER,
+  CONN_SET_FILTER_STATE_FILTER,
   CONN_LIMIT_FILTER,
   CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
@@ -281,6 +282,7 @@ export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
       fc.tuple(fc.constant(IP_ALLOW_FILTER), fc.oneof(ipAllowConfig, json)),
       fc.tuple(fc.constant(CONN_RATE_LIMIT_FILTER), fc.oneof(connRateLimitConfig, json)),
       fc.tuple(fc.constant(CONN_EXT_AUTHZ_FILTER), fc.oneof(connExtAuthzConfig, json)),
+      fc.tuple(fc.constant(CONN_SET_FILTER_STATE_FILTER), fc.oneof(setFilterStateConfig, json)),
       fc.tuple(fc.constant(CONN_LIMIT_FILTER), fc.oneof(connLimitConfig, json)),
     )
     .chain(([filter, config]) =>

@@ -13,7 +13,14 @@ export { authzConfig, plainAuthzConfig } from './authz.ts';
 export { cluster, endpoint, endpointSet } from './clusters.ts';
 export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
-export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } from './filters.ts';
+export {
+  faultConfig,
+  filterConfigs,
+  headersConfig,
+  httpFilters,
+  retryConfig,
+  setFilterStateConfig,
+} from './filters.ts';
 export { connExtAuthzConfig, extProcRouteConfig, plainExtProcConfig } from './external.ts';
 export { plainWasmConfig } from './wasm.ts';
 export {

@@ -82,6 +82,7 @@ import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/l
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { ConfigSchema as SetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import { ConfigSchema as NetworkSetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { RouteSchema as UdpRouteSchema } from '@tulle/xds-proto/envoy/extensions/filters/udp/udp_proxy/v3/route';
 import { UdpProxyConfigSchema } from '@tulle/xds-proto/envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy';
@@ -187,6 +188,7 @@ export const decodableTypes: Registry = createRegistry(
   StructSchema,
   HealthCheckSchema,
   SetFilterStateSchema,
+  NetworkSetFilterStateSchema,
   OnDemandSchema,
   OnDemandPerRouteSchema,
   JwtAuthenticationSchema,

@@ -4,6 +4,7 @@ import {
   AUTHZ_FILTER,
   CONN_AUTHZ_FILTER,
   CONN_EXT_AUTHZ_FILTER,
+  CONN_SET_FILTER_STATE_FILTER,
   type AuthzFilterConfig,
   type FilterConfigs,
   type FilterEntry,
@@ -26,6 +27,7 @@ import {
   type RBAC as NetworkRbac,
   RBACSchema as NetworkRbacSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
+import { ConfigSchema as NetworkSetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state';
 import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeConnAuthz } from './authz/conn-rbac.ts';
 import { decodeAuthz, joinAuthz } from './authz/rbac.ts';
@@ -36,6 +38,7 @@ import { discoveredConfig, REFUSES_REQUESTS } from './extension.ts';
 import { type Extras, readObject } from './extras.ts';
 import { decodeIpAllow } from './ip-allow.ts';
 import { decodeOnDemand } from './on-demand.ts';
+import { decodeConnSetFilterState } from './set-filter-state.ts';
 import { decodeStandard, decodeStandardOverride, type KnownFilter } from './standard-filters.ts';
 import { BARE_VALUE, DENY_SLOT } from '../wire.ts';
 import { hasNoEffect } from './no-effect.ts';
@@ -185,6 +188,11 @@ export function networkFilter(
   if (isMessage(message, NetworkRbacSchema)) return networkRbac(context, message, path);
   if (isMessage(message, ConnExtAuthzSchema))
     return { filter: CONN_EXT_AUTHZ_FILTER, config: decodeConnExtAuthz(context, message, path) };
+  if (isMessage(message, NetworkSetFilterStateSchema))
+    return {
+      filter: CONN_SET_FILTER_STATE_FILTER,
+      config: decodeConnSetFilterState(context, message, path),
+    };
   const limit = decodeConnLimit(context, message, path);
   if (limit !== undefined) return limit === 'off' ? undefined : limit;
   return customFilter(context, message, path);

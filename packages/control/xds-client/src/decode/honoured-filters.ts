@@ -182,6 +182,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'headers',
   ],
   'envoy.extensions.filters.http.set_filter_state.v3.Config': ['on_request_headers'],
+  'envoy.extensions.filters.network.set_filter_state.v3.Config': ['on_new_connection'],
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': [
     'object_key',
     'factory_key',

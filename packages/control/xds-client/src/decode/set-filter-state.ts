@@ -1,16 +1,23 @@
-import type { FilterStateValue, SetFilterStateConfig } from '@tulle/model';
+import type { ConnSetFilterStateConfig, FilterStateValue, SetFilterStateConfig } from '@tulle/model';
 import {
   type FilterStateValue as EnvoyValue,
   FilterStateValue_SharedWithUpstream as Shared,
 } from '@tulle/xds-proto/envoy/extensions/filters/common/set_filter_state/v3/value';
 import type { Config } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
+import type { Config as NetworkConfig } from '@tulle/xds-proto/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state';
 import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
 import type { DecodeContext } from './context.ts';
 import { checkFormatters } from './formatters.ts';
 import { present } from './values.ts';
 
-/** Factories of texts that do nothing but be found; others change what Envoy does with the connection. */
-const TEXTS: readonly string[] = ['envoy.string', 'envoy.hashable_string'];
+/** Factories of texts that do nothing but be found, Istio's among them; others change what Envoy does with the connection. */
+const TEXTS: readonly string[] = [
+  'envoy.string',
+  'envoy.hashable_string',
+  'istio.hashable_string',
+  'io.istio.peer_principal',
+  'io.istio.local_principal',
+];
 
 /** Those of addresses, which listeners of this process with the filter `original_dst` take for theirs. */
 const ADDRESSES: readonly string[] = [
@@ -28,12 +35,24 @@ export function decodeSetFilterState(
   { onRequestHeaders }: Config,
   path: string,
 ): SetFilterStateConfig {
-  if (onRequestHeaders.length === 0) context.refuse(`${path}.on_request_headers`, 'is empty');
-  return {
-    values: onRequestHeaders.map((value, index) =>
-      decodeValue(context, value, `${path}.on_request_headers[${index}]`),
-    ),
-  };
+  return decodeValues(context, onRequestHeaders, `${path}.on_request_headers`);
+}
+
+export function decodeConnSetFilterState(
+  context: DecodeContext,
+  { onNewConnection }: NetworkConfig,
+  path: string,
+): ConnSetFilterStateConfig {
+  return decodeValues(context, onNewConnection, `${path}.on_new_connection`);
+}
+
+function decodeValues(
+  context: DecodeContext,
+  values: readonly EnvoyValue[],
+  path: string,
+): SetFilterStateConfig {
+  if (values.length === 0) context.refuse(path, 'is empty');
+  return { values: values.map((value, index) => decodeValue(context, value, `${path}[${index}]`)) };
 }
 
 function decodeValue(context: DecodeContext, value: EnvoyValue, path: string): FilterStateValue {

@@ -29,6 +29,7 @@ import { DENY_SLOT, REFUSED_PATHS_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
 import { encodeAuthz } from './authz/rbac.ts';
 import { judgesPaths, refusedPaths } from './authz/refused-paths.ts';
 import { encodeConnExtAuthz } from './conn-ext-authz.ts';
+import { encodeConnSetFilterState } from './set-filter-state.ts';
 import { encodeConnLimit, encodeListenerLimit } from './conn-limits.ts';
 import type { EncodeForm, ClientRelease } from './form.ts';
 import { encodeIpAllow } from './ip-allow.ts';
@@ -126,7 +127,9 @@ export function encodeNetworkFilter({ name, filter, config }: FilterEntry, { rel
       value: rbac
         ? anyPack(NetworkRbacSchema, rbac)
         : ((release === 'this'
-            ? (encodeConnLimit(filter, config) ?? encodeConnExtAuthz(filter, config, name))
+            ? (encodeConnLimit(filter, config) ??
+              encodeConnExtAuthz(filter, config, name) ??
+              encodeConnSetFilterState(filter, config))
             : undefined) ?? typedStruct(filter, config === undefined ? {} : config)),
     },
   });

@@ -1,10 +1,15 @@
-import { create } from '@bufbuild/protobuf';
-import type { FilterStateValue } from '@tulle/model';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { CONN_SET_FILTER_STATE_FILTER, type FilterStateValue } from '@tulle/model';
 import {
   type Config,
   ConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
-import { FilterStateValue_SharedWithUpstream as Shared } from '@tulle/xds-proto/envoy/extensions/filters/common/set_filter_state/v3/value';
+import { ConfigSchema as NetworkConfigSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state';
+import {
+  FilterStateValue_SharedWithUpstream as Shared,
+  FilterStateValueSchema as ValueSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/common/set_filter_state/v3/value';
 import { hasOnly, isFilledList, isObject } from './shape.ts';
 
 /** Of Envoy's texts, those that its routes can hash by too. */
@@ -16,28 +21,37 @@ const SHARED = { once: Shared.ONCE, always: Shared.TRANSITIVE } as const;
 
 /** @returns `undefined` where Envoy's type would not say exactly the same */
 export function encodeSetFilterState(config: unknown): Config | undefined {
+  const onRequestHeaders = valuesOf(config);
+  return onRequestHeaders && create(ConfigSchema, { onRequestHeaders });
+}
+
+/** The same of connections. */
+export function encodeConnSetFilterState(filter: string, config: unknown): Any | undefined {
+  const onNewConnection = filter === CONN_SET_FILTER_STATE_FILTER ? valuesOf(config) : undefined;
+  return onNewConnection && anyPack(NetworkConfigSchema, create(NetworkConfigSchema, { onNewConnection }));
+}
+
+function valuesOf(config: unknown): MessageInitShape<typeof ValueSchema>[] | undefined {
   if (!isObject(config) || !hasOnly(config, ['values'])) return undefined;
   const { values } = config;
   if (!isFilledList(values, isValue)) return undefined;
-  return create(ConfigSchema, {
-    onRequestHeaders: values.map(({ key, format, omitEmpty, readOnly, skipIfEmpty, kind, shared }) => ({
-      key: { case: 'objectKey' as const, value: key },
-      factoryKey: kind === 'address' ? ADDRESS_FACTORY : FACTORY,
-      sharedWithUpstream: shared === undefined ? Shared.NONE : SHARED[shared],
+  return values.map(({ key, format, omitEmpty, readOnly, skipIfEmpty, kind, shared }) => ({
+    key: { case: 'objectKey' as const, value: key },
+    factoryKey: kind === 'address' ? ADDRESS_FACTORY : FACTORY,
+    sharedWithUpstream: shared === undefined ? Shared.NONE : SHARED[shared],
+    value: {
+      case: 'formatString' as const,
       value: {
-        case: 'formatString' as const,
-        value: {
-          format: {
-            case: 'textFormatSource' as const,
-            value: { specifier: { case: 'inlineString' as const, value: format } },
-          },
-          omitEmptyValues: omitEmpty ?? false,
+        format: {
+          case: 'textFormatSource' as const,
+          value: { specifier: { case: 'inlineString' as const, value: format } },
         },
+        omitEmptyValues: omitEmpty ?? false,
       },
-      readOnly: readOnly ?? false,
-      skipIfEmpty: skipIfEmpty ?? false,
-    })),
-  });
+    },
+    readOnly: readOnly ?? false,
+    skipIfEmpty: skipIfEmpty ?? false,
+  }));
 }
 
 /** A flag that is said is true: Envoy's messages do not tell false from nothing. */

@@ -1,4 +1,9 @@
-import { FILTER_STATE, SHARED_FILTER_STATE, type MetadataValues } from '@tulle/filter';
+import {
+  FILTER_STATE,
+  READ_ONLY_FILTER_STATE,
+  SHARED_FILTER_STATE,
+  type MetadataValues,
+} from '@tulle/filter';
 import type { Endpoint, Passthrough } from '@tulle/model';
 import type { EngineConnection } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -8,35 +13,48 @@ import type { Passed } from './passed.ts';
 export interface Along {
   /** Listeners of this process that it has come through. */
   readonly depth: number;
-  /** Key, value, and whether the next connection has it too. */
-  readonly values: readonly (readonly [key: string, value: string, again: boolean])[];
+  /** Key, value, whether the next connection has it too, and whether nobody may replace it there. */
+  readonly values: readonly (readonly [key: string, value: string, again: boolean, stays: boolean])[];
 }
 
 /** Of what comes from outside, or from the proxy itself. */
 export const NOTHING_ALONG: Along = Object.freeze({ depth: 0, values: [] });
 
-const NO_KEYS: ReadonlySet<string> = new Set();
-
 /** What a request takes along. @param tells whether the endpoint's cluster passes filter state on */
 export function alongWith(stream: Stream, tells: boolean): Along {
-  const depth = stream.downstream.connection.internal?.passed.depth ?? 0;
+  const { internal, state } = stream.downstream.connection;
+  const depth = internal?.passed.depth ?? 0;
   const shared = tells ? stream.getSlot(SHARED_FILTER_STATE) : undefined;
-  if (shared === undefined) return depth === 0 ? NOTHING_ALONG : { depth, values: [] };
-  const state = stream.getSlot(FILTER_STATE) ?? {};
-  const values = [...shared].map(([key, how]) => [key, state[key] ?? '', how === 'always'] as const);
-  return { depth, values };
+  if (shared === undefined) return nothingBut(depth);
+  const values = stream.getSlot(FILTER_STATE);
+  const own = stream.getSlot(READ_ONLY_FILTER_STATE);
+  const inherited = state?.get(READ_ONLY_FILTER_STATE);
+  return {
+    depth,
+    values: [...shared].map(([key, how]) => {
+      // On a stream those of its connection stay, whether they do beyond it or not.
+      const stays = state?.keys.has(key) === true ? inherited : own;
+      return [key, values?.[key] ?? '', how === 'always', stays?.has(key) ?? false] as const;
+    }),
+  };
 }
 
 /** What a connection of bytes takes along. */
-export function alongWithConnection({ internal }: EngineConnection, tells: boolean): Along {
-  if (internal === undefined) return NOTHING_ALONG;
-  const { depth, transitive, filterState } = internal.passed;
-  if (!tells || transitive === undefined) return { depth, values: [] };
+export function alongWithConnection({ internal, state }: EngineConnection, tells: boolean): Along {
+  const depth = internal?.passed.depth ?? 0;
+  const shared = tells ? state?.get(SHARED_FILTER_STATE) : undefined;
+  if (shared === undefined) return nothingBut(depth);
+  const values = state?.get(FILTER_STATE);
+  const stays = state?.get(READ_ONLY_FILTER_STATE);
   return {
     depth,
-    values: [...transitive.keys()].map((key) => [key, filterState?.[key] ?? '', true] as const),
+    values: [...shared].map(
+      ([key, how]) => [key, values?.[key] ?? '', how === 'always', stays?.has(key) ?? false] as const,
+    ),
   };
 }
+
+const nothingBut = (depth: number): Along => (depth === 0 ? NOTHING_ALONG : { depth, values: [] });
 
 /** Which connections may serve others with the same; `''`: those for which nothing goes along. */
 export function keyOf({ depth, values }: Along): string {
@@ -47,20 +65,20 @@ export function keyOf({ depth, values }: Along): string {
 export function passedTo(endpoint: Endpoint, rules: Passthrough | undefined, along: Along): Passed {
   const depth = along.depth + 1;
   if (rules === undefined)
-    return { depth, filterState: undefined, keys: NO_KEYS, transitive: undefined, metadata: undefined };
+    return { depth, filterState: undefined, readOnly: undefined, transitive: undefined, metadata: undefined };
   // No key is one of the prototype's.
   const filterState = Object.create(null) as Record<string, string>;
-  const keys = new Set<string>();
+  const readOnly = new Set<string>();
   const transitive = new Map<string, 'always'>();
-  for (const [key, value, again] of along.values) {
+  for (const [key, value, again, stays] of along.values) {
     filterState[key] = value;
-    keys.add(key);
+    if (stays) readOnly.add(key);
     if (again) transitive.set(key, 'always');
   }
   return {
     depth,
-    filterState: keys.size === 0 ? undefined : Object.freeze(filterState),
-    keys,
+    filterState: along.values.length === 0 ? undefined : Object.freeze(filterState),
+    readOnly: readOnly.size === 0 ? undefined : readOnly,
     transitive: transitive.size === 0 ? undefined : transitive,
     metadata: metadataOf(endpoint, rules),
   };

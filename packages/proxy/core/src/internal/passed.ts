@@ -6,8 +6,8 @@ export interface Passed {
   readonly depth: number;
   /** Texts by key, without a prototype: streams of the connection have them as their filter state. */
   readonly filterState: Readonly<Record<string, string>> | undefined;
-  /** Keys of it: on its streams nobody puts other values down. */
-  readonly keys: ReadonlySet<string>;
+  /** Of its keys, those whose values stay; on its streams all do. */
+  readonly readOnly: ReadonlySet<string> | undefined;
   /** Of them, those that connections which are made for this one bring along as well. */
   readonly transitive: ReadonlyMap<string, 'always'> | undefined;
   /** By namespace: what the endpoint and its cluster say of themselves. */

@@ -1,6 +1,17 @@
-import { CONTINUE, errorRow, STOP, TulleError, type Connection, type ConnHooks } from '@tulle/filter';
+import {
+  CONTINUE,
+  errorRow,
+  STOP,
+  TulleError,
+  type Connection,
+  type ConnHooks,
+  type Slot,
+} from '@tulle/filter';
+import type { StreamRecord } from '@tulle/telemetry';
 import type { ConnFilterInstance, FilterSet } from '../compile/filter-set.ts';
 import type { Engine } from '../engine.ts';
+import { ConnectionState } from '../internal/connection-state.ts';
+import { describeConnection } from '../stream/describe-connection.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { RelayTap } from './relay.ts';
@@ -16,12 +27,13 @@ export class ConnectionHooks implements RelayTap {
   readonly #view: ConnectionView;
   #closed = false;
 
-  constructor(engine: Engine, set: FilterSet, facts: ConnectionFacts) {
+  /** @param chain whose filters they are; `''`: the listener's, before there is one */
+  constructor(engine: Engine, set: FilterSet, facts: ConnectionFacts, chain = '') {
     this.#engine = engine;
     this.#set = set;
     this.#filters = set.connFilters;
     this.#states = this.#filters.map((filter) => filter.state?.create());
-    this.#view = new ConnectionView(facts);
+    this.#view = new ConnectionView(engine, facts, chain);
     set.retain();
   }
 
@@ -32,6 +44,11 @@ export class ConnectionHooks implements RelayTap {
 
   get details(): string {
     return this.#view.details;
+  }
+
+  /** What the filters put down; `undefined`: nothing. */
+  get state(): ConnectionState | undefined {
+    return this.#view.facts.state;
   }
 
   /** TLS told more about the peer. */
@@ -158,9 +175,13 @@ class ConnectionView implements Connection {
   facts: ConnectionFacts;
   code = '';
   details = '';
+  readonly #engine: Engine;
+  readonly #chain: string;
 
-  constructor(facts: ConnectionFacts) {
+  constructor(engine: Engine, facts: ConnectionFacts, chain: string) {
+    this.#engine = engine;
     this.facts = facts;
+    this.#chain = chain;
   }
 
   get remoteAddress(): string {
@@ -207,4 +228,24 @@ class ConnectionView implements Connection {
 
   /** A connection has no explanation yet that would decode its notes. */
   note(_code: number, _value: number): void {}
+
+  describe(render: (record: never) => string): string {
+    const { facts } = this;
+    return this.#engine.recorder.describeOther(
+      (record) => {
+        describeConnection(record, facts);
+        record.startEpochMs = this.#engine.clock.epochMs();
+        record.filterChain = record.routeName = this.#chain;
+      },
+      render as (record: StreamRecord) => string,
+    );
+  }
+
+  get<T>(slot: Slot<T>): T | undefined {
+    return this.facts.state?.get(slot);
+  }
+
+  set<T>(slot: Slot<T>, value: T): void {
+    (this.facts.state ??= new ConnectionState()).set(slot, value);
+  }
 }

@@ -1,11 +1,12 @@
 import type { EngineConnection } from '../sides.ts';
+import { ConnectionState } from '../internal/connection-state.ts';
 import type { InternalEnds } from '../internal/passed.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
 import { connectionNumber } from '../stream/connection-number.ts';
 import type { PeerCertificate, Socket, TlsPeer } from '../ports.ts';
 import type { TcpAddress } from '@tulle/model';
 
-/** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
+/** What filters and records see of an accepted connection. Made once a connection and never changed, but for its {@link state}, so it may be kept. */
 export class ConnectionFacts implements EngineConnection {
   /** Unique in the process. */
   readonly id: number = connectionNumber();
@@ -22,6 +23,7 @@ export class ConnectionFacts implements EngineConnection {
   readonly alpn: string | undefined;
   readonly tlsPeer: TlsPeer | undefined;
   readonly internal: InternalEnds | undefined;
+  state: ConnectionState | undefined;
   /** Where the connection was going before it was led here. */
   readonly originalDestination: TcpAddress | undefined;
 
@@ -29,6 +31,7 @@ export class ConnectionFacts implements EngineConnection {
    * @param said by a header of the PROXY protocol, in place of the socket's own
    * @param seenName server name that its TLS hello asks for, where TLS is only passed on
    * @param internal of the socket below TLS, where this is another
+   * @param state of the same connection, when less was known of it; default: what it brought along
    * @param asked where the connection was going, as the kernel or that header says
    */
   constructor(
@@ -39,6 +42,7 @@ export class ConnectionFacts implements EngineConnection {
     asked?: TcpAddress,
     seenName?: string,
     internal: InternalEnds | undefined = socket.internal,
+    state?: ConnectionState,
   ) {
     this.remoteAddress = said?.sourceAddress ?? socket.remoteAddress;
     this.directAddress = socket.remoteAddress;
@@ -47,6 +51,9 @@ export class ConnectionFacts implements EngineConnection {
     this.localPort = asked?.port ?? socket.localPort;
     this.originalDestination = asked;
     this.internal = internal;
+    this.state =
+      state ??
+      (internal?.passed.filterState === undefined ? undefined : new ConnectionState(internal.passed));
     this.listener = listener;
     this.direction = direction;
     const { tls } = socket;

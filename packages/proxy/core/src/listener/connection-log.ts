@@ -1,7 +1,7 @@
 import { errorRow } from '@tulle/filter';
 import type { Engine } from '../engine.ts';
 import type { ChainLogs } from '../stream/logs.ts';
-import { describeEnds } from '../stream/describe-ends.ts';
+import { describeConnection } from '../stream/describe-connection.ts';
 import { recordConnection } from '../stream/record-connection.ts';
 import type { Mutable } from '../stream/recorder.ts';
 import type { StreamRecord } from '@tulle/telemetry';
@@ -72,20 +72,14 @@ export class ConnectionLog implements ConnectionEnd {
     const { clock } = this.#engine;
     const { facts } = this;
     const durationMs = clock.nowMs() - this.#startMs;
-    record.kind = 'tcp';
+    describeConnection(record, facts);
     record.ofListener = true;
     record.protocol = this.protocol;
     record.startEpochMs = clock.epochMs() - durationMs;
     record.durationMs = durationMs;
-    record.listener = facts.listener;
-    record.direction = facts.direction;
     record.code = this.code;
     record.details = this.details;
     record.flags = this.flags;
-    record.peerIdentity = facts.peerIdentity;
-    describeEnds(record, facts);
-    record.tls = facts.tls;
-    record.serverName = facts.serverName;
     record.bytesReceived = this.socket?.bytesRead ?? 0;
     record.bytesSent = this.socket?.bytesWritten ?? 0;
     // Where no chain took it, nobody numbers it.

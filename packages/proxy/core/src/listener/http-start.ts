@@ -104,7 +104,7 @@ export class HttpStart implements SocketEvents, ListenerConnection, RaceOwner {
   /** Asks the filters of a chain of bytes, of which there may be none. */
   #admit(chain: TcpChain, goOn: (hooks: ConnectionHooks | undefined | typeof REFUSED) => void): void {
     if (chain.filters.connFilters.length === 0) return goOn(undefined);
-    const hooks = new ConnectionHooks(this.#engine, chain.filters, this.#facts);
+    const hooks = new ConnectionHooks(this.#engine, chain.filters, this.#facts, chain.name);
     const finish = (passed: boolean): void => {
       if (!passed || this.#over) hooks.close();
       if (!this.#over) goOn(passed ? hooks : REFUSED);

@@ -174,6 +174,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       this.#asked,
       this.#seenName,
       this.#internal,
+      this.#listenerHooks?.state,
     );
   }
 
@@ -293,7 +294,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (handler instanceof HttpChain && connFilters.length === 0) return this.#http(handler, facts);
     if (!(handler instanceof HttpChain) && connFilters.length === 0)
       return this.#tcp(handler, facts, undefined);
-    const hooks = new ConnectionHooks(this.#engine, handler.filters, facts);
+    const hooks = new ConnectionHooks(this.#engine, handler.filters, facts, chain.name);
     const finish = (ok: boolean): void => {
       if (ok && !this.#over) {
         if (!(handler instanceof HttpChain)) return this.#tcp(handler, facts, hooks);

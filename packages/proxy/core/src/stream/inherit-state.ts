@@ -1,15 +1,17 @@
 import { FILTER_STATE, READ_ONLY_FILTER_STATE, SHARED_FILTER_STATE, type Slot } from '@tulle/filter';
-import type { Passed } from '../internal/passed.ts';
+import type { ConnectionState } from '../internal/connection-state.ts';
 
 /** A stream as far as it takes values over. */
 interface Inheriting {
   setSlot<T>(slot: Slot<T>, value: T): void;
 }
 
-/** The filter state that a connection brought along is that of each of its streams. */
-export function inheritState(stream: Inheriting, { filterState, keys, transitive }: Passed): void {
-  if (filterState === undefined) return;
-  stream.setSlot(FILTER_STATE, filterState);
-  stream.setSlot(READ_ONLY_FILTER_STATE, keys);
-  if (transitive !== undefined) stream.setSlot(SHARED_FILTER_STATE, transitive);
+/** The filter state of a connection is that of each of its streams, and stays there. */
+export function inheritState(stream: Inheriting, of: ConnectionState): void {
+  const state = of.get(FILTER_STATE);
+  if (state === undefined) return;
+  stream.setSlot(FILTER_STATE, state);
+  stream.setSlot(READ_ONLY_FILTER_STATE, of.keys);
+  const shared = of.get(SHARED_FILTER_STATE);
+  if (shared !== undefined) stream.setSlot(SHARED_FILTER_STATE, shared);
 }

@@ -123,6 +123,13 @@ export class Recorder {
     if (logs !== undefined) this.#log(logs, record, undefined);
   }
 
+  /** Lends what is known of something else than a stream. @returns what `use` does */
+  describeOther<T>(fill: (record: Mutable<StreamRecord>) => void, use: (record: StreamRecord) => T): T {
+    const record = new RecordView(NO_NOTES);
+    fill(record);
+    return use(record);
+  }
+
   /** A line of these logs, about something that telemetry is not told of by itself. */
   logOther(fill: (record: Mutable<StreamRecord>) => void, logs: readonly CompiledLog[]): void {
     const record = new RecordView(NO_NOTES);

@@ -133,8 +133,8 @@ export class Stream extends StreamExtras {
     this.startMs = nowMs;
     this.engine.streams.active++;
     chain.retain();
-    const { internal } = downstream.connection;
-    if (internal !== undefined) inheritState(this, internal.passed);
+    const { state } = downstream.connection;
+    if (state !== undefined) inheritState(this, state);
   }
 
   /** Puts every field back. The order of what must happen at the end is `chain/complete.ts`. */
