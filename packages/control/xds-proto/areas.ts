@@ -23,7 +23,7 @@ export const areas: readonly string[] = [
   'envoy/config/listener/v3',
   'envoy/config/rbac/v3',
   'envoy/config/route/v3',
-  'envoy/config/trace/v3/http_tracer.proto', // the directory's OpenCensus file imports what the source does not carry
+  'envoy/config/trace/v3/http_tracer.proto',
   'envoy/config/trace/v3/opentelemetry.proto',
   'envoy/config/trace/v3/zipkin.proto',
   'envoy/admin/v3/certs.proto',
@@ -129,10 +129,10 @@ export const areas: readonly string[] = [
   'envoy/extensions/access_loggers/file/v3',
   'envoy/extensions/access_loggers/filters/cel/v3',
   'envoy/extensions/access_loggers/grpc/v3',
-  'envoy/extensions/access_loggers/open_telemetry/v3', // what it imports of OpenTelemetry is in proto/
+  'envoy/extensions/access_loggers/open_telemetry/v3',
   'envoy/extensions/access_loggers/stream/v3',
   'envoy/extensions/formatter/cel/v3',
-  'envoy/extensions/formatter/metadata/v3', // in proto/
+  'envoy/extensions/formatter/metadata/v3',
   'envoy/extensions/formatter/req_without_query/v3',
   'envoy/extensions/tracers/opentelemetry',
 ];

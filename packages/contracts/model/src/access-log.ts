@@ -103,6 +103,7 @@ export interface AccessLogComparison {
 /** What Envoy calls the moments at which it logs; here the two ends are logged. */
 export type AccessLogType =
   | 'NotSet'
+  | 'TcpConnectionStart'
   | 'TcpUpstreamConnected'
   | 'TcpPeriodic'
   | 'TcpConnectionEnd'

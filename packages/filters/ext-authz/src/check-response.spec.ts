@@ -30,6 +30,12 @@ describe('an answer', () => {
     ['with a refusal and no status', { httpResponse: { case: 'deniedResponse', value: {} } }, 'denied'],
     ['with a refusal and status OK', denied({}, 0), 'failed'],
     ['that says nothing', {}, 'failed'],
+    ['with an error', { status: { code: 13 }, httpResponse: { case: 'errorResponse', value: {} } }, 'failed'],
+    [
+      'with an error and status OK',
+      { status: { code: 0 }, httpResponse: { case: 'errorResponse', value: {} } },
+      'failed',
+    ],
     ['with a refusal of status 42', denied({ status: { code: 42 } }), 'failed'],
     ['with a refusal of status 100', denied({ status: { code: 100 } }), 'failed'],
     ['with a refusal that is too long', denied({ body: 'x'.repeat(65_537) }), 'failed'],

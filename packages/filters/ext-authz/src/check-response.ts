@@ -17,6 +17,8 @@ const MAX_BODY_LENGTH = 65_536;
 export function readCheckResponse({ status, httpResponse, dynamicMetadata }: CheckResponse): Outcome {
   const { case: kind } = httpResponse;
   const allowed = status === undefined ? kind === 'okResponse' : status.code === 0;
+  // Its own status, headers and body are for who is told of the failure in Envoy; here failureMode and statusOnError say that.
+  if (kind === 'errorResponse') return failed('status', 'the service says that it failed itself');
   if (status === undefined && kind === undefined) return failed('invalid', 'the answer says nothing');
   if (allowed) {
     if (kind === 'deniedResponse') return failed('invalid', 'the answer has status OK and a refusal');

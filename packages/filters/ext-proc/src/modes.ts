@@ -29,7 +29,8 @@ export function chosenModes(message: ProcessingMode, before: Modes): Modes {
   };
 }
 
-const BODIES: Readonly<Record<BodySendMode, ExtProcBodyMode>> = {
+/** A mode that is not here is not spoken: such a body is not sent. */
+const BODIES: Readonly<Partial<Record<BodySendMode, ExtProcBodyMode>>> = {
   [BodySendMode.NONE]: 'none',
   [BodySendMode.STREAMED]: 'streamed',
   [BodySendMode.BUFFERED]: 'buffered',

@@ -45,6 +45,7 @@ function filterOf(depth: number): JsonSchema {
         types: listOf(
           oneOf(
             'NotSet',
+            'TcpConnectionStart',
             'TcpUpstreamConnected',
             'TcpPeriodic',
             'TcpConnectionEnd',

@@ -116,7 +116,7 @@ export function decodeLogFilter(
 /** Stands for what was refused. */
 const ALL: AccessLogFilter = { kind: 'not-health-check' };
 
-const TYPES = Object.keys(EnvoyType) as AccessLogType[];
+const TYPES: readonly AccessLogType[] = Object.keys(EnvoyType) as (keyof typeof EnvoyType)[];
 
 function list(
   context: DecodeContext,
@@ -136,7 +136,7 @@ const OPS: ReadonlyMap<number, AccessLogComparison['op']> = new Map<number, Acce
   [Op.EQ, 'eq'],
   [Op.GE, 'ge'],
   [Op.LE, 'le'],
-  [3, 'ne'], // newer than the source of the protos
+  [Op.NE, 'ne'],
 ]);
 
 /** There is no runtime here that could change the default. */

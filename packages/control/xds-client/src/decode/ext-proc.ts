@@ -39,7 +39,7 @@ export function decodeExtProc(
     context.refuse(`${path}.disable_clear_route_cache`, 'must not be set beside route_cache_action');
   return present({
     service: decodeService(context, message.grpcService, `${path}.grpc_service`),
-    mode: message.processingMode && decodeMode(message.processingMode),
+    mode: message.processingMode && decodeMode(context, message.processingMode, `${path}.processing_mode`),
     messageTimeoutMs,
     maxMessageTimeoutMs,
     failureMode: message.failureModeAllow ? ('allow' as const) : undefined,
@@ -75,7 +75,7 @@ export function decodeExtProcRoute(
   }
   const { processingMode, grpcService, metadataOptions, grpcInitialMetadata } = override.value;
   return present({
-    mode: processingMode && decodeMode(processingMode),
+    mode: processingMode && decodeMode(context, processingMode, `${path}.overrides.processing_mode`),
     service: grpcService && decodeService(context, grpcService, `${path}.overrides.grpc_service`),
     ...decodeMetadata(metadataOptions),
     addedMetadata: filled(
@@ -105,14 +105,22 @@ const REMATCHES: Readonly<Record<RouteCacheAction, ExtProcFilterConfig['rematch'
   [RouteCacheAction.RETAIN]: 'never',
 };
 
-const BODIES: Readonly<Record<BodySendMode, ExtProcBodyMode | undefined>> = {
-  [BodySendMode.NONE]: undefined,
+/** FULL_DUPLEX_STREAMED and GRPC are not spoken. */
+const BODIES: Readonly<Partial<Record<BodySendMode, ExtProcBodyMode>>> = {
   [BodySendMode.STREAMED]: 'streamed',
   [BodySendMode.BUFFERED]: 'buffered',
   [BodySendMode.BUFFERED_PARTIAL]: 'buffered-partial',
 };
 
-function decodeMode(mode: ProcessingMode): ExtProcMode {
+function decodeMode(context: DecodeContext, mode: ProcessingMode, path: string): ExtProcMode {
+  const body = (one: BodySendMode, field: string): ExtProcBodyMode | undefined => {
+    if (one !== BodySendMode.NONE && BODIES[one] === undefined)
+      context.refuse(
+        `${path}.${field}`,
+        `must be NONE, STREAMED, BUFFERED or BUFFERED_PARTIAL, but is ${one}`,
+      );
+    return BODIES[one];
+  };
   const skip = (one: HeaderSendMode): 'skip' | undefined =>
     one === HeaderSendMode.SKIP ? 'skip' : undefined;
   const send = (one: HeaderSendMode): 'send' | undefined =>
@@ -120,8 +128,8 @@ function decodeMode(mode: ProcessingMode): ExtProcMode {
   return present({
     requestHeaders: skip(mode.requestHeaderMode),
     responseHeaders: skip(mode.responseHeaderMode),
-    requestBody: BODIES[mode.requestBodyMode],
-    responseBody: BODIES[mode.responseBodyMode],
+    requestBody: body(mode.requestBodyMode, 'request_body_mode'),
+    responseBody: body(mode.responseBodyMode, 'response_body_mode'),
     requestTrailers: send(mode.requestTrailerMode),
     responseTrailers: send(mode.responseTrailerMode),
   });

@@ -122,20 +122,14 @@ function walkValue(
 
 /** A value of an enum that is newer than this version would be taken for none at all. */
 function checkEnum({ typeName, value: known }: DescEnum, value: unknown, path: string, report: Report): void {
-  const nameless = NAMELESS[typeName] ?? [];
-  if (nameless === 'all') return;
+  if (typeName === STATUS_CODE) return;
   for (const number of (Array.isArray(value) ? value : [value]) as number[])
-    if (known[number] === undefined && !nameless.includes(number))
+    if (known[number] === undefined)
       report(path, `is ${number}, a ${typeName} that this version does not know`);
 }
 
-/** Numbers that are honoured though the descriptors here have no name for them. */
-const NAMELESS: Readonly<Record<string, readonly number[] | 'all'>> = {
-  // NE is newer than the source of the protos.
-  'envoy.config.accesslog.v3.ComparisonFilter.Op': [3],
-  // Each says itself what it is.
-  'envoy.type.v3.StatusCode': 'all',
-};
+/** Its numbers say themselves what they are, also those that it has no name for. */
+const STATUS_CODE = 'envoy.type.v3.StatusCode';
 
 /** Wrappers and Struct are plain values here, not messages. */
 function walkMessage(

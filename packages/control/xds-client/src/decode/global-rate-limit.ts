@@ -1,8 +1,8 @@
 import type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig, RateLimitActions } from '@tulle/model';
+import type { RateLimit as RouteRateLimit } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import {
   type RateLimit,
-  type RateLimitConfig,
   type RateLimitPerRoute,
   RateLimitPerRoute_OverrideOptions as Options,
   RateLimitPerRoute_VhRateLimitsOptions as Host,
@@ -81,7 +81,7 @@ export function decodeGlobalRateLimitRoute(
 }
 
 /** Of an override; its stage is that of the filter, where it says none. */
-function decodeActions(context: DecodeContext, limit: RateLimitConfig, path: string): RateLimitActions {
+function decodeActions(context: DecodeContext, limit: RouteRateLimit, path: string): RateLimitActions {
   if (limit.actions.length === 0) context.refuse(`${path}.actions`, 'is empty');
   return present({
     stage: limit.stage || undefined,

@@ -3,6 +3,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { HONOURED } from './honoured.ts';
 import { HONOURED_OF_CLUSTERS } from './honoured-clusters.ts';
@@ -82,6 +83,51 @@ describe('the list of honoured fields', () => {
       'load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses',
       'track_timeout_budgets',
     ]);
+  });
+
+  it('refuses fields that are newer than it, however deep they stand, by path and number', () => {
+    const newer = [{ no: 4095, wireType: 2 as const, data: Uint8Array.of(1, 0x78) }];
+    const manager = create(HttpConnectionManagerSchema, {
+      statPrefix: 'a',
+      routeSpecifier: {
+        case: 'routeConfig',
+        value: {
+          name: 'a',
+          virtualHosts: [
+            {
+              name: 'a',
+              domains: ['*'],
+              routes: [{ match: { pathSpecifier: { case: 'prefix', value: '/' } } }],
+            },
+          ],
+        },
+      },
+    });
+    if (manager.routeSpecifier.case === 'routeConfig')
+      manager.routeSpecifier.value.virtualHosts[0]!.routes[0]!.match!.$unknown = newer;
+    const listener = create(ListenerSchema, {
+      name: 'a',
+      filterChains: [
+        {
+          filters: [
+            {
+              name: 'http',
+              configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) },
+            },
+          ],
+        },
+      ],
+    });
+    const decoded = createResourceDecoder().decode('listener', anyPack(ListenerSchema, listener));
+    expect(decoded.ok ? [] : decoded.issues).toContainEqual({
+      path: 'filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].match',
+      message: 'envoy.config.route.v3.RouteMatch has field number 4095, which this version does not know',
+    });
+    const passed = createResourceDecoder({ allowUnknownFields: true }).decode(
+      'listener',
+      anyPack(ListenerSchema, listener),
+    );
+    expect(JSON.stringify(passed)).not.toContain('4095');
   });
 
   it('can be widened by an operator, field by field', () => {

@@ -109,6 +109,7 @@ function decodeRequirement({ requiresType: type }: JwtRequirement): ModelRequire
       return { allowMissing: true };
     case 'allowMissingOrFailed':
       return { allowFailed: true };
+    case 'extractOnlyWithoutValidation': // reported by the field walk
     case undefined: // as without a requirement
       return IGNORE;
   }

@@ -5,11 +5,6 @@ import {
   type RateLimit_Override as RouteLimit,
   RateLimit_Action_MetaData_Source as Source,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import {
-  type RateLimitConfig_Action as OverrideAction,
-  type RateLimitConfig_Override as OverrideLimit,
-  RateLimitConfig_Action_MetaData_Source as OverrideSource,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import type { MetadataKey } from '@tulle/xds-proto/envoy/type/metadata/v3/metadata';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch, decodeQueryMatch } from './matchers.ts';
@@ -41,7 +36,7 @@ export function decodeRateLimits(
 /** Where a limit in place of the service's own is found. @returns `undefined`: nowhere */
 export function decodeLimit(
   context: DecodeContext,
-  limit: RouteLimit | OverrideLimit | undefined,
+  limit: RouteLimit | undefined,
   path: string,
 ): RateLimitActions['limit'] {
   if (limit === undefined) return undefined;
@@ -58,10 +53,9 @@ function segmentsOf({ path }: MetadataKey): string[] {
   return path.map(({ segment }) => (segment.case === 'key' ? segment.value : ''));
 }
 
-/** An action, of a route's message or of the filter's own override: the two have their actions as messages of their own. */
 export function decodeAction(
   context: DecodeContext,
-  action: (RouteAction | OverrideAction)['actionSpecifier'],
+  action: RouteAction['actionSpecifier'],
   path: string,
 ): RateLimitAction {
   switch (action.case) {
@@ -90,11 +84,11 @@ export function decodeAction(
       return present({ kind: 'generic' as const, value, key: descriptorKey || undefined });
     }
     case 'headerValueMatch': {
-      const { descriptorValue: value, expectMatch, headers } = action.value;
+      const { descriptorKey, descriptorValue: value, expectMatch, headers } = action.value;
       return present({
         kind: 'header-match' as const,
         value,
-        key: ('descriptorKey' in action.value && action.value.descriptorKey) || undefined,
+        key: descriptorKey || undefined,
         expect: expectMatch === false ? false : undefined,
         headers: headers.map((one, index) =>
           decodeHeaderMatch(context, one, `${path}.header_value_match.headers[${index}]`),
@@ -120,9 +114,7 @@ export function decodeAction(
     }
     case 'metadata': {
       const { descriptorKey: key, metadataKey, defaultValue, source, skipIfAbsent } = action.value;
-      // One number in both.
-      if (source !== Source.DYNAMIC && source !== OverrideSource.DYNAMIC)
-        context.refuse(`${path}.metadata.source`, 'must be DYNAMIC');
+      if (source !== Source.DYNAMIC) context.refuse(`${path}.metadata.source`, 'must be DYNAMIC');
       return present({
         kind: 'metadata' as const,
         key,
@@ -132,7 +124,7 @@ export function decodeAction(
         optional: skipIfAbsent ? true : undefined,
       });
     }
-    default: // extension and dynamic_metadata are reported by the field walk
+    default: // others are reported by the field walk
       if (action.case === undefined) context.refuse(path, 'says nothing');
       return { kind: 'generic', value: '' };
   }

@@ -122,6 +122,8 @@ export function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag,
       const namespace = metadataKey?.key ?? '';
       return [{ name, kind: 'metadata', namespace, path: keys, ...byDefault(defaultValue) }];
     }
+    case 'value': // reported by the field walk
+      return [];
     case undefined:
       context.refuse(path, 'names no value: give literal, environment or request_header');
       return [];

@@ -135,10 +135,10 @@ function encodeFormat(format: AccessLogFormat): Fields<typeof SubstitutionFormat
 /** Envoy wants a name for what could be changed while it runs. */
 const RUNTIME_KEY = 'tulle.access_log';
 
-const OPS = { eq: Op.EQ, ge: Op.GE, le: Op.LE, ne: 3 } as const;
+const OPS = { eq: Op.EQ, ge: Op.GE, le: Op.LE, ne: Op.NE } as const;
 
 function comparison({ op, value }: AccessLogComparison): Fields<typeof ComparisonFilterSchema> {
-  return { op: OPS[op] as Op, value: { defaultValue: value, runtimeKey: RUNTIME_KEY } };
+  return { op: OPS[op], value: { defaultValue: value, runtimeKey: RUNTIME_KEY } };
 }
 
 const DENOMINATORS = {
