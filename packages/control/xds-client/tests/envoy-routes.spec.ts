@@ -527,6 +527,24 @@ describe('where a route sends requests', () => {
       },
       [`${ONLY}.route.retry_policy.retry_host_predicate[0].typed_config.metadata_match`],
     ]);
+    const at = `${ONLY}.route.retry_policy`;
+    expect([
+      retry({ retry_on: '5xx', retry_back_off: { base_interval: '1s' } }),
+      retry({ retry_on: '5xx', retry_back_off: { base_interval: '1s', max_interval: '0.5s' } }),
+      retry({ retry_on: '5xx', retry_back_off: { max_interval: '1s' } }),
+      retry({
+        retry_on: '5xx',
+        rate_limited_retry_back_off: { reset_headers: [{ name: 'x' }], max_interval: '0s' },
+      }),
+      // Nothing in Envoy can be named there.
+      retry({ retry_on: '5xx', retry_options_predicates: [{ name: 'x' }] }),
+    ]).toEqual([
+      expect.objectContaining({ backoffBaseMs: 1_000 }),
+      [`${at}.retry_back_off.max_interval`],
+      [`${at}.retry_back_off.base_interval`],
+      [`${at}.rate_limited_retry_back_off.max_interval`],
+      [`${at}.retry_options_predicates`],
+    ]);
   });
 });
 

@@ -93,6 +93,12 @@ describe('the policy', () => {
     expect((await verdict(config, { number: 1, status: 500 }, 0)).delayMs).toBe(0);
   });
 
+  it('waits by default at most ten times as long as at first', async () => {
+    const longest = async (config: RetryFilterConfig): Promise<number | undefined> =>
+      (await verdict({ ...config, retries: 9, on: ['5xx'] }, { number: 9, status: 500 }, 0.5)).delayMs;
+    expect([await longest({}), await longest({ backoffBaseMs: 1_000 })]).toEqual([125, 5_000]);
+  });
+
   it('waits at least as long as it is told, whatever chance says', async () => {
     const config: RetryFilterConfig = { retries: 5, on: ['5xx'], backoffBaseMs: 25, backoffMinMs: 20 };
     const delay = async (number: number, random: number): Promise<number | undefined> =>

@@ -90,10 +90,11 @@ function compile(config: RetryFilterConfig): CompiledPolicy {
   );
   context.finish('retry');
   const { headers: resets = [], maxMs = 300_000 } = config.resetBackoff ?? {};
+  const baseMs = config.backoffBaseMs ?? 25;
   const resetFields = resets.map(({ name, format }) => ({ name: name.toLowerCase(), format }));
   return {
     retries: config.retries ?? 2,
-    backoff: { baseMs: config.backoffBaseMs ?? 25, maxMs: config.backoffMaxMs ?? 250 },
+    backoff: { baseMs, maxMs: config.backoffMaxMs ?? 10 * baseMs },
     minMs: config.backoffMinMs ?? 0,
     readsAnswers:
       resetFields.length > 0 ||

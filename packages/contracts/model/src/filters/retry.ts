@@ -59,7 +59,7 @@ export interface RetryFilterConfig {
   readonly requestHeaders?: readonly HeaderMatch[];
   /** First backoff, doubled each time, full jitter. Default 25 (Envoy). */
   readonly backoffBaseMs?: number;
-  /** Default 250 (Envoy). */
+  /** Default ten times `backoffBaseMs` (Envoy), so 250 by default. */
   readonly backoffMaxMs?: number;
   /** Least wait, whatever chance says (Gateway API `HTTPRouteRetry.backoff`). Default 0. Envoy has no such thing and waits without it. */
   readonly backoffMinMs?: number;
@@ -163,8 +163,7 @@ export const retryFilterSchema: JsonSchema = {
       type: 'number',
       minimum: 1,
       maximum: 600_000,
-      default: 250,
-      description: 'Longest backoff in milliseconds.',
+      description: 'Longest backoff in milliseconds. Default ten times `backoffBaseMs`.',
     },
     backoffMinMs: {
       type: 'number',

@@ -394,7 +394,7 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
             },
             codes: list('Statuses that status-codes means.', integer('Status.', 400, 599), 1, 100),
             backoff: duration('First backoff, doubled each time. Default 25ms.'),
-            maxBackoff: duration('Longest backoff. Default 250ms.'),
+            maxBackoff: duration('Longest backoff. Default ten times the first one.'),
             trustIdempotencyKey: truth(
               'Requests with an Idempotency-Key may be repeated, whatever their method: the service knows such keys and does what one names once. Default false.',
             ),

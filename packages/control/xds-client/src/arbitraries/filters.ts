@@ -175,7 +175,7 @@ export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersF
   specificLast: fc.boolean(),
 });
 
-export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterConfig>({
+const anyRetryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterConfig>({
   retries: fc.integer({ min: 0, max: 10 }),
   on: fc.uniqueArray(
     fc.constantFrom<RetryOn>(
@@ -214,6 +214,12 @@ export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterC
     { maxMs: fc.integer({ min: 1, max: 600_000 }) },
   ),
 });
+
+/** Neither Envoy nor gRPC has a longest interval that is shorter than the first. */
+const inOrder = ({ backoffBaseMs, backoffMaxMs }: RetryFilterConfig): boolean =>
+  backoffBaseMs === undefined || backoffMaxMs === undefined || backoffBaseMs <= backoffMaxMs;
+
+export const retryConfig: fc.Arbitrary<RetryFilterConfig> = anyRetryConfig.filter(inOrder);
 
 /** Also configs that no schema would pass: carrying them is the wire's job, judging them is the filter's. */
 const entry: fc.Arbitrary<FilterEntry> = fc

@@ -4,6 +4,7 @@ import {
   type HeaderMatcher,
   type RetryPolicy,
   type RetryPolicy_RateLimitedRetryBackOff,
+  type RetryPolicy_RetryBackOff,
   RetryPolicy_ResetHeaderFormat as ResetFormat,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts';
@@ -67,6 +68,7 @@ export function decodeRetry(
   const { retryOn, numRetries, retriableStatusCodes, retryBackOff } = policy;
   if (retryOn === '' && numRetries === undefined && retriableStatusCodes.length === 0 && !retryBackOff)
     return undefined;
+  if (retryBackOff !== undefined) checkBackOff(context, retryBackOff, `${path}.retry_back_off`);
   return present({
     retries: numRetries ?? 1, // Envoy's default
     on: own.on ? ownReasons(context, own.on, path) : decodeReasons(context, retryOn, `${path}.retry_on`),
@@ -84,6 +86,18 @@ export function decodeRetry(
       policy.rateLimitedRetryBackOff &&
       decodeResets(context, policy.rateLimitedRetryBackOff, `${path}.rate_limited_retry_back_off`),
   });
+}
+
+/** As Envoy has it: the first interval is not left out, and the longest is no shorter. */
+function checkBackOff(
+  context: DecodeContext,
+  { baseInterval, maxInterval }: RetryPolicy_RetryBackOff,
+  path: string,
+): void {
+  const [baseMs, maxMs] = [milliseconds(baseInterval), milliseconds(maxInterval)];
+  if (baseMs === undefined || baseMs <= 0) context.refuse(`${path}.base_interval`, 'must be above 0');
+  else if (maxMs !== undefined && maxMs < baseMs)
+    context.refuse(`${path}.max_interval`, `is ${maxMs}ms: must be at least base_interval, ${baseMs}ms`);
 }
 
 /** What a retry policy says of each attempt. */
@@ -156,12 +170,14 @@ function decodeResets(
   path: string,
 ): RetryFilterConfig['resetBackoff'] {
   if (resetHeaders.length === 0) context.refuse(`${path}.reset_headers`, 'is empty');
+  const maxMs = milliseconds(maxInterval);
+  if (maxMs !== undefined && maxMs <= 0) context.refuse(`${path}.max_interval`, 'must be above 0');
   return present({
     headers: resetHeaders.map(({ name, format }) => ({
       name,
       format: format === ResetFormat.UNIX_TIMESTAMP ? ('unix-timestamp' as const) : ('seconds' as const),
     })),
-    maxMs: milliseconds(maxInterval),
+    maxMs,
   });
 }
 

@@ -49,12 +49,21 @@ export function encodeRetry(config: unknown): Fields<typeof RetryPolicySchema> |
         ...(config.resetBackoff.maxMs !== undefined && { maxInterval: duration(config.resetBackoff.maxMs) }),
       },
     }),
-    ...(config.backoffBaseMs !== undefined && {
-      retryBackOff: {
-        baseInterval: duration(config.backoffBaseMs),
-        ...(config.backoffMaxMs !== undefined && { maxInterval: duration(config.backoffMaxMs) }),
-      },
-    }),
+    ...encodeBackOff(config),
+  };
+}
+
+/** Where the longest interval is the shorter one, it is the first one too: what says otherwise is refused by Envoy and gRPC. */
+export function encodeBackOff({
+  backoffBaseMs: baseMs,
+  backoffMaxMs: maxMs,
+}: RetryFilterConfig): Pick<Fields<typeof RetryPolicySchema>, 'retryBackOff'> {
+  if (baseMs === undefined) return {};
+  return {
+    retryBackOff: {
+      baseInterval: duration(Math.min(baseMs, maxMs ?? baseMs)),
+      ...(maxMs !== undefined && { maxInterval: duration(maxMs) }),
+    },
   };
 }
 

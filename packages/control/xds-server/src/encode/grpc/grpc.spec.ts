@@ -120,6 +120,12 @@ describe('routes of a gRPC channel', () => {
       numRetries: 3,
       retryBackOff: { baseInterval: { nanos: 10_000_000 } },
     });
+    expect(
+      retry({ retries: 3, on: ['internal'], backoffBaseMs: 20, backoffMaxMs: 10 }),
+      'gRPC takes no longest interval that is shorter',
+    ).toMatchObject({
+      retryBackOff: { baseInterval: { nanos: 10_000_000 }, maxInterval: { nanos: 10_000_000 } },
+    });
     for (const none of [null, { retries: 0 }, { retries: 2, on: ['connect-failure'] }, { retries: 2 }])
       expect(retry(none)).toMatchObject({ retryOn: '', numRetries: 1 });
     expect(retry(undefined)).toBeUndefined();

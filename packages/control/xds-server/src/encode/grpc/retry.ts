@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { RetryFilterConfig } from '@tulle/model';
 import { type RetryPolicy, RetryPolicySchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { encodeBackOff } from '../retry.ts';
 import { isObject } from '../shape.ts';
-import { duration } from '../values.ts';
 
 /** Statuses for which gRPC repeats a call (gRFC A44). */
 const STATUSES: readonly string[] = [
@@ -20,12 +20,8 @@ const STATUSES: readonly string[] = [
  */
 export function encodeGrpcRetry(config: unknown): RetryPolicy | undefined {
   if (config === undefined) return undefined;
-  const {
-    retries = 2,
-    on = [],
-    backoffBaseMs,
-    backoffMaxMs,
-  } = isObject(config) ? (config as RetryFilterConfig) : {};
+  const policy = isObject(config) ? (config as RetryFilterConfig) : {};
+  const { retries = 2, on = [] } = policy;
   const reasons = on.filter((reason) => STATUSES.includes(reason));
   const none = config === null || retries === 0 || reasons.length === 0;
   // One without a status is no retry, and hides that of the host.
@@ -33,11 +29,6 @@ export function encodeGrpcRetry(config: unknown): RetryPolicy | undefined {
   return create(RetryPolicySchema, {
     retryOn: reasons.join(','),
     numRetries: retries,
-    ...(backoffBaseMs !== undefined && {
-      retryBackOff: {
-        baseInterval: duration(backoffBaseMs),
-        ...(backoffMaxMs !== undefined && { maxInterval: duration(backoffMaxMs) }),
-      },
-    }),
+    ...encodeBackOff(policy),
   });
 }
