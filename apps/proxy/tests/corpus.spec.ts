@@ -99,6 +99,7 @@ const NOT_IN_MEMORY = new Set([
   'filter-discovery',
   'upstream-proxy-protocol',
   'internal-listeners',
+  'tunnel-answers',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

@@ -350,6 +350,12 @@ export interface TcpTunnel {
   readonly post?: { readonly path?: string };
   /** Fields that go with it. */
   readonly headers?: Omit<RouteHeaderEdits, 'remove'>;
+  /**
+   * What access logs of the connection are told of the last answer, be it a tunnel or not: its `head`, as the filter state
+   * `envoy.tcp_proxy.propagate_response_headers`, and its `trailers`, as `envoy.tcp_proxy.propagate_response_trailers` (Envoy's fields
+   * of these names). Default nothing.
+   */
+  readonly keeps?: readonly ('head' | 'trailers')[];
 }
 
 /** A filter in a chain. */

@@ -132,8 +132,10 @@ export interface StreamRecord {
   readonly fieldBytes: RecordFieldBytes | undefined;
   /** What filters found out about the request under a namespace (Envoy's dynamic metadata), JSON values by name. */
   metadata(namespace: string): Readonly<Record<string, unknown>> | undefined;
-  /** What filters put down under a key (Envoy's filter state), for the request or else its connection. */
-  filterState(key: string): string | undefined;
+  /**
+   * What was put down under a key (Envoy's filter state), for the request or else its connection: a text, or an object of JSON values.
+   */
+  filterState(key: string): string | Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One attempt of a stream against one endpoint. */

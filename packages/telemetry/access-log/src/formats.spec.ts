@@ -256,7 +256,7 @@ describe('what few lines show', () => {
   const known: Partial<StreamRecord> = {
     query: 'a=1%202&b=%zz&c',
     metadata: (namespace) => metadata[namespace],
-    filterState: (key) => (key === 'my.key' ? 'kept' : undefined),
+    filterState: (key) => ({ 'my.key': 'kept', object: { headers: [{ key: 'x-a', value: '"' }] } })[key],
     responseTrailer: headers({ 'grpc-message': 'well' }),
     upstreamLabels: { version: 'v2' },
     upstreamHostname: 'service.example.com',
@@ -305,6 +305,7 @@ describe('what few lines show', () => {
     ],
     ['%QUERY_PARAMS% %REQ_WITHOUT_QUERY(:PATH)%', 'a=1%202&b=%zz&c /'],
     ['%FILTER_STATE(my.key:PLAIN)% %FILTER_STATE(other)%', 'kept -'],
+    ['%FILTER_STATE(object)% %FILTER_STATE(object:PLAIN)%', '{"headers":[{"key":"x-a","value":"\\""}]} -'],
     ['%UPSTREAM_METADATA(envoy.lb:version)% %METADATA(UPSTREAM_HOST:envoy.lb)%', 'v2 {"version":"v2"}'],
     ['"%DYNAMIC_METADATA(a.filter:sub)%" %DYNAMIC_METADATA(a.filter:level)%', '"anna lee" 12.3456'],
     [

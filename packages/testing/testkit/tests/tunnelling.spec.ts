@@ -215,7 +215,7 @@ describe.each(VERSIONS)('bytes by CONNECT over %s', (version) => {
     const caller = test.connect().send('x');
     await caller.over();
     await vi.waitFor(() => expect(test.records.length).toBe(1));
-    expect(test.records[0]).toMatchObject({ code: 'TULLE_UPSTREAM_CONNECT', flags: ['UF'] });
+    expect(test.records[0]).toMatchObject({ code: 'TULLE_UPSTREAM_CONNECT', flags: ['UF', 'URX'] });
     expect([far.asked.length, test.proxy.stats.streams]).toEqual([2, 0]);
   });
 
@@ -399,10 +399,71 @@ it.each([1, 2])(
       await vi.waitFor(() => expect(gone).toBe(n));
     }
     await caller.over();
-    expect(test.records[0]).toMatchObject({ code: 'TULLE_STREAM_IDLE', flags: ['SI'] });
+    expect(test.records[0]).toMatchObject({ code: 'TULLE_STREAM_IDLE', flags: ['SI', 'URX'] });
     expect([asked.size, test.proxy.stats.streams]).toEqual([attempts, 0]);
   },
 );
+
+interface Kept {
+  readonly headers: readonly { readonly key: string; readonly value: string }[];
+}
+
+describe('what was answered', () => {
+  const HEAD = 'envoy.tcp_proxy.propagate_response_headers';
+  const TRAILERS = 'envoy.tcp_proxy.propagate_response_trailers';
+  const keptOf = (test: TestProxy): unknown[] =>
+    [HEAD, TRAILERS].map((key) => {
+      const value = test.records[0]?.filterState?.(key) as Kept | undefined;
+      return value?.headers
+        .filter(({ key: name }) => name !== 'date')
+        .map(({ key: name, value: said }) => `${name}: ${said}`);
+    });
+  const answer = (carriers: readonly Http2Upstream[]): void => {
+    for (const carrier of carriers)
+      carrier.onStream = (stream) => {
+        stream.on('error', () => {});
+        stream.respond({ ':status': 200, 'x-a': ['1', '2'] }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': 'well' }));
+        stream.resume();
+        stream.on('end', () => stream.end('bye'));
+      };
+  };
+
+  it.each([
+    [{}, ['head', 'trailers']],
+    [{ post: {} }, ['head', 'trailers']],
+    [{}, ['head']],
+    [{ post: {} }, ['trailers']],
+    [{}, undefined],
+  ] as const)('is told to logs of the connection: %j, %j', async (tunnel, keeps) => {
+    const { test, carriers } = await world('http2', { ...tunnel, ...(keeps && { keeps }) });
+    answer(carriers);
+    const near = duplexOf(test.connect());
+    near.end('hello');
+    expect(await all(near)).toBe('bye');
+    await vi.waitFor(() => expect(test.records.length).toBe(1));
+    const parts: readonly string[] = keeps ?? [];
+    expect(keptOf(test)).toEqual([
+      parts.includes('head') ? [':status: 200', 'x-a: 1', 'x-a: 2'] : undefined,
+      parts.includes('trailers') ? ['x-end: well'] : undefined,
+    ]);
+  });
+
+  it.each(VERSIONS)(
+    'is told where it was no tunnel, the last answer of several, over %s',
+    async (version) => {
+      const { test } = await world(
+        version,
+        { keeps: ['head'] },
+        { statuses: [502, 403], maxConnectAttempts: 2 },
+      );
+      await test.connect().over();
+      await vi.waitFor(() => expect(test.records.length).toBe(1));
+      const [head] = keptOf(test) as [string[]];
+      expect([head[0], test.records[0]?.code]).toEqual([':status: 403', 'TULLE_UPSTREAM_CONNECT']);
+    },
+  );
+});
 
 it.each([
   [{ authority: 'db.example' }, '/authority'],

@@ -8,6 +8,8 @@ const [OPERATORS, METADATA] = ['operators.log', 'metadata.log'] as const;
 const CONNECTIONS = 'listener.log';
 /** And that of `internal-listeners`. */
 const INTERNAL = 'internal.log';
+/** And that of `tunnel-answers`. */
+const ANSWERS = 'answers.log';
 
 /** Lines of both logs, ports as the configuration names them. */
 export interface Logs {
@@ -18,7 +20,7 @@ export interface Logs {
 
 /** Nothing of an earlier run is left. */
 export function forgetLogs(directory: string): void {
-  for (const file of [OPERATORS, METADATA, CONNECTIONS, INTERNAL])
+  for (const file of [OPERATORS, METADATA, CONNECTIONS, INTERNAL, ANSWERS])
     rmSync(join(directory, file), { force: true });
 }
 
@@ -81,6 +83,33 @@ export async function readInternal(
     return { operators, metadata: [] };
   });
 }
+
+/** A connection, the one that it goes through, and one that gets no tunnel, which its listener logs too. */
+const ANSWERED = 4;
+
+/** Likewise of connections that ask for tunnels, in an order of their own; of what was answered only what the configuration says. */
+export async function readAnswers(directory: string, ports: ReadonlyMap<number, number>): Promise<Logs> {
+  return until('all connections are in the log', async () => {
+    const lines = linesOf(join(directory, ANSWERS), ports);
+    if (lines.length < ANSWERED) throw new Error(`there are ${lines.length} lines of ${ANSWERED}`);
+    const operators = lines
+      .map(
+        (line) =>
+          JSON.parse(line, (name, value: unknown) =>
+            name === 'headers' ? (value as { key: string }[]).filter(({ key }) => SAID.test(key)) : value,
+          ) as Record<string, unknown>,
+      )
+      .toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    return { operators, metadata: [] };
+  });
+}
+
+/** Operators by which the lines differ. */
+const WHICH = ['UPSTREAM_CLUSTER', 'RESPONSE_FLAGS', 'ACCESS_LOG_TYPE'] as const;
+const sortKey = (line: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(WHICH.map((operator) => line[operator]));
+/** Of a head, what is no proxy's own. */
+const SAID = /^(?::status|x-(?!envoy-).*)$/;
 
 /** By what the requests differ in. */
 const keyOf = (line: Readonly<Record<string, unknown>>): string =>

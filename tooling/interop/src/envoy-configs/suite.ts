@@ -19,7 +19,15 @@ import { until } from '../until.ts';
 import { type AdminPages, adminDifferences, readAdmin, readClusters } from './admin.ts';
 import { ask, differences } from './ask.ts';
 import { INTERNAL, namesOf, sameNames } from './internal.ts';
-import { forgetLogs, logDifferences, type Logs, readConnections, readInternal, readLogs } from './logs.ts';
+import {
+  forgetLogs,
+  logDifferences,
+  type Logs,
+  readAnswers,
+  readConnections,
+  readInternal,
+  readLogs,
+} from './logs.ts';
 import { forgetMoments, momentsOf } from './log-moments.ts';
 import { type Services, startServices } from './services.ts';
 
@@ -88,6 +96,10 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     {
       name: 'access logs say the same on both sides of internal listeners',
       run: async (corpus) => compareLogs(corpus, 'internal-listeners', readInternal),
+    },
+    {
+      name: 'access logs say the same of answers to requests for tunnels',
+      run: async (corpus) => compareLogs(corpus, 'tunnel-answers', readAnswers),
     },
     {
       name: 'internal listeners and their endpoints have the same names on all pages',

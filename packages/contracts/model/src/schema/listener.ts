@@ -119,6 +119,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
     authority: name,
     post: fields([], { path: name }),
     headers: routeHeaderAdditionsSchema,
+    keeps: listOf(oneOf('head', 'trailers')),
   }),
   logMoments: fields([], { connected: flag, everyMs: milliseconds(1) }),
   accessLogs: accessLogsSchema,

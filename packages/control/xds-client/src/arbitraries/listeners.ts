@@ -196,6 +196,7 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
       {
         post: object<NonNullable<TcpTunnel['post']>>({}, { path: label.map((one) => `/${one}`) }),
         headers: routeHeaderEdits.filter(({ remove }) => remove === undefined),
+        keeps: fc.constantFrom<NonNullable<TcpTunnel['keeps']>>(['head'], ['trailers'], ['head', 'trailers']),
       },
     ),
     accessLogs: accessLogs('tcp'),

@@ -101,6 +101,8 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'use_post',
     'post_path',
     'headers_to_add',
+    'propagate_response_headers',
+    'propagate_response_trailers',
   ],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': ['clusters'],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': [

@@ -60,13 +60,18 @@ function decodeTunnel(
   path: string,
 ): TcpTunnel | undefined {
   if (config === undefined) return undefined;
-  const { hostname, usePost, postPath, headersToAdd } = config;
+  const { hostname, usePost, postPath, headersToAdd, propagateResponseHeaders, propagateResponseTrailers } =
+    config;
   if (hostname === '') context.refuse(`${path}.hostname`, 'is missing');
   if (postPath !== '' && !usePost) context.refuse(`${path}.post_path`, 'must stand with use_post');
   return present({
     authority: hostname,
     post: usePost ? present({ path: postPath === '' ? undefined : postPath }) : undefined,
     headers: decodeRouteEdits(context, headersToAdd, [], `${path}.headers_to_add`),
+    keeps: filled([
+      ...(propagateResponseHeaders ? ['head' as const] : []),
+      ...(propagateResponseTrailers ? ['trailers' as const] : []),
+    ]),
   });
 }
 

@@ -277,7 +277,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
 }
 
 function tunnel(
-  { authority, post, headers }: TcpTunnel,
+  { authority, post, headers, keeps }: TcpTunnel,
   form: EncodeForm,
 ): Fields<typeof TunnelingConfigSchema> {
   return {
@@ -285,5 +285,7 @@ function tunnel(
     usePost: post !== undefined,
     postPath: post?.path ?? '',
     headersToAdd: routeEdits(headers, form.release),
+    propagateResponseHeaders: keeps?.includes('head') === true,
+    propagateResponseTrailers: keeps?.includes('trailers') === true,
   };
 }

@@ -166,7 +166,8 @@ export const RECORD_ATTRIBUTES: AttributeTable<StreamRecord> = {
   filter_state: (r) =>
     new Lookup((key) => {
       const value = r.filterState(key);
-      return value === undefined ? undefined : new TextEncoder().encode(value);
+      // An object has no bytes (Envoy: it is not serialized as a string).
+      return typeof value === 'string' ? new TextEncoder().encode(value) : undefined;
     }),
   xds: {
     route_name: ({ routeName }) => filled(routeName),

@@ -48,12 +48,16 @@ const metadata: Compile = (argument, at, issues, context) => {
   return () => undefined;
 };
 
-/** `FILTER_STATE(KEY:PLAIN|TYPED)`: all that is kept is text. */
+/** `FILTER_STATE(KEY:PLAIN|TYPED)`: what is kept is text, in either form the same, or an object, which has none in the plain one. */
 const filterState: Compile = (argument, at, issues) => {
   const [key = '', form = 'TYPED', ...more] = (argument ?? '').split(':');
   if (key === '' || !['PLAIN', 'TYPED'].includes(form) || more.length > 0)
     issues.push({ at, message: 'give a key, then PLAIN or TYPED, e.g. %FILTER_STATE(my.key:PLAIN)%' });
-  return (record) => record.filterState(key);
+  return (record) => {
+    const value = record.filterState(key);
+    if (typeof value !== 'object') return value;
+    return form === 'PLAIN' ? undefined : { json: value };
+  };
 };
 
 /** What filters and the configuration say beside the request. */

@@ -79,7 +79,7 @@ function compileTunnel(
   path: string,
   { issues, engine }: { readonly issues: Issues; readonly engine: Engine },
 ): CompiledTunnel {
-  const { authority, post, headers } = tunnel;
+  const { authority, post, headers, keeps = [] } = tunnel;
   if (!authority.includes('%') && post === undefined && !isValidTarget('CONNECT', authority))
     issues.add(
       `${path}/authority`,
@@ -93,5 +93,7 @@ function compileTunnel(
     authority: compileValue(authority, `${path}/authority`, issues),
     postPath: post && (post.path ?? '/'),
     edits: edits === undefined ? [] : [edits],
+    keepsHead: keeps.includes('head'),
+    keepsTrailers: keeps.includes('trailers'),
   });
 }

@@ -23,6 +23,9 @@ export interface CompiledTunnel {
   /** Of a POST; `undefined`: they are asked by CONNECT. */
   readonly postPath: string | undefined;
   readonly edits: readonly CompiledEdits[];
+  /** What of an answer is kept for logs. */
+  readonly keepsHead: boolean;
+  readonly keepsTrailers: boolean;
 }
 
 /** A TCP chain of one configuration generation. */

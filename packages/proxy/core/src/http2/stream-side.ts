@@ -151,8 +151,10 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
   }
 
   private bodyOver(trailers: FieldTable | undefined): void {
-    if (this.tunnelSocket === undefined) this.finish(trailers);
-    else this.tunnelSocket.events.onEnd();
+    const { tunnelSocket } = this;
+    if (tunnelSocket === undefined) return this.finish(trailers);
+    if (trailers !== undefined) tunnelSocket.onTrailers?.(trailers);
+    tunnelSocket.events.onEnd();
   }
 
   private credit(): void {

@@ -1,3 +1,4 @@
+import type { FieldTable } from '@tulle/fields';
 import { H2_CANCEL, H2_CONNECT_ERROR, type Http2Session, type Http2Stream } from '@tulle/http2';
 import {
   WRITE_TAKEN,
@@ -28,6 +29,8 @@ const NOBODY: SocketEvents = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {
  */
 export class StreamSocket<U> implements Socket, TurnTask {
   events: SocketEvents = NOBODY;
+  /** Is told of trailers, which are lent; `undefined`: they are for nobody. */
+  onTrailers: ((trailers: FieldTable) => void) | undefined = undefined;
   readonly #session: Http2Session<U>;
   readonly #owner: TunnelledStream<U>;
   /** Of the connection that carries the stream. */

@@ -17,6 +17,7 @@ import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
 import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
 import { passthroughOf, proxyProtocolOf } from '../upstream/endpoint-tls.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
+import type { KeptAnswer } from './kept-answer.ts';
 
 /** Who wants the endpoint; it may change until it is connected. */
 export interface DialOwner {
@@ -38,6 +39,10 @@ export interface Dial {
   readonly heard: Buffer | undefined;
   readonly heardEnd: boolean;
   readonly connected: boolean;
+  /** As many endpoints were asked as may be, and none was connected. */
+  readonly exhausted: boolean;
+  /** What logs of the connection are told of an answer. */
+  readonly kept: KeptAnswer | undefined;
   /** Looks for an endpoint. What fails at once is told at once. */
   begin(): void;
   /** The socket of what is connected: whoever takes it closes it. */
@@ -76,6 +81,8 @@ export class EndpointDial implements Dial {
   /** What it said before its socket was taken, and whether it said that this was all. */
   heard: Buffer | undefined;
   heardEnd = false;
+  exhausted = false;
+  readonly kept = undefined;
   readonly #engine: Engine;
   readonly #chain: TcpChain;
   /** Of the caller that it is for: endpoints may be told. */
@@ -273,6 +280,7 @@ export class EndpointDial implements Dial {
       this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
     if (this.#tried.length < this.#chain.maxConnectAttempts) return this.#connect(cluster);
     cluster.metrics.connectAttemptsExceeded.add();
+    this.exhausted = true;
     this.#fail(this.#code);
   }
 

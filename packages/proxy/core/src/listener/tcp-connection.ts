@@ -11,6 +11,7 @@ import type { Mutable } from '../stream/recorder.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
 import { EndpointDial, type Dial, type DialOwner } from './dial.ts';
+import { tellAnswer } from './kept-answer.ts';
 import { TunnelDial } from './tunnel-dial.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import type { ListenerConnection, ServingListener } from './serving.ts';
@@ -188,7 +189,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
   describe(record: Mutable<StreamRecord>): void {
     const { clock } = this.#engine;
     const facts = this.#facts;
-    const { cluster, endpoint, identity } = this.#dial;
+    const { cluster, endpoint, identity, exhausted, kept } = this.#dial;
     const row = errorRow(this.#code);
     const durationMs = clock.nowMs() - this.#startMs;
     describeConnection(record, facts);
@@ -197,12 +198,15 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     record.durationMs = durationMs;
     record.code = this.#code;
     record.details = this.#details || (row?.details ?? this.#detected);
-    record.flags = row === undefined || row.flag === '-' ? [] : [row.flag satisfies ResponseFlag];
+    const flags: ResponseFlag[] = row === undefined || row.flag === '-' ? [] : [row.flag];
+    if (exhausted) flags.push('URX');
+    record.flags = flags;
     record.routeName = this.#chain.name;
     record.cluster = cluster?.name ?? '';
     record.upstreamAddress = endpoint?.address ?? '';
     record.upstreamLabels = endpoint?.endpoint.labels ?? cluster?.labels ?? {};
     record.upstreamIdentity = identity;
+    if (kept !== undefined) tellAnswer(record, kept);
     record.upstream = this.#line;
     record.upstreamHostname = endpoint?.endpoint.hostname;
     record.filterChain = this.#chain.name;

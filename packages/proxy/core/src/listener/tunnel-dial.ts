@@ -1,5 +1,6 @@
 import { NEUTRAL, type Outcome } from '@tulle/balance';
 import { DYNAMIC_METADATA, type ErrorCode } from '@tulle/filter';
+import type { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_NONE, TARGET_ABSOLUTE } from '@tulle/http1';
 import { releaseEndpoint } from '../attempts/attempts.ts';
 import { completeStream } from '../chain/complete.ts';
@@ -8,6 +9,7 @@ import { requestEnd } from '../chain/request-body.ts';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { CompiledTunnel, TcpChain, TcpShare } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
+import { StreamSocket } from '../http2/stream-socket.ts';
 import type { Socket } from '../ports.ts';
 import {
   PAUSE_FLOW,
@@ -19,6 +21,7 @@ import {
 import type { Stream } from '../stream/stream.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import { drawShare, hashOf, type Dial, type DialOwner } from './dial.ts';
+import { type KeptAnswer, withAnswer } from './kept-answer.ts';
 import { PostedSocket } from './posted-socket.ts';
 
 const NOBODY = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };
@@ -36,6 +39,8 @@ export class TunnelDial implements Dial, Downstream {
   heard: Buffer | undefined;
   readonly heardEnd = false;
   connected = false;
+  exhausted = false;
+  kept: KeptAnswer | undefined;
   readonly #engine: Engine;
   readonly #chain: TcpChain;
   readonly #tunnel: CompiledTunnel;
@@ -148,8 +153,13 @@ export class TunnelDial implements Dial, Downstream {
     const share = this.#share as TcpShare;
     const again = this.#attempts < this.#chain.maxConnectAttempts && endpoint !== undefined;
     if (again) return this.#ask(share);
-    if (endpoint !== undefined) share.ref.current?.metrics.connectAttemptsExceeded.add();
+    this.exhausted = endpoint !== undefined;
+    if (this.exhausted) share.ref.current?.metrics.connectAttemptsExceeded.add();
     this.owner.notDialled(this.#code);
+  }
+
+  #keepTrailers(trailers: FieldTable): void {
+    this.kept = withAnswer(this.kept, 'trailers', trailers);
   }
 
   #inTurn(run: () => void): void {
@@ -176,6 +186,7 @@ export class TunnelDial implements Dial, Downstream {
         this.#code = stream.code as ErrorCode;
       return true;
     }
+    if (this.#tunnel.keepsHead) this.kept = withAnswer(this.kept, 'head', stream.responseFields, status);
     // Over HTTP/2 as Envoy has it, though RFC 9113 §8.5 says 2xx too.
     const http2 = stream.attempt.line?.protocol === 'HTTP/2';
     const stands = http2 ? status === 200 : status >= 200 && status < 300;
@@ -201,7 +212,9 @@ export class TunnelDial implements Dial, Downstream {
   tunnel(stream: Stream, upstream: UpstreamStream): void {
     stream.upstream = undefined;
     this.#upstream = upstream;
-    this.#socket = upstream.handOver();
+    const socket = (this.#socket = upstream.handOver());
+    if (this.#tunnel.keepsTrailers && socket instanceof StreamSocket)
+      socket.onTrailers = (trailers) => this.#keepTrailers(trailers);
     this.#dialled(stream);
   }
 
@@ -210,7 +223,8 @@ export class TunnelDial implements Dial, Downstream {
     return false;
   }
 
-  writeEnd(): void {
+  writeEnd(_stream: Stream, trailers: FieldTable | undefined): void {
+    if (this.#tunnel.keepsTrailers && trailers !== undefined) this.#keepTrailers(trailers);
     this.#posted?.ended();
   }
 
