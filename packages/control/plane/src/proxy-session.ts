@@ -2,6 +2,7 @@ import type { ProxyConfig } from '@tulle/model';
 import type { AckReport, ResourceKind, ResumeReport, SentReport, Snapshot } from '@tulle/xds-server';
 import type { CompiledProxy, ProxyCompiler } from './compile/proxy.ts';
 import type { ProxyNode } from './node.ts';
+import { isSameValue } from './same-value.ts';
 
 export const RESOURCE_KINDS: readonly ResourceKind[] = ['listener', 'route', 'cluster', 'endpoint'];
 const LISTS = { listener: 'listeners', route: 'routes', cluster: 'clusters', endpoint: 'endpoints' } as const;
@@ -84,8 +85,7 @@ export class ProxySession {
         const was = old.get(resource.name);
         old.delete(resource.name);
         // What means the same stays the same object: it is then neither encoded nor sent again.
-        if (was === resource || (was !== undefined && JSON.stringify(was) === JSON.stringify(resource)))
-          return was;
+        if (was === resource || (was !== undefined && isSameValue(was, resource))) return was;
         changed = true;
         return resource;
       });

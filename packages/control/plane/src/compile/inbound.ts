@@ -1,11 +1,8 @@
 import {
-  AUTHZ_FILTER,
   formatWireName,
   type AuthzPolicy,
-  type AuthzRule,
   type Cluster,
   type FilterChain,
-  type FilterEntry,
   type Listener,
 } from '@tulle/model';
 import {
@@ -14,13 +11,12 @@ import {
   isServedGateway,
   isWaypoint,
   portProtocol,
-  selects,
   targetPort,
-  type AuthorizationPolicy,
   type Service,
 } from '@tulle/resources';
 import type { NodePort, ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
+import { authorizationFor, authzEntry } from './authorization.ts';
 import type { MeshSettings } from './clusters.ts';
 import { BLACKHOLE, INBOUND_PASSTHROUGH } from './elsewhere.ts';
 import { inboundFilters, NO_FILTERS } from './filters.ts';
@@ -217,23 +213,6 @@ function inboundListener(
 }
 
 /**
- * The authorization filter of a workload, whatever the profile of its sidecar: what a policy asks is enforced. Where none
- * selects the workload and the mesh denies nothing by default, every identity that mutual TLS let in may call (decision
- * D20), so there is nothing to ask.
- */
-function authzEntry(policies: readonly AuthzPolicy[], mesh: MeshSettings): FilterEntry[] {
-  if (policies.length === 0 && mesh.defaultAction === 'allow') return [];
-  return [
-    {
-      name: AUTHZ_FILTER,
-      filter: AUTHZ_FILTER,
-      config: { policies, defaultAction: mesh.defaultAction },
-      mandatory: true,
-    },
-  ];
-}
-
-/**
  * Gateways say from where what came in at the edge came. Believed is whom a proxy of role gateway has proven to be and no
  * sidecar is: an application whose account has the name of a Gateway speaks for itself only.
  */
@@ -247,79 +226,6 @@ export function trustedForwarders(
     .map(({ metadata: { namespace, name } }) => `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${name}`)
     .toSorted();
   return ids.length === 0 ? {} : { trustedForwarders: ids };
-}
-
-/**
- * AuthorizationPolicies that select a workload, in the filter's words.
- * @param ports of the workload, one of which what is judged comes to: of rules for ports there is left what holds for these.
- *   Default: who judges sees the port of the workload
- */
-export function authorizationFor(
-  world: World,
-  node: Pick<ProxyNode, 'namespace' | 'labels'>,
-  services: readonly Service[],
-  mesh: MeshSettings,
-  ports?: readonly number[],
-): AuthzPolicy[] {
-  const names = new Set(services.map((s) => s.metadata.name));
-  const found: AuthorizationPolicy[] = [];
-  for (const namespace of new Set([mesh.rootNamespace, node.namespace])) {
-    for (const policy of world.in('AuthorizationPolicy', namespace)) {
-      const { targetRefs, selector } = policy.spec;
-      if (
-        targetRefs !== undefined
-          ? namespace === node.namespace && targetRefs.some((t) => names.has(t.name))
-          : selector === undefined || selects(selector, node.labels)
-      )
-        found.push(policy);
-    }
-  }
-  return found
-    .map((policy) => ({
-      name: `${policy.metadata.namespace}/${policy.metadata.name}`,
-      action: policy.spec.action,
-      ...(policy.spec.shadow === true ? { shadow: true } : {}),
-      rules: (policy.spec.rules ?? []).flatMap((rule) => {
-        const own = ruleOf(rule, policy.metadata.namespace, mesh);
-        return ports === undefined ? own : (atPorts(own, policy.spec.action, ports) ?? []);
-      }),
-    }))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function ruleOf(
-  rule: NonNullable<AuthorizationPolicy['spec']['rules']>[number],
-  namespace: string,
-  mesh: MeshSettings,
-): AuthzRule {
-  if (rule.from?.serviceAccounts === undefined) return rule;
-  const { serviceAccounts, ...from } = rule.from;
-  const ids = serviceAccounts.map((text) => {
-    const [ns, sa] = text.includes('/') ? (text.split('/') as [string, string]) : [namespace, text];
-    return `spiffe://${mesh.trustDomain}/ns/${ns}/sa/${sa}`;
-  });
-  return { ...rule, from: { ...from, identities: [...(from.identities ?? []), ...ids] } };
-}
-
-/**
- * A rule without the ports that it is for; `undefined`: it is not for these. Where it is for some of them, that denies, and
- * does not allow.
- */
-function atPorts(
-  rule: AuthzRule,
-  action: AuthzPolicy['action'],
-  ports: readonly number[],
-): AuthzRule | undefined {
-  const wanted = rule.to?.ports;
-  if (wanted === undefined) return rule;
-  const holds =
-    action === 'DENY'
-      ? ports.some((port) => wanted.includes(port))
-      : ports.every((port) => wanted.includes(port));
-  if (!holds) return undefined;
-  const { ports: _held, ...to } = rule.to ?? {};
-  const { to: _to, ...rest } = rule;
-  return Object.keys(to).length === 0 ? rest : { ...rest, to };
 }
 
 /** Who may call a TCP port. */

@@ -7,7 +7,7 @@ import type { NodeHbone } from '../node-hbone.ts';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, workloadEndpoint, type Backend } from './clusters.ts';
 import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
-import { authorizationFor } from './inbound.ts';
+import { authorizationFor } from './authorization.ts';
 import { connectionAuthz } from './layer4-policy.ts';
 import { plainChains, REFUSE } from './mtls.ts';
 import type { SharedResources } from './shared.ts';

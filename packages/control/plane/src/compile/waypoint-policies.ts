@@ -16,7 +16,7 @@ import {
   type Backend,
   type MeshSettings,
 } from './clusters.ts';
-import { authorizationFor } from './inbound.ts';
+import { authorizationFor } from './authorization.ts';
 import { connectionAuthz } from './layer4-policy.ts';
 
 /** The policies that hold for some workloads behind a backend; a caller must pass those of all of them. */

@@ -72,21 +72,47 @@ function encodeAuthzFilters(
   entries: readonly FilterEntry[],
   release: ClientRelease,
 ): HttpFilter[] | undefined {
-  const pair = filter === AUTHZ_FILTER && release === 'this' ? encodeAuthz(config) : undefined;
+  const pair = filter === AUTHZ_FILTER && release === 'this' ? packedAuthz(config) : undefined;
   if (!pair) return undefined;
   if (name !== AUTHZ_FILTER) {
     if (pair.denies && pair.allows) return undefined;
-    return [rbacFilter(name, pair.denies ? pair.deny : pair.allow)];
+    return [packedFilter(name, pair.denies ? pair.deny : pair.allow)];
   }
   if (entries.some((entry) => entry.name === DENY_SLOT)) return undefined;
-  return [rbacFilter(DENY_SLOT, pair.deny), rbacFilter(name, pair.allow)];
+  return [packedFilter(DENY_SLOT, pair.deny), packedFilter(name, pair.allow)];
+}
+
+/** A pair of authorization filters, packed. */
+interface PackedPair {
+  readonly deny: Any;
+  readonly allow: Any;
+  readonly denies: boolean;
+  readonly allows: boolean;
+}
+
+/** By config: a policy for the whole mesh is in every listener of it. `null`: Envoy has no words for it. */
+const packedPairs = new WeakMap<object, PackedPair | null>();
+
+function packedAuthz(config: unknown): PackedPair | undefined {
+  const isObject = typeof config === 'object' && config !== null;
+  const known = isObject ? packedPairs.get(config) : undefined;
+  if (known !== undefined) return known ?? undefined;
+  const pair = encodeAuthz(config);
+  const packed = pair && {
+    ...pair,
+    deny: anyPack(RBACSchema, pair.deny),
+    allow: anyPack(RBACSchema, pair.allow),
+  };
+  if (isObject) packedPairs.set(config, packed ?? null);
+  return packed;
+}
+
+function packedFilter(name: string, value: Any): HttpFilter {
+  return create(HttpFilterSchema, { name, configType: { case: 'typedConfig', value } });
 }
 
 function rbacFilter(name: string, rbac: RBAC): HttpFilter {
-  return create(HttpFilterSchema, {
-    name,
-    configType: { case: 'typedConfig', value: anyPack(RBACSchema, rbac) },
-  });
+  return packedFilter(name, anyPack(RBACSchema, rbac));
 }
 
 function encodeHttpFilter(entry: FilterEntry, release: ClientRelease): HttpFilter {

@@ -67,6 +67,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     connectionFilters: filterFlags(listener.connectionFilters ?? []),
     hbone: listener.hbone,
   });
+  const handlers: EncodedHandlers = new Map();
   return create(ListenerSchema, {
     name: listener.name,
     ...place(listener),
@@ -81,7 +82,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
       ...inspectors(listener),
       ...(listener.connectionFilters ?? []).map((entry) => encodeListenerFilter(entry, form)),
     ],
-    filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name, form)),
+    filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name, form, handlers)),
     ...(listener.bufferLimitBytes !== undefined && {
       perConnectionBufferLimitBytes: listener.bufferLimitBytes,
     }),
@@ -163,7 +164,15 @@ function expectsName(tls: DownstreamTls): boolean {
   );
 }
 
-function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm): FilterChain {
+/** What handlers of one listener were encoded to: chains for TLS and for plain text often share one. */
+type EncodedHandlers = Map<HttpHandler, Filter>;
+
+function encodeChain(
+  chain: ModelChain,
+  listenerName: string,
+  form: EncodeForm,
+  handlers: EncodedHandlers,
+): FilterChain {
   const { handler, match, tls } = chain;
   const extra = tulleMetadata({
     ...(handler.kind === 'http'
@@ -184,7 +193,7 @@ function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm):
       handler.kind === 'http'
         ? [
             ...(handler.connectionFilters ?? []).map((entry) => encodeNetworkFilter(entry, form)),
-            httpFilter(handler, listenerName, form),
+            httpFilter(handler, listenerName, form, handlers),
           ]
         : tcpFilters(handler, listenerName, form),
     ...(extra && { metadata: extra }),
@@ -221,12 +230,21 @@ function encodeChainMatch(match: ChainMatch): Fields<typeof FilterChainMatchSche
   };
 }
 
-function httpFilter(handler: HttpHandler, listenerName: string, form: EncodeForm): Filter {
+function httpFilter(
+  handler: HttpHandler,
+  listenerName: string,
+  form: EncodeForm,
+  handlers: EncodedHandlers,
+): Filter {
+  const known = handlers.get(handler);
+  if (known !== undefined) return known;
   const typedConfig = anyPack(HttpConnectionManagerSchema, encodeHttpHandler(handler, listenerName, form));
-  return create(FilterSchema, {
+  const filter = create(FilterSchema, {
     name: 'envoy.filters.network.http_connection_manager',
     configType: { case: 'typedConfig', value: typedConfig },
   });
+  handlers.set(handler, filter);
+  return filter;
 }
 
 type TcpShare = TcpHandler['clusters'][number];
