@@ -100,6 +100,7 @@ const NOT_IN_MEMORY = new Set([
   'upstream-proxy-protocol',
   'internal-listeners',
   'tunnel-answers',
+  'filter-chain-matcher',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

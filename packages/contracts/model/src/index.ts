@@ -90,6 +90,7 @@ export type {
   VirtualHost,
   WeightedCluster,
 } from './route.ts';
+export type { ChainChoice, ChainCondition, ChainInput, ChosenNetworks } from './chain-choice.ts';
 export type { ChoiceCondition, RouteChoice } from './route-choice.ts';
 export { RATE_LIMITS } from './rate-limit-actions.ts';
 export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';

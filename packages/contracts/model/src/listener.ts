@@ -1,4 +1,5 @@
 import type { AccessLog } from './access-log.ts';
+import type { ChainChoice } from './chain-choice.ts';
 import type { InternalAddress, ListenAddress } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
@@ -27,6 +28,10 @@ export interface Listener {
    * condition in the order in which {@link ChainMatch} has them, without a way back.
    */
   readonly chainOrder?: 'first' | 'specific';
+  /** Chooses a chain by its name, in place of what chains match, of which none has a `match` then. Default: by that. */
+  readonly chainChoice?: ChainChoice;
+  /** With {@link chainChoice}, name of the chain that takes connections for which nothing is chosen. Default: they are closed. */
+  readonly defaultChain?: string;
   /** Connections begin with a header of the PROXY protocol, which says who called whom. Default: they do not. */
   readonly proxyProtocol?: ProxyProtocol;
   /**

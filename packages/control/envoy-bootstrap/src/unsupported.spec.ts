@@ -128,7 +128,7 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${LISTENER}.freebind`, true],
   [`${LISTENER}.socket_options`, [{ level: 1, name: 2, int_value: 3 }]],
   [`${LISTENER}.enable_mptcp`, true],
-  [`${LISTENER}.filter_chain_matcher`, {}],
+  [`${LISTENER}.ignore_global_conn_limit`, true],
   [`${LISTENER}.tcp_fast_open_queue_length`, 10],
   [`${CHAIN}.use_proxy_proto`, true],
   // HTTP.

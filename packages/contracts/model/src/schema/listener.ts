@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
+import { chainChoiceDefinitions, chainChoiceSchema } from './chain-choice.ts';
 import { routeChoiceDefinitions } from './route-choice.ts';
 import { accessLogsSchema } from './access-log.ts';
 import { onDemandClustersSchema } from './on-demand.ts';
@@ -153,6 +154,8 @@ export const listenerSchema: JsonSchema = {
     ),
     udp: udpProxySchema,
     chainOrder: oneOf('first', 'specific'),
+    chainChoice: chainChoiceSchema,
+    defaultChain: name,
     proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
     hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),
     originalDestination: flag,
@@ -163,5 +166,5 @@ export const listenerSchema: JsonSchema = {
     maxConnections: whole(1, 10_000_000),
     bufferLimitBytes: whole(1_024, 1_073_741_824),
   }),
-  $defs: routeChoiceDefinitions,
+  $defs: { ...routeChoiceDefinitions, ...chainChoiceDefinitions },
 };

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
+import { chainChoiceDefinitions } from './chain-choice.ts';
 import { routeChoiceDefinitions } from './route-choice.ts';
 import { clusterSchema, endpointSetSchema } from './cluster.ts';
 import { listenerSchema } from './listener.ts';
@@ -17,5 +18,5 @@ export const proxyConfigSchema: JsonSchema = {
     clusters: listOf(clusterSchema),
     endpoints: listOf(endpointSetSchema),
   }),
-  $defs: routeChoiceDefinitions,
+  $defs: { ...routeChoiceDefinitions, ...chainChoiceDefinitions },
 };

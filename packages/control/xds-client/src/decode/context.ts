@@ -108,6 +108,19 @@ import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import {
+  ApplicationProtocolInputSchema,
+  DestinationIPInputSchema,
+  DestinationPortInputSchema,
+  DirectSourceIPInputSchema,
+  FilterStateInputSchema,
+  ServerNameInputSchema,
+  SourceIPInputSchema,
+  SourcePortInputSchema,
+  SourceTypeInputSchema,
+  TransportProtocolInputSchema,
+} from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
+import { IPMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/ip';
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
 import { HeaderMutationSchema as EarlyHeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation';
 import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
@@ -243,6 +256,17 @@ export const decodableTypes: Registry = createRegistry(
   RouteSchema,
   RouteListSchema,
   HttpRequestHeaderMatchInputSchema,
+  ApplicationProtocolInputSchema,
+  DestinationIPInputSchema,
+  DestinationPortInputSchema,
+  DirectSourceIPInputSchema,
+  FilterStateInputSchema,
+  ServerNameInputSchema,
+  SourceIPInputSchema,
+  SourcePortInputSchema,
+  SourceTypeInputSchema,
+  TransportProtocolInputSchema,
+  IPMatcherSchema,
   AllowListedRoutesConfigSchema,
   PreviousRoutesConfigSchema,
   SafeCrossSchemeConfigSchema,

@@ -70,7 +70,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   ],
   'xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate': ['input', 'value_match'],
   'xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList': ['predicate'],
-  'xds.type.matcher.v3.Matcher.MatcherTree': ['input', 'exact_match_map', 'prefix_match_map'],
+  'xds.type.matcher.v3.Matcher.MatcherTree': ['input', 'exact_match_map', 'prefix_match_map', 'custom_match'],
   'xds.type.matcher.v3.Matcher.MatcherTree.MatchMap': ['map'],
   'xds.type.matcher.v3.StringMatcher': ['exact', 'prefix', 'suffix', 'safe_regex', 'contains', 'ignore_case'],
   'xds.type.matcher.v3.RegexMatcher': ['regex', 'google_re2'],

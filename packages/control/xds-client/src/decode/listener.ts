@@ -1,7 +1,6 @@
-import { create, isMessage, toBinary } from '@bufbuild/protobuf';
+import { isMessage } from '@bufbuild/protobuf';
 import {
   CONN_AUTHZ_FILTER,
-  type ChainMatch,
   type FilterChain as ModelChain,
   type FilterEntry,
   type Listener as ModelListener,
@@ -9,12 +8,7 @@ import {
 } from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import {
-  type FilterChain,
-  type FilterChainMatch,
-  FilterChainMatch_ConnectionSourceType as SourceType,
-  FilterChainMatchSchema,
-} from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import type { FilterChain } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
 import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
@@ -26,7 +20,9 @@ import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/li
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeAccessLogs } from './access-logs.ts';
-import { decodeAddress, decodeCidr } from './address.ts';
+import { decodeAddress } from './address.ts';
+import { decodeChainChoice } from './chain-choice.ts';
+import { decodeChainMatch, refuseSameMatch } from './chain-match.ts';
 import { decodeListenerAddress } from './internal.ts';
 import { asksForServerName } from './authz/conn-rbac.ts';
 import { decodeListenerLimit } from './conn-limits.ts';
@@ -73,7 +69,8 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   const chains = listener.filterChains.map((chain, index) =>
     decodeChain(context, chain, listener.name, `filter_chains[${index}]`),
   );
-  refuseSameMatch(context, listener);
+  const { filterChainMatcher } = listener;
+  if (!filterChainMatcher) refuseSameMatch(context, listener);
   if (listener.defaultFilterChain) {
     const last = decodeChain(context, listener.defaultFilterChain, listener.name, 'default_filter_chain');
     if (last?.match) context.refuse('default_filter_chain.filter_chain_match', 'must not be set');
@@ -82,6 +79,11 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   checkSockets(context, listener);
   const filters = decodeListenerFilters(context, listener, flags);
   const first = extras.text('chainOrder') === 'first';
+  const chosen = filterChainMatcher && decodeChainChoice(context, filterChainMatcher, listener);
+  if (chosen?.defaultChain !== undefined) {
+    const last = chains.pop();
+    chains.push(last && { ...last, name: chosen.defaultChain });
+  }
   const decoded: ModelListener = present({
     name: listener.name,
     address: decodeListenerAddress(context, listener),
@@ -93,7 +95,8 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
     direction: decodeDirection(listener.trafficDirection),
     filterChains: chains.filter((chain) => chain !== undefined),
     // Envoy takes the most specific of several; a default one is what no other takes in any order.
-    chainOrder: !first && listener.filterChains.length > 1 ? ('specific' as const) : undefined,
+    chainOrder: !chosen && !first && listener.filterChains.length > 1 ? ('specific' as const) : undefined,
+    ...chosen,
     proxyProtocol: filters.proxyProtocol,
     originalDestination: filters.originalDestination ? true : undefined,
     firstBytesTimeoutMs: milliseconds(listener.listenerFiltersTimeout),
@@ -108,22 +111,6 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   flags.end();
   extras.end();
   return decoded;
-}
-
-/** Of two chains with the same match the second would never be used; Envoy refuses them too. */
-function refuseSameMatch(context: DecodeContext, { filterChains }: Listener): void {
-  const seen = new Map<string, number>();
-  for (const [index, { filterChainMatch }] of filterChains.entries()) {
-    const match = filterChainMatch ?? create(FilterChainMatchSchema);
-    const key = Buffer.from(toBinary(FilterChainMatchSchema, match)).toString('latin1');
-    const before = seen.get(key);
-    if (before === undefined) seen.set(key, index);
-    else
-      context.refuse(
-        `filter_chains[${index}].filter_chain_match`,
-        `matches the same as that of filter_chains[${before}]`,
-      );
-  }
 }
 
 function decodeDirection(direction: TrafficDirection): ModelListener['direction'] | undefined {
@@ -271,29 +258,3 @@ function flagged(
   checkNames(context, entries, `${path}.filters`);
   return entries;
 }
-
-function decodeChainMatch(context: DecodeContext, match: FilterChainMatch, path: string): ChainMatch {
-  const protocol = match.transportProtocol;
-  if (!['', 'tls', 'raw_buffer'].includes(protocol)) {
-    context.refuse(
-      `${path}.filter_chain_match.transport_protocol`,
-      `must be tls or raw_buffer, but is "${protocol}"`,
-    );
-  }
-  return present({
-    destinationPort: match.destinationPort,
-    destinationCidrs: filled(match.prefixRanges.map(decodeCidr)),
-    serverNames: filled(match.serverNames),
-    transport: protocol === '' ? undefined : protocol === 'tls' ? ('tls' as const) : ('plain' as const),
-    applicationProtocols: filled(match.applicationProtocols),
-    directSourceCidrs: filled(match.directSourcePrefixRanges.map(decodeCidr)),
-    sourceType: SOURCES.get(match.sourceType),
-    sourceCidrs: filled(match.sourcePrefixRanges.map(decodeCidr)),
-    sourcePorts: filled(match.sourcePorts),
-  });
-}
-
-const SOURCES: ReadonlyMap<SourceType, NonNullable<ChainMatch['sourceType']>> = new Map([
-  [SourceType.SAME_IP_OR_LOOPBACK, 'local'],
-  [SourceType.EXTERNAL, 'external'],
-] as const);

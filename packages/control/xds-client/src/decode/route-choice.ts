@@ -79,7 +79,10 @@ class Reading {
   ): RouteChoice {
     const header = this.#header(input, `${path}.input`);
     if (treeType.case !== 'exactMatchMap' && treeType.case !== 'prefixMatchMap') {
-      this.#context.refuse(path, 'must have an exact_match_map or a prefix_match_map');
+      this.#context.refuse(
+        treeType.case === undefined ? path : `${path}.custom_match`,
+        'must be an exact_match_map or a prefix_match_map',
+      );
       return { kind: 'routes', routes: [] };
     }
     const field = treeType.case === 'exactMatchMap' ? 'exact_match_map' : 'prefix_match_map';

@@ -46,6 +46,7 @@ import { requestedLogs } from './client-telemetry.ts';
 import type { EncodeForm } from './form.ts';
 import { routeEdits } from './header-edits.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
+import { refuseNotSentOfListener } from './not-sent.ts';
 import { encodeDownstreamTls } from './tls.ts';
 import { encodeUdp } from './udp.ts';
 import { duration, type Fields, metadata, tulleMetadata } from './values.ts';
@@ -57,6 +58,7 @@ const DIRECTIONS = {
 } as const;
 
 export function encodeListener(listener: ModelListener, form: EncodeForm): Listener {
+  refuseNotSentOfListener(listener);
   const extra = tulleMetadata({
     maxConnections: listener.maxConnections,
     // Envoy takes the most specific of several.

@@ -1,4 +1,4 @@
-import type { ForwardAction, HttpHandler, Route, RouteConfig, VirtualHost } from '@tulle/model';
+import type { ForwardAction, HttpHandler, Listener, Route, RouteConfig, VirtualHost } from '@tulle/model';
 
 /** What this control plane has no resources for, so that nothing that it sends has it; and why. */
 const NOT_SENT = {
@@ -13,6 +13,12 @@ const NOT_SENT = {
   avoidOnRetry: 'this control plane lets retries go where the balancer leads them',
   internalRedirect: 'this control plane lets redirects go to who called',
   virtualClusters: 'this control plane counts requests by routes and services',
+} as const;
+
+/** The same of listeners. */
+const NOT_SENT_OF_LISTENERS = {
+  chainChoice: 'this control plane says of each chain what it matches',
+  defaultChain: 'this control plane says of each chain what it matches',
 } as const;
 
 /** The same of routes. */
@@ -33,12 +39,20 @@ export function refuseNotSent(part: Part): void {
 }
 
 /** @throws Error likewise */
+export function refuseNotSentOfListener(listener: Listener): void {
+  refuse(listener, NOT_SENT_OF_LISTENERS);
+}
+
+/** @throws Error likewise */
 export function refuseNotSentOfRoute(route: Route): void {
   refuse(route, NOT_SENT_OF_ROUTES);
   refuse(route.match, { metadata: 'this control plane chooses routes by the request alone' });
 }
 
-function refuse(part: Part | Route | Route['match'], fields: Readonly<Record<string, string>>): void {
+function refuse(
+  part: Part | Listener | Route | Route['match'],
+  fields: Readonly<Record<string, string>>,
+): void {
   for (const [field, why] of Object.entries(fields)) {
     const value = (part as unknown as Readonly<Record<string, unknown>>)[field];
     if (value !== undefined && value !== false) throw new Error(`${field} is not sent: ${why}`);

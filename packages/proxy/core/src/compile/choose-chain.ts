@@ -1,20 +1,5 @@
-import { isLoopback } from '@tulle/match';
+import { type ConnectionSigns, isLocal } from './connection-signs.ts';
 import type { CompiledChain, CompiledChainMatch, CompiledListener } from './compiled-listener.ts';
-
-/** What a chain is chosen by. */
-export interface ConnectionSigns {
-  readonly sourceAddress: string;
-  readonly sourcePort: number;
-  /** Of who connected; differs from the source where a header of the PROXY protocol said another. */
-  readonly directAddress: string;
-  readonly destinationAddress: string;
-  readonly destinationPort: number;
-  /** `undefined`: nobody looked. */
-  readonly tls: boolean | undefined;
-  readonly serverName: string | undefined;
-  /** In the order in which the caller wishes for them. */
-  readonly applicationProtocols: readonly string[];
-}
 
 /** A condition that does not hold. */
 const MISS = -1;
@@ -70,13 +55,13 @@ function protocolRank(
   return at < 0 ? MISS : wished.length - at;
 }
 
-function isLocal({ sourceAddress, destinationAddress }: ConnectionSigns): boolean {
-  return sourceAddress === '' || sourceAddress === destinationAddress || isLoopback(sourceAddress);
-}
-
-/** The chain that takes a connection: the first whose conditions hold, or the most specific. */
+/** The chain that takes a connection: that which is chosen, the first whose conditions hold, or the most specific. */
 export function chooseChain(listener: CompiledListener, signs: ConnectionSigns): CompiledChain | undefined {
-  const { chains, config } = listener;
+  const { chains, config, chooser } = listener;
+  if (chooser !== undefined) {
+    const name = chooser(signs) ?? config.defaultChain;
+    return name === undefined ? undefined : listener.byName.get(name);
+  }
   if (config.chainOrder !== 'specific')
     return chains.find(
       ({ match }) => match === undefined || CONDITIONS.every((rank) => rank(match, signs) !== MISS),

@@ -25,6 +25,7 @@ import { circleFrom } from './aggregate-circle.ts';
 import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig } from './compile-routes.ts';
+import { compileChooser } from './compile-chain-choice.ts';
 import { compileMatch } from './compile-match.ts';
 import { compileHbone } from './compiled-hbone.ts';
 import { compileTcp } from './compile-tcp.ts';
@@ -253,9 +254,10 @@ class Compilation {
     const hbone = compileHbone(listener, path, before?.hbone, this.#issues, (tls, at) =>
       this.#serverTls(tls, at),
     );
+    const chooser = compileChooser(listener, this.#regex, path, this.#issues);
     return filters === undefined
       ? undefined
-      : new CompiledListener(listener, chains, filters, filtersKey, hbone, logs);
+      : new CompiledListener(listener, chains, filters, filtersKey, hbone, logs, chooser);
   }
 
   async #filterSet(

@@ -1,6 +1,8 @@
 import type { Listener } from '@tulle/model';
 import { HttpChain } from './compiled.ts';
 import type { ListenerLogs } from './access-logs.ts';
+import { inputsOf } from './chain-inputs.ts';
+import type { ChainChooser } from './compile-chain-choice.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { CompiledHbone } from './compiled-hbone.ts';
 import type { TcpChain } from './compiled-tcp.ts';
@@ -96,6 +98,9 @@ export class CompiledListener {
   readonly name: string;
   readonly config: Listener;
   readonly chains: readonly CompiledChain[];
+  readonly byName: ReadonlyMap<string, CompiledChain>;
+  /** Chooses a chain by its name; `undefined`: what chains match decides. */
+  readonly chooser: ChainChooser | undefined;
   /** Connection filters of the listener. */
   readonly filters: FilterSet;
   readonly filtersKey: string;
@@ -116,19 +121,27 @@ export class CompiledListener {
     filtersKey: string,
     hbone: CompiledHbone | undefined,
     logs: ListenerLogs,
+    chooser: ChainChooser | undefined,
   ) {
     this.hbone = hbone;
     this.logs = logs;
     this.name = config.name;
     this.config = config;
     this.chains = chains;
+    this.byName = new Map(chains.map((chain) => [chain.name, chain]));
+    this.chooser = chooser;
     this.filters = filters;
     this.filtersKey = filtersKey;
-    this.looksAtNames = chains.some(({ match }) => match?.serverNames !== undefined);
-    this.looksAtProtocols = chains.some(({ match }) => match?.applicationProtocols !== undefined);
+    const inputs = inputsOf(config.chainChoice);
+    this.looksAtNames =
+      inputs.includes('server-name') || chains.some(({ match }) => match?.serverNames !== undefined);
+    this.looksAtProtocols =
+      inputs.includes('application-protocols') ||
+      chains.some(({ match }) => match?.applicationProtocols !== undefined);
     this.looksAtBytes =
       this.looksAtNames ||
       this.looksAtProtocols ||
+      inputs.includes('transport-protocol') ||
       chains.some(({ match }) => match?.transport !== undefined);
     this.mayUseTls = hbone !== undefined || chains.some(({ tls }) => tls !== undefined);
     Object.freeze(this);

@@ -72,6 +72,7 @@ function chainOf(listener: ListenerRuntime, imagined: ImaginedRequest): HttpChai
     tls: compiled.hbone === undefined ? source.tls : undefined,
     serverName: source.serverName,
     applicationProtocols: compiled.hbone !== undefined ? [] : source.tls ? ['h2', 'http/1.1'] : ['http/1.1'],
+    filterState: undefined,
   });
   if (chain === undefined)
     throw new ImaginedFault(

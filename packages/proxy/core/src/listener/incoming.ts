@@ -1,3 +1,4 @@
+import { FILTER_STATE } from '@tulle/filter';
 import type { TcpAddress } from '@tulle/model';
 import { HttpChain } from '../compile/compiled.ts';
 import { chooseChain } from '../compile/choose-chain.ts';
@@ -225,6 +226,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       tls: seen?.tls,
       serverName: seen?.serverName ?? this.#seenName,
       applicationProtocols: seen?.applicationProtocols ?? [],
+      filterState: this.#listenerHooks?.state?.get(FILTER_STATE) ?? this.#internal?.passed.filterState,
     });
   }
 

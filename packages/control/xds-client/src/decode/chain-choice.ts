@@ -1,0 +1,220 @@
+import { type DescMessage, isMessage, type Message } from '@bufbuild/protobuf';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import type { ChainChoice, ChainCondition, ChainInput, Listener as ModelListener } from '@tulle/model';
+import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import {
+  ApplicationProtocolInputSchema,
+  DestinationIPInputSchema,
+  DestinationPortInputSchema,
+  DirectSourceIPInputSchema,
+  FilterStateInputSchema,
+  ServerNameInputSchema,
+  SourceIPInputSchema,
+  SourcePortInputSchema,
+  SourceTypeInputSchema,
+  TransportProtocolInputSchema,
+} from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
+import type { StringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
+import type { TypedExtensionConfig } from '@tulle/xds-proto/xds/core/v3/extension';
+import { IPMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/ip';
+import type {
+  Matcher,
+  Matcher_MatcherList_Predicate as Predicate,
+  Matcher_MatcherTree as MatcherTree,
+  Matcher_OnMatch as OnMatch,
+} from '@tulle/xds-proto/xds/type/matcher/v3/matcher';
+import type { DecodeContext } from './context.ts';
+import { decodeStringMatch } from './matchers.ts';
+import { present } from './values.ts';
+
+/** Inputs that are no more than their type. */
+const INPUTS: readonly (readonly [DescMessage, Exclude<ChainInput, object>])[] = [
+  [DestinationIPInputSchema, 'destination-ip'],
+  [DestinationPortInputSchema, 'destination-port'],
+  [SourceIPInputSchema, 'source-ip'],
+  [SourcePortInputSchema, 'source-port'],
+  [DirectSourceIPInputSchema, 'direct-source-ip'],
+  [SourceTypeInputSchema, 'source-type'],
+  [ServerNameInputSchema, 'server-name'],
+  [TransportProtocolInputSchema, 'transport-protocol'],
+  [ApplicationProtocolInputSchema, 'application-protocols'],
+];
+
+/** Stands where something was refused. */
+const NOTHING: ChainChoice = { kind: 'chain', name: '' };
+
+/** A matcher in place of what chains match, which are named then, each by another name. */
+export function decodeChainChoice(
+  context: DecodeContext,
+  matcher: Matcher,
+  { filterChains, defaultFilterChain }: Listener,
+): Pick<ModelListener, 'chainChoice' | 'defaultChain'> {
+  const names = new Set<string>();
+  for (const [index, { name, filterChainMatch }] of filterChains.entries()) {
+    const path = `filter_chains[${index}]`;
+    if (name === '') context.refuse(`${path}.name`, 'is missing, by which filter_chain_matcher chooses');
+    else if (names.has(name))
+      context.refuse(`${path}.name`, `must be another than ${JSON.stringify(name)}, which one before it has`);
+    names.add(name);
+    if (filterChainMatch)
+      context.refuse(`${path}.filter_chain_match`, 'must not be set beside filter_chain_matcher');
+  }
+  return present({
+    chainChoice: decodeTree(context, matcher, 'filter_chain_matcher'),
+    defaultChain: defaultFilterChain && freeName(defaultFilterChain.name, names),
+  });
+}
+
+/** The default chain may go without a name, or have that of another. */
+function freeName(given: string, taken: ReadonlySet<string>): string {
+  const wanted = given === '' ? 'default' : given;
+  if (!taken.has(wanted)) return wanted;
+  let nth = 2;
+  while (taken.has(`${wanted}#${nth}`)) nth += 1;
+  return `${wanted}#${nth}`;
+}
+
+function decodeTree(context: DecodeContext, { matcherType, onNoMatch }: Matcher, path: string): ChainChoice {
+  const otherwise = onNoMatch && decodeOnMatch(context, onNoMatch, `${path}.on_no_match`);
+  switch (matcherType.case) {
+    case 'matcherList':
+      return present({
+        kind: 'list' as const,
+        of: matcherType.value.matchers.map(({ predicate, onMatch }, index) => {
+          const here = `${path}.matcher_list.matchers[${index}]`;
+          return {
+            when: decodePredicate(context, predicate, `${here}.predicate`),
+            choose: decodeOnMatch(context, onMatch, `${here}.on_match`),
+          };
+        }),
+        otherwise,
+      });
+    case 'matcherTree':
+      return decodeMap(context, matcherType.value, otherwise, `${path}.matcher_tree`);
+    default:
+      // One that has nothing to ask chooses what stands behind it.
+      if (otherwise === undefined) context.refuse(path, 'is empty: give matcher_list or matcher_tree');
+      return otherwise ?? NOTHING;
+  }
+}
+
+function decodeMap(
+  context: DecodeContext,
+  { input: given, treeType }: MatcherTree,
+  otherwise: ChainChoice | undefined,
+  path: string,
+): ChainChoice {
+  const input = decodeInput(context, given, `${path}.input`);
+  if (treeType.case === 'customMatch') {
+    const at = `${path}.custom_match.typed_config`;
+    const message = context.open(treeType.value.typedConfig, at);
+    if (message && isMessage(message, IPMatcherSchema))
+      return present({
+        kind: 'networks' as const,
+        input,
+        of: message.rangeMatchers.map(({ ranges, onMatch, exclusive }, index) => {
+          const here = `${at}.range_matchers[${index}]`;
+          if (ranges.length === 0) context.refuse(`${here}.ranges`, 'is empty');
+          return present({
+            cidrs: ranges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`),
+            choose: decodeOnMatch(context, onMatch, `${here}.on_match`),
+            narrowestAlone: exclusive ? true : undefined,
+          });
+        }),
+        otherwise,
+      });
+    if (message) context.refuse(at, `must be an IPMatcher, not ${message.$typeName}`);
+    return NOTHING;
+  }
+  if (treeType.case === undefined) {
+    context.refuse(path, 'must have an exact_match_map, a prefix_match_map or a custom_match');
+    return NOTHING;
+  }
+  const exact = treeType.case === 'exactMatchMap';
+  const field = exact ? 'exact_match_map' : 'prefix_match_map';
+  return present({
+    kind: exact ? ('exact' as const) : ('prefix' as const),
+    input,
+    values: Object.fromEntries(
+      Object.entries(treeType.value.map).map(([value, onMatch]) => [
+        value,
+        decodeOnMatch(context, onMatch, `${path}.${field}.map[${JSON.stringify(value)}]`),
+      ]),
+    ),
+    otherwise,
+  });
+}
+
+function decodeOnMatch(context: DecodeContext, onMatch: OnMatch | undefined, path: string): ChainChoice {
+  const kind = onMatch?.onMatch;
+  if (kind?.case === 'matcher') return decodeTree(context, kind.value, `${path}.matcher`);
+  if (kind?.case !== 'action') {
+    context.refuse(path, 'chooses nothing: give action or matcher');
+    return NOTHING;
+  }
+  const at = `${path}.action.typed_config`;
+  const message = context.open(kind.value.typedConfig, at);
+  if (message && isMessage(message, StringValueSchema)) return { kind: 'chain', name: message.value };
+  if (message)
+    context.refuse(at, `must be a StringValue with the name of a filter chain, not ${message.$typeName}`);
+  return NOTHING;
+}
+
+function decodePredicate(
+  context: DecodeContext,
+  predicate: Predicate | undefined,
+  path: string,
+): ChainCondition {
+  const type = predicate?.matchType;
+  switch (type?.case) {
+    case 'singlePredicate': {
+      const { input: given, matcher } = type.value;
+      const at = `${path}.single_predicate`;
+      const input = decodeInput(context, given, `${at}.input`);
+      if (matcher.case === 'valueMatch') {
+        // The two types of string matchers say the same in the same words.
+        const asked = matcher.value as unknown as StringMatcher;
+        return { kind: 'input', input, match: decodeStringMatch(context, asked, `${at}.value_match`) };
+      }
+      context.refuse(at, 'must have a value_match');
+      return { kind: 'all', of: [] };
+    }
+    case 'andMatcher':
+    case 'orMatcher': {
+      const field = type.case === 'andMatcher' ? 'and_matcher' : 'or_matcher';
+      if (type.value.predicate.length < 2)
+        context.refuse(`${path}.${field}.predicate`, 'must hold two or more');
+      return {
+        kind: type.case === 'andMatcher' ? 'all' : 'any',
+        of: type.value.predicate.map((one, index) =>
+          decodePredicate(context, one, `${path}.${field}.predicate[${index}]`),
+        ),
+      };
+    }
+    case 'notMatcher':
+      return { kind: 'not', of: decodePredicate(context, type.value, `${path}.not_matcher`) };
+    default:
+      context.refuse(path, 'names nothing: give single_predicate, and_matcher, or_matcher or not_matcher');
+      return { kind: 'all', of: [] };
+  }
+}
+
+function decodeInput(
+  context: DecodeContext,
+  input: TypedExtensionConfig | undefined,
+  path: string,
+): ChainInput {
+  const at = `${path}.typed_config`;
+  const message: Message | undefined = context.open(input?.typedConfig, at);
+  if (message && isMessage(message, FilterStateInputSchema)) {
+    if (message.key === '') context.refuse(`${at}.key`, 'is missing');
+    return { filterState: message.key };
+  }
+  const found = message && INPUTS.find(([schema]) => isMessage(message, schema));
+  if (message && !found)
+    context.refuse(
+      at,
+      `must say something of a connection that is known before a chain is chosen, which ${message.$typeName} does not`,
+    );
+  return found?.[1] ?? 'source-type';
+}
