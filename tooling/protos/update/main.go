@@ -1,9 +1,9 @@
-// Writes the .proto files of Envoy's API as its Go modules carry them: the descriptor that protoc put into each
-// .pb.go, with the comments of the Go types, which protoc-gen-go took from the same source. go.sum pins every module.
+// Writes the .proto files of Envoy's API as its Go modules carry them: the descriptor that protoc put into each .pb.go.
+// go.sum pins every module.
 //
 //	go run . OUT   (writes OUT, which should be empty)
 //
-// Left out: options for C++ validation and for documentation. They have no wire format.
+// Left out: comments, and options for C++ validation and for documentation. They have no wire format.
 package main
 
 import (

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -40,13 +39,12 @@ func readTree(root string, into map[string]*descriptorpb.FileDescriptorProto) er
 	})
 }
 
-// The descriptor in a .pb.go, with comments; nil where there is none (vtproto).
+// The descriptor in a .pb.go; nil where there is none (vtproto).
 func readFile(path string) (*descriptorpb.FileDescriptorProto, error) {
-	source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
+	source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}
-	docs := docs{messages: map[string]string{}, fields: map[string]map[string]string{}, values: map[string]string{}}
 	var raw []byte
 	for _, declaration := range source.Decls {
 		group, ok := declaration.(*ast.GenDecl)
@@ -54,18 +52,12 @@ func readFile(path string) (*descriptorpb.FileDescriptorProto, error) {
 			continue
 		}
 		for _, spec := range group.Specs {
-			switch spec := spec.(type) {
-			case *ast.TypeSpec:
-				docs.readType(group, spec)
-			case *ast.ValueSpec:
-				name := spec.Names[0].Name
-				if strings.HasSuffix(name, "_rawDesc") && len(spec.Values) == 1 {
-					if raw, err = literal(spec.Values[0]); err != nil {
-						return nil, err
-					}
-				} else if spec.Doc != nil {
-					docs.values[name] = spec.Doc.Text()
-				}
+			value, ok := spec.(*ast.ValueSpec)
+			if !ok || !strings.HasSuffix(value.Names[0].Name, "_rawDesc") || len(value.Values) != 1 {
+				continue
+			}
+			if raw, err = literal(value.Values[0]); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -76,7 +68,6 @@ func readFile(path string) (*descriptorpb.FileDescriptorProto, error) {
 	if err := proto.Unmarshal(raw, file); err != nil {
 		return nil, err
 	}
-	file.SourceCodeInfo = docs.locate(file)
 	return file, nil
 }
 
@@ -109,40 +100,4 @@ func literal(expression ast.Expr) ([]byte, error) {
 		return []byte(text), err
 	}
 	return nil, fmt.Errorf("a descriptor that is %T", expression)
-}
-
-// Comments by the Go names of what they are of.
-type docs struct {
-	messages map[string]string            // also enums
-	fields   map[string]map[string]string // message, then name of the field in the .proto
-	values   map[string]string            // of enums
-}
-
-func (d docs) readType(group *ast.GenDecl, spec *ast.TypeSpec) {
-	name := spec.Name.Name
-	doc := spec.Doc
-	if doc == nil {
-		doc = group.Doc
-	}
-	if doc != nil {
-		d.messages[name] = doc.Text()
-	}
-	structure, ok := spec.Type.(*ast.StructType)
-	if !ok {
-		return
-	}
-	for _, field := range structure.Fields.List {
-		if field.Tag == nil || field.Doc == nil {
-			continue
-		}
-		tags, _ := strconv.Unquote(field.Tag.Value)
-		for _, part := range strings.Split(reflect.StructTag(tags).Get("protobuf"), ",") {
-			if fieldName, found := strings.CutPrefix(part, "name="); found {
-				if d.fields[name] == nil {
-					d.fields[name] = map[string]string{}
-				}
-				d.fields[name][fieldName] = field.Doc.Text()
-			}
-		}
-	}
 }
