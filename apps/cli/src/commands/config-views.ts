@@ -161,13 +161,14 @@ function routeView(compared: Compared): View<RouteRow> {
 
 type Route = RouteConfig['virtualHosts'][number]['routes'][number];
 
-function matchText({ method, path, headers = [], query = [] }: Route['match']): string {
+function matchText({ method, path, headers = [], query = [], cookies = [] }: Route['match']): string {
   const prefix = path.kind === 'prefix';
   return [
     method,
     `${prefix ? '' : `${path.kind} `}${path.value}${prefix ? '*' : ''}`,
     ...headers.map((h) => `header ${h.name}`),
     ...query.map((q) => `query ${q.name}`),
+    ...cookies.map((c) => `cookie ${c.name}`),
   ]
     .filter(Boolean)
     .join(' ');

@@ -125,6 +125,8 @@ export interface RouteMatch {
   /** Besides fields also `:method`, `:authority`, `:scheme` and `:path`, which here has its query. */
   readonly headers?: readonly HeaderMatch[];
   readonly query?: readonly ValueMatch[];
+  /** On the first cookie of a name (Envoy `RouteMatch.cookies`); inverted, one that is absent fits too. On routes only. */
+  readonly cookies?: readonly ValueMatch[];
   /** Only gRPC requests: `content-type: application/grpc`, also with `+suffix` or parameters (Envoy `RouteMatch.grpc`). Default false. */
   readonly grpc?: boolean;
   /**

@@ -153,6 +153,17 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${TLS}.common_tls_context.key_log`, { path: '/x' }],
   [`${TLS}.common_tls_context.validation_context.require_signed_certificate_timestamp`, true],
   [`${TLS}.common_tls_context.validation_context.custom_validator_config`, { name: 'x' }],
+  // Newer than Envoy 1.31.
+  [`${ROUTE}.match.filter_state`, [{ key: 'k', string_match: { exact: 'x' } }]],
+  [`${ROUTE}.route_specifiers`, [{ name: 'x' }]],
+  [`${ROUTE}.route.rate_limits[0].hits_addend`, { number: 2 }],
+  [`${ROUTE}.route.rate_limits[0].apply_on_stream_done`, true],
+  [`${ROUTE}.route.flush_timeout`, '1s'],
+  [`${HCM}.route_config.vhost_header`, 'x-host'],
+  [`${HCM}.forward_client_cert_matcher`, {}],
+  [`${HCM}.stream_flush_timeout`, '1s'],
+  [`${CLUSTER}.dns_jitter`, '1s'],
+  [`${CLUSTER}.transport_socket_matcher`, {}],
 ];
 
 /** Sets a value at a path, with what is missing on the way. */

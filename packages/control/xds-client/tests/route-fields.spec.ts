@@ -57,6 +57,53 @@ it('a route is for requests of which filters found something out', () => {
   );
 });
 
+it('a route is for requests with cookies', () => {
+  const string_match = { exact: 'x' };
+  expect(
+    readRoute({
+      match: {
+        prefix: '/',
+        cookies: [
+          { name: 'a', string_match },
+          { name: 'b', string_match, invert_match: true },
+        ],
+      },
+    }),
+  ).toMatchObject({
+    match: {
+      cookies: [
+        { name: 'a', match: { kind: 'exact', value: 'x' } },
+        { name: 'b', match: { kind: 'exact', value: 'x' }, invert: true },
+      ],
+    },
+  });
+  expect(readRoute({ match: { prefix: '/', cookies: [{}] } })).toEqual([
+    'match.cookies[0].name',
+    'match.cookies[0].string_match',
+  ]);
+});
+
+it('how much of a body is kept is said by the newer field first, wherever it stands', () => {
+  const kept = (host: Json, route: Json): unknown => {
+    const routes = [{ name: 'one', match: { prefix: '/' }, route: { cluster: 'c' }, ...route }];
+    const read = readRoutes({ name: 'r', virtual_hosts: [{ name: 'v', domains: ['*'], routes, ...host }] });
+    if (Array.isArray(read)) return read;
+    const action = read.virtualHosts[0]?.routes[0]?.action;
+    return action?.kind === 'forward' ? action.maxReplayBytes : undefined;
+  };
+  expect(kept({}, { request_body_buffer_limit: 7 })).toBe(7);
+  expect(kept({ request_body_buffer_limit: 7 }, {})).toBe(7);
+  expect(kept({ request_body_buffer_limit: 7 }, { request_body_buffer_limit: 0 })).toBe(0);
+  expect(kept({ request_body_buffer_limit: 7 }, { per_request_buffer_limit_bytes: 9 })).toBe(7);
+  expect(kept({ per_request_buffer_limit_bytes: 9 }, { request_body_buffer_limit: 7 })).toBe(7);
+  const field = 'request_body_buffer_limit';
+  expect(kept({}, { [field]: 7, per_request_buffer_limit_bytes: 7 })).toEqual([
+    `virtual_hosts[0].routes[0].${field}`,
+  ]);
+  expect(kept({ [field]: 7, per_request_buffer_limit_bytes: 7 }, {})).toEqual([`virtual_hosts[0].${field}`]);
+  expect(kept({}, { [field]: '4294967296' })).toEqual([`virtual_hosts[0].routes[0].${field}`]);
+});
+
 it('a copy is told of its trace what its request is told', () => {
   const mirrored = (trace_sampled: boolean): unknown =>
     readRoute({ route: { cluster: 'c', request_mirror_policies: [{ cluster: 'd', trace_sampled }] } });

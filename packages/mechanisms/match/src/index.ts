@@ -41,6 +41,7 @@ export {
   firstQueryValue,
 } from './value-match.ts';
 export type { HeadersTest, QueryTest, RequestTest, StringTest } from './value-match.ts';
+export { cookieValue } from './cookie-value.ts';
 export { compileMetadataMatch } from './metadata-match.ts';
 export type { MetadataTest } from './metadata-match.ts';
 export { comparePrecedence, sortByPrecedence } from './precedence.ts';

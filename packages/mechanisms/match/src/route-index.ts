@@ -1,7 +1,7 @@
 import { isGrpcContentType } from './grpc.ts';
 import type { MetadataTest } from './metadata-match.ts';
 import { testPath, type PathTest } from './path-match.ts';
-import type { QueryTest, RequestTest } from './value-match.ts';
+import type { HeadersTest, QueryTest, RequestTest } from './value-match.ts';
 import type { MatchView } from './view.ts';
 
 /** A compiled route of one virtual host. */
@@ -14,6 +14,7 @@ export interface RouteCandidate<Payload> {
   readonly method: string | undefined;
   readonly headers: readonly RequestTest[];
   readonly query: readonly QueryTest[];
+  readonly cookies: readonly HeadersTest[];
   /** Only gRPC requests. */
   readonly grpc: boolean;
   /** Share of the requests, in percent. */
@@ -25,14 +26,23 @@ export interface RouteCandidate<Payload> {
 }
 
 /** Which of a route's conditions a request does not fulfil: the first in the order in which they are tried. */
-export type FailedCondition = 'path' | 'method' | 'grpc' | 'header' | 'query' | 'peer' | 'metadata' | 'share';
+export type FailedCondition =
+  | 'path'
+  | 'method'
+  | 'grpc'
+  | 'header'
+  | 'query'
+  | 'cookie'
+  | 'peer'
+  | 'metadata'
+  | 'share';
 
 /** What became of one route when a request was held against it. */
 export interface RouteTrial<Payload> {
   readonly payload: Payload;
   /** `undefined`: it fits. */
   readonly failed: FailedCondition | undefined;
-  /** Which of the route's header or query conditions failed. */
+  /** Which of the route's header, query or cookie conditions failed. */
   readonly condition: number;
 }
 
@@ -134,6 +144,8 @@ function failureOf(
   if (header >= 0) return { failed: 'header', condition: header };
   const query = candidate.query.findIndex((test) => !test(request.query));
   if (query >= 0) return { failed: 'query', condition: query };
+  const cookie = candidate.cookies.findIndex((test) => !test(request.headers));
+  if (cookie >= 0) return { failed: 'cookie', condition: cookie };
   const { provenPeer } = candidate;
   if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false))
     return { failed: 'peer', condition: 0 };
@@ -190,6 +202,7 @@ function matchesRest<Payload>(candidate: RouteCandidate<Payload>, request: Match
     const query = request.query;
     for (const test of candidate.query) if (!test(query)) return false;
   }
+  for (const test of candidate.cookies) if (!test(request.headers)) return false;
   const { provenPeer } = candidate;
   if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false)) return false;
   for (const test of candidate.metadata) if (!test(request.metadata)) return false;

@@ -74,6 +74,67 @@ function found(match: Partial<RouteMatch>, request: Request): boolean {
   return matcherOf([{ domains: ['*'], matches: [whole] }]).match(view(request)) === 'h0r0';
 }
 
+describe('cookies', () => {
+  const is: ValueMatch = { name: 'a', match: { kind: 'exact', value: 'x' } };
+  const any: ValueMatch = { name: 'a', match: { kind: 'present' } };
+  // What Envoy 1.40 says of the same requests.
+  it.each<[ValueMatch, readonly string[], boolean]>([
+    [is, ['a=x'], true],
+    [is, ['a="x"'], true],
+    [is, ['a=y; a=x'], false],
+    [is, ['a=x; a=y'], true],
+    [is, ['b=1;a=x'], true],
+    [is, ['b=1', 'a=x'], true],
+    [is, ['a=y', 'a=x'], false],
+    [is, [], false],
+    [is, ['a'], false],
+    [is, ['a =x'], false],
+    [is, ['a= x'], false],
+    [is, ['A=x'], false],
+    [is, ['b=1; a=x;'], true],
+    [is, ['a=x ;b=1'], false],
+    [is, ['a=x=y'], false],
+    [is, ['a=x"'], false],
+    [{ ...is, invert: true }, ['a=x'], false],
+    [{ ...is, invert: true }, ['a=y'], true],
+    [{ ...is, invert: true }, ['a=y; a=x'], true],
+    [{ ...is, invert: true }, [], true],
+    [any, ['a='], true],
+    [any, ['a=""'], true],
+    [any, ['a'], false],
+    [any, [], false],
+  ])('%j of %j: %s', (cookie, lines, fits) => {
+    const headers = lines.map((line) => ['Cookie', line] as const);
+    expect(found({ cookies: [cookie] }, { headers })).toBe(fits);
+  });
+
+  it('must all fit, and which did not is told', () => {
+    const cookies: ValueMatch[] = [is, { name: 'b', match: { kind: 'exact', value: 'y' } }];
+    const matcher = matcherOf([
+      { domains: ['*'], matches: [{ path: { kind: 'prefix', value: '/' }, cookies }] },
+    ]);
+    const request = (line: string): MatchView => view({ headers: [['cookie', line]] });
+    expect(matcher.match(request('a=x; b=y'))).toBe('h0r0');
+    expect(matcher.match(request('a=x; b=z'))).toBeUndefined();
+    expect(matcher.explain(request('a=x; b=z'))).toMatchObject([{ failed: 'cookie', condition: 1 }]);
+  });
+
+  it('are asked by a regex like all else', () => {
+    const config = configOf([
+      {
+        domains: ['*'],
+        matches: [
+          {
+            path: { kind: 'prefix', value: '/' },
+            cookies: [{ name: 'a', match: { kind: 'regex', value: 'x+' } }],
+          },
+        ],
+      },
+    ]);
+    expect(usesRegex(config)).toBe(true);
+  });
+});
+
 describe('parameters of paths', () => {
   const routes: readonly RouteMatch['path'][] = [
     { kind: 'exact', value: '/p' },

@@ -6,7 +6,7 @@ import { compilePathMatch } from './path-match.ts';
 import { choosesByRegex, compileChoice, type HostRoutes } from './route-choice.ts';
 import type { RegexEngine } from './regex.ts';
 import { RouteIndex, type RouteCandidate, type RouteTrial } from './route-index.ts';
-import { compileQueryMatch, compileRequestMatch } from './value-match.ts';
+import { compileCookieMatch, compileQueryMatch, compileRequestMatch } from './value-match.ts';
 import type { MatchView } from './view.ts';
 
 /** Finds the route of a request. */
@@ -33,7 +33,9 @@ export function usesRegex(config: RouteConfig): boolean {
         ({ match }) =>
           match.path.kind === 'regex' ||
           (match.metadata ?? []).some(({ value }) => asksByRegex(value)) ||
-          [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex'),
+          [...(match.headers ?? []), ...(match.query ?? []), ...(match.cookies ?? [])].some(
+            (value) => value.match.kind === 'regex',
+          ),
       ),
   );
 }
@@ -112,6 +114,9 @@ function compileRouteMatch(
     ),
     query: (match.query ?? []).map((condition, index) =>
       compileQueryMatch(condition, context, `${path}/query/${index}`),
+    ),
+    cookies: (match.cookies ?? []).map((condition, index) =>
+      compileCookieMatch(condition, context, `${path}/cookies/${index}`),
     ),
   };
 }

@@ -1,6 +1,7 @@
 import type { Headers } from '@tulle/filter';
 import type { HeaderMatch, RangeMatch, StringMatch, ValueMatch } from '@tulle/model';
 import type { CompileContext } from './compile-context.ts';
+import { cookieValue } from './cookie-value.ts';
 import type { MatchView } from './view.ts';
 
 /** A compiled condition on one string. */
@@ -120,6 +121,20 @@ export function compileQueryMatch(condition: ValueMatch, context: CompileContext
   const inverted = condition.invert === true;
   return (query) => {
     const value = query === undefined ? undefined : firstQueryValue(query, condition.name);
+    return (value !== undefined && test(value)) !== inverted;
+  };
+}
+
+/** Compiles a condition on a cookie: on the first of its name, as Envoy's `CookieMatcher` does. Inverted, one that is absent fits too. */
+export function compileCookieMatch(
+  condition: ValueMatch,
+  context: CompileContext,
+  path: string,
+): HeadersTest {
+  const test = compileStringMatch(condition.match, context, `${path}/match`);
+  const inverted = condition.invert === true;
+  return (headers) => {
+    const value = cookieValue(headers, condition.name);
     return (value !== undefined && test(value)) !== inverted;
   };
 }

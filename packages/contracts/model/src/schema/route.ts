@@ -61,6 +61,7 @@ const match: JsonSchema = fields(['path'], {
   method: name,
   headers: headerMatchesSchema,
   query: valueMatches,
+  cookies: valueMatches,
   grpc: flag,
   percent,
   provenPeer: flag,

@@ -51,12 +51,16 @@ const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
   object<PathMatch>({ kind: fc.constant('connect'), value: fc.constant('') }),
 );
 
+/** Cookies are asked for a value: Envoy has no word for one that is just there. */
+const cookieMatch = valueMatch.filter(({ match }) => match.kind !== 'present');
+
 const routeMatch: fc.Arbitrary<RouteMatch> = object<RouteMatch>(
   { path: pathMatch },
   {
     method: fc.constantFrom('GET', 'POST', 'M-SEARCH'),
     headers: fc.array(headerMatch, { maxLength: 2 }),
     query: fc.array(valueMatch, { maxLength: 2 }),
+    cookies: fc.array(cookieMatch, { maxLength: 2 }),
     grpc: fc.boolean(),
     percent: fc.integer({ min: 0, max: 1_000_000 }).map((n) => n / 10_000),
     provenPeer: fc.boolean(),

@@ -1,6 +1,7 @@
 import { isMessage } from '@bufbuild/protobuf';
 import type { HeaderMatch, PathMatch, RouteMatch as ModelMatch, StringMatch, ValueMatch } from '@tulle/model';
 import type {
+  CookieMatcher,
   HeaderMatcher,
   QueryParameterMatcher,
   RouteMatch,
@@ -132,6 +133,13 @@ export function decodeQueryMatch(
   return inverted ? { name, match, invert: true } : { name, match };
 }
 
+function decodeCookieMatch(context: DecodeContext, matcher: CookieMatcher, path: string): ValueMatch {
+  const { name, stringMatch, invertMatch } = matcher;
+  if (name === '') context.refuse(`${path}.name`, 'is missing');
+  const match = decodeStringMatch(context, stringMatch, `${path}.string_match`);
+  return invertMatch ? { name, match, invert: true } : { name, match };
+}
+
 /** What a route's metadata says of its conditions: the places of those that Envoy's messages cannot tell from others. */
 export interface MatchNotes {
   /** Query conditions that are inverted. */
@@ -173,6 +181,9 @@ export function decodeRouteMatch(
     method,
     headers: filled(headers),
     query: filled(query),
+    cookies: filled(
+      match.cookies.map((matcher, index) => decodeCookieMatch(context, matcher, `${path}.cookies[${index}]`)),
+    ),
     grpc: match.grpc === undefined ? undefined : true,
     // A key of Envoy's runtime names nothing here, so its default holds.
     percent: match.runtimeFraction && percentOf(match.runtimeFraction.defaultValue),
@@ -217,6 +228,7 @@ export function decodeFilterMatch(
   for (const [key, field] of [
     ['percent', 'runtime_fraction'],
     ['provenPeer', 'tls_context'],
+    ['cookies', 'cookies'],
   ] as const)
     if (decoded[key] !== undefined) context.refuse(`${path}.${field}`, 'is honoured on routes only');
   const { kind, ignoreCase } = decoded.path;

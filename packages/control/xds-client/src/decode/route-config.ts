@@ -150,6 +150,8 @@ interface Around {
   /** Of its virtual host's retry policy. */
   readonly attempts?: RetryAttempts;
   readonly maxReplayBytes?: number | undefined;
+  /** The same by its newer field, which goes before the older one wherever that stands. */
+  readonly maxBufferedBytes?: number | undefined;
   /** Of direct responses; `undefined`: they are as long as they are. */
   readonly maxBodyBytes: number | undefined;
   readonly onDemand: ForwardAction['onDemand'];
@@ -198,7 +200,7 @@ function decodeVirtualHost(
     mirrors: decodeMirrors(context, host.requestMirrorPolicies, place) ?? outer.mirrors,
     onDemand: onDemand ?? outer.onDemand,
     attempts: decodeAttempts(context, host.retryPolicy, `${base}retry_policy`),
-    maxReplayBytes: host.perRequestBufferLimitBytes,
+    ...decodeBufferLimit(context, host, base),
   };
   const { includeRequestAttemptCount: request, includeAttemptCountInResponse: response } = host;
   return present({
@@ -297,6 +299,28 @@ function decodeMetadata(
   return { metadata: asked.map((one, index) => decodeMetadataMatch(context, one, `${path}[${index}]`)) };
 }
 
+/** The two words for how much of a request's body is kept. @param base of the paths, with its dot */
+function decodeBufferLimit(
+  context: DecodeContext,
+  { perRequestBufferLimitBytes, requestBodyBufferLimit }: Route | VirtualHost,
+  base: string,
+): Pick<Around, 'maxReplayBytes' | 'maxBufferedBytes'> {
+  if (perRequestBufferLimitBytes !== undefined && requestBodyBufferLimit !== undefined)
+    context.refuse(
+      `${base}request_body_buffer_limit`,
+      'must not be set beside per_request_buffer_limit_bytes',
+    );
+  if (requestBodyBufferLimit !== undefined && requestBodyBufferLimit > 0xffff_ffffn)
+    context.refuse(
+      `${base}request_body_buffer_limit`,
+      `must be at most 4294967295, but is ${requestBodyBufferLimit}`,
+    );
+  return {
+    maxReplayBytes: perRequestBufferLimitBytes,
+    maxBufferedBytes: requestBodyBufferLimit === undefined ? undefined : Number(requestBodyBufferLimit),
+  };
+}
+
 function decodeDecorator(
   context: DecodeContext,
   { decorator }: Route,
@@ -346,7 +370,7 @@ const PRIORITIES: readonly RoutePriority[] = ['low', 'default', 'high', 'critica
 
 function decodeAction(
   context: DecodeContext,
-  { action, perRequestBufferLimitBytes }: Route,
+  route: Route,
   extras: Extras,
   around: Around,
   path: string,
@@ -357,6 +381,8 @@ function decodeAction(
   const redirectPort = extras.text('redirectPort');
   const trustIdempotencyKey = extras.flag('trustIdempotencyKey');
   const persistence = decodePersistence(context, extras, path);
+  const { action } = route;
+  const own = decodeBufferLimit(context, route, `${path}.`);
   switch (action.case) {
     case 'route': {
       const decoded = decodeForward(context, action.value, ownRetry, `${path}.route`);
@@ -370,7 +396,8 @@ function decodeAction(
           mirrors: decoded.action.mirrors ?? around.mirrors,
           // A route's own policy takes the place of its virtual host's, whole.
           ...(retryPolicy === undefined && around.attempts),
-          maxReplayBytes: perRequestBufferLimitBytes ?? around.maxReplayBytes,
+          maxReplayBytes:
+            own.maxBufferedBytes ?? around.maxBufferedBytes ?? own.maxReplayBytes ?? around.maxReplayBytes,
           onDemand: around.onDemand,
         }),
       };

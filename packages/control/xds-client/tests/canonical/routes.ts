@@ -39,8 +39,9 @@ export function route(value: Route): Route {
       ),
       headers: match.headers?.map(headerMatch),
       query: match.query?.map(stringMatch),
+      cookies: match.cookies?.map(stringMatch),
     } as Route['match'],
-    { headers: [], query: [], grpc: false, percent: 100 },
+    { headers: [], query: [], cookies: [], grpc: false, percent: 100 },
   );
   const canonicalAction: Route['action'] =
     action.kind === 'forward'

@@ -88,6 +88,9 @@ export function invertedQuery(match: ModelMatch): number[] | undefined {
   return places.length === 0 ? undefined : places;
 }
 
+/** What a cookie that is just there is: Envoy has no word for it. */
+const ANY_VALUE: TextMatch = { kind: 'regex', value: '.*' };
+
 export function encodeRouteMatch(match: ModelMatch, release: ClientRelease): RouteMatch {
   const { percent, provenPeer } = match;
   const method: HeaderMatcher[] =
@@ -98,6 +101,11 @@ export function encodeRouteMatch(match: ModelMatch, release: ClientRelease): Rou
     pathSpecifier: pathSpecifier(match),
     headers: [...method, ...(match.headers ?? []).map((one) => encodeHeaderCondition(one, release))],
     queryParameters: (match.query ?? []).map(encodeQueryMatch),
+    cookies: (match.cookies ?? []).map(({ name, match: value, invert = false }) => ({
+      name,
+      stringMatch: encodeStringMatch(value.kind === 'present' ? ANY_VALUE : value),
+      invertMatch: invert,
+    })),
     ...(match.grpc === true && { grpc: {} }),
     ...(match.path.ignoreCase === true && { caseSensitive: false }),
     ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),

@@ -1,9 +1,8 @@
 import { addHash, hashText } from '@tulle/balance';
 import { FILTER_STATE } from '@tulle/filter';
-import { firstQueryValue } from '@tulle/match';
+import { cookieValue, firstQueryValue } from '@tulle/match';
 import type { CompiledHashPolicy } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
-import { cookieValue } from './cookie-value.ts';
 
 /**
  * The hash of what a request has in common with others, for balancing that goes by it; below 0 without any. A caller

@@ -1,9 +1,9 @@
+import { cookieValue } from '@tulle/match';
 import { sipHash, type SipKey } from '@tulle/balance';
 import type { CompiledForward, ForwardTarget } from '../compile/compiled.ts';
 import type { CompiledPersistence } from '../compile/compile-persistence.ts';
 import type { UpstreamCluster, UpstreamEndpoint } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
-import { cookieValue } from './cookie-value.ts';
 
 /**
  * Session persistence (GEP-1619). A token is text of hex digits: which endpoint (16, a keyed hash of its cluster and

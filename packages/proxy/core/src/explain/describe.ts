@@ -1,4 +1,4 @@
-import type { HeaderMatch, PathMatch, RouteMatch } from '@tulle/model';
+import type { HeaderMatch, PathMatch, RouteMatch, ValueMatch } from '@tulle/model';
 
 /** Fields of HTTP whose values are credentials, where an edit or a condition names one. */
 const SECRET_FIELD = /^(?:proxy-)?authorization$|cookie|token|secret|password|api-?key|credential/i;
@@ -10,13 +10,24 @@ export function isSecretField(name: string): boolean {
 
 /** A route's conditions in words. */
 export function describeMatch(match: RouteMatch): string {
-  const { path, method, headers = [], query = [], grpc, percent, provenPeer, metadata = [] } = match;
+  const {
+    path,
+    method,
+    headers = [],
+    query = [],
+    cookies = [],
+    grpc,
+    percent,
+    provenPeer,
+    metadata = [],
+  } = match;
   return [
     describePath(path),
     ...(method === undefined ? [] : [`method ${method}`]),
     ...(grpc === true ? ['gRPC'] : []),
     ...headers.map((condition) => `header ${describeValue(condition)}`),
     ...query.map((condition) => `query ${describeValue(condition)}`),
+    ...cookies.map((condition) => `cookie ${describeCookie(condition)}`),
     ...(provenPeer === undefined ? [] : [`caller ${provenPeer ? 'with' : 'without'} a certificate`]),
     ...metadata.map(({ namespace, path: way }) => `metadata ${[namespace, ...way].join(':')}`),
     ...(percent === undefined ? [] : [`${percent} % of the requests`]),
@@ -25,6 +36,11 @@ export function describeMatch(match: RouteMatch): string {
 
 export function describePath({ kind, value, ignoreCase }: PathMatch): string {
   return kind === 'connect' ? 'CONNECT' : `path ${kind} ${value}${ignoreCase === true ? ' in any case' : ''}`;
+}
+
+/** Its value is shown to nobody. */
+export function describeCookie({ name, match, invert }: ValueMatch): string {
+  return `${name} ${invert === true ? 'not ' : ''}${match.kind}${match.kind === 'present' ? '' : ' [redacted]'}`;
 }
 
 export function describeValue({ name, match, invert, absent }: HeaderMatch): string {

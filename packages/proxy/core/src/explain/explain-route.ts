@@ -1,7 +1,7 @@
 import type { Headers } from '@tulle/filter';
 import type { MatchView } from '@tulle/match';
 import type { CompiledRoute, HttpChain } from '../compile/compiled.ts';
-import { describeMatch, describePath, describeValue } from './describe.ts';
+import { describeCookie, describeMatch, describePath, describeValue } from './describe.ts';
 import type { Reason } from './explanation.ts';
 
 /** Routes listed that did not match; of more only the number is told. */
@@ -53,7 +53,7 @@ export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined,
     if (matched.headers === undefined)
       return why(
         'condition',
-        `path and method fit, so a header or query condition did not hold: ${describeMatch(match)}`,
+        `path and method fit, so a header, query or cookie condition did not hold: ${describeMatch(match)}`,
       );
     if (failed === 'grpc')
       return why('grpc', 'is for gRPC requests only, whose content-type is application/grpc');
@@ -66,6 +66,8 @@ export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined,
       );
     if (failed === 'share')
       return why('share', `takes ${match.percent ?? 100} % of the requests, not this one`);
+    const cookie = failed === 'cookie' ? match.cookies?.[condition] : undefined;
+    if (cookie !== undefined) return why('cookie', `cookie ${describeCookie(cookie)} does not hold`);
     const conditions = failed === 'header' ? match.headers : match.query;
     const failedOne = conditions?.[condition];
     return why(
