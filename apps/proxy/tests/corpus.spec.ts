@@ -101,6 +101,7 @@ const NOT_IN_MEMORY = new Set([
   'internal-listeners',
   'tunnel-answers',
   'filter-chain-matcher',
+  'rbac-filter-state',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

@@ -161,7 +161,13 @@ export {
   connAuthzFilterSchema,
   stringMatchSchema,
 } from './filters/authz.ts';
-export type { AuthzExpression, AuthzMetadataTest, AuthzValueTest } from './filters/authz-expression.ts';
+export { filterStateTestSchema } from './filters/authz-expression.ts';
+export type {
+  AuthzExpression,
+  AuthzMetadataTest,
+  AuthzValueTest,
+  FilterStateTest,
+} from './filters/authz-expression.ts';
 export type {
   AuthzCondition,
   AuthzFilterConfig,

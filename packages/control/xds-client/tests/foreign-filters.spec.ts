@@ -167,6 +167,20 @@ describe('RBAC', () => {
       });
   });
 
+  it('may ask what filters put down', () => {
+    const state = (matcher: JsonObject) => httpConfig(rbac([any], [{ filterState: matcher }]));
+    const rule = (filterState: unknown) => ({
+      policies: [
+        { name: 'p', action: 'ALLOW', rules: [{ expression: { allOf: [{ any: true }, { filterState }] } }] },
+      ],
+    });
+    expect(state({ key: 'io.istio.peer_principal', stringMatch: { prefix: 'spiffe://a/' } })).toEqual(
+      rule({ key: 'io.istio.peer_principal', match: { kind: 'prefix', value: 'spiffe://a/' } }),
+    );
+    const ranges = [{ addressPrefix: '10.0.0.0', prefixLen: 8 }];
+    expect(state({ key: 'a', addressMatch: { ranges } })).toEqual(rule({ key: 'a', cidrs: ['10.0.0.0/8'] }));
+  });
+
   it('that logs decides nothing', () => {
     expect(httpConfig(rbac([any], [any], 'LOG'))).toEqual({
       policies: [{ name: 'p', action: 'LOG', rules: [{}] }],
@@ -179,8 +193,19 @@ describe('RBAC', () => {
         rbac([{ metadata: { filter: 'other', path: [{ key: 'a' }], value: { boolMatch: true } } }], [any]),
       ),
     ).toEqual([expect.stringMatching(/metadata\.filter must be one of envoy\.filters\.http\.jwt_authn/)]);
-    expect(httpConfig(rbac([any], [{ filterState: { key: 'a', stringMatch: { exact: 'b' } } }]))).toEqual([
-      expect.stringContaining('principals[0].filter_state'),
+    const state = (matcher: JsonObject) => httpConfig(rbac([any], [{ filterState: matcher }]));
+    expect(state({ key: '', stringMatch: { exact: 'b' } })).toEqual([
+      expect.stringContaining('principals[0].filter_state.key'),
+    ]);
+    expect(state({ key: 'a' })).toContainEqual(
+      expect.stringContaining('principals[0].filter_state says nothing'),
+    );
+    expect(state({ key: 'a', addressMatch: { ranges: [] } })).toEqual([
+      expect.stringContaining('principals[0].filter_state.address_match.ranges'),
+    ]);
+    const inverted = { ranges: [{ addressPrefix: '10.0.0.0', prefixLen: 8 }], invertMatch: true };
+    expect(state({ key: 'a', addressMatch: inverted })).toEqual([
+      expect.stringContaining('principals[0].filter_state.address_match.invert_match'),
     ]);
     expect(httpConfig(rbac([{ destinationPortRange: { start: 9, end: 9 } }], [any]))).toEqual([
       expect.stringContaining('destination_port_range'),

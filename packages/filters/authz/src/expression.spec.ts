@@ -1,6 +1,13 @@
-import { addMetadata, CONTINUE, defineHttpFilter, DYNAMIC_METADATA } from '@tulle/filter';
+import {
+  addMetadata,
+  CONTINUE,
+  defineConnFilter,
+  defineHttpFilter,
+  DYNAMIC_METADATA,
+  putFilterState,
+} from '@tulle/filter';
 import { loadRegexEngine } from '@tulle/match';
-import type { AuthzExpression } from '@tulle/model';
+import type { AuthzExpression, FilterStateTest } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
 import { runChain, type ChainRun } from '@tulle/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +56,15 @@ const LINES: Partial<ChainRun> = {
       ['x', 'v1'],
     ],
   },
+};
+
+const ANY = {
+  '~standard': {
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value: value as object }),
+  },
+  jsonSchema: {},
 };
 
 describe('an expression', () => {
@@ -239,6 +255,48 @@ describe('connections', () => {
     });
     expect(stranger.closed).toBe(true);
     expect(stranger.meter.value('tulle_filter_conn_authz_denied_total', { policy: 'none' })).toBe(1);
+  });
+
+  it('are judged by what filters before put down about them, as their requests are', async () => {
+    const put = (value: string) =>
+      defineConnFilter<object>({
+        apiVersion: 1,
+        id: 'put',
+        config: ANY,
+        create: () => ({
+          connect(connection) {
+            putFilterState(connection, 'who', value);
+            return CONTINUE;
+          },
+        }),
+      })({}, { name: 'put' });
+    const run = async (value: string, filterState: FilterStateTest, action: 'ALLOW' | 'DENY') => {
+      const expression = { filterState };
+      const before = put(value);
+      const policy = { name: 'p', action, expression };
+      const [conn, http] = await Promise.all([
+        runChain({
+          filters: [],
+          connectionFilters: [before, connAuthz({ policies: [policy] }, { name: 'rbac' })],
+        }),
+        runChain({
+          filters: [authz({ policies: [{ name: 'p', action, rules: [{ expression }] }] }, { name: 'rbac' })],
+          connectionFilters: [before],
+        }),
+      ]);
+      return [conn.response?.status ?? 'closed', http.response?.status];
+    };
+    const web: FilterStateTest = { key: 'who', match: { kind: 'prefix', value: 'spiffe://a/' } };
+    expect(await run('spiffe://a/web', web, 'ALLOW')).toEqual([200, 200]);
+    expect(await run('spiffe://b/web', web, 'ALLOW')).toEqual(['closed', 403]);
+    expect(await run('spiffe://a/web', web, 'DENY')).toEqual(['closed', 403]);
+    const other: FilterStateTest = { key: 'constructor', match: { kind: 'prefix', value: '' } };
+    expect(await run('x', other, 'ALLOW')).toEqual(['closed', 403]);
+    const network: FilterStateTest = { key: 'who', cidrs: ['10.0.0.0/8', '2001:db8::/32'] };
+    expect(await run('10.1.2.3:80', network, 'ALLOW')).toEqual([200, 200]);
+    expect(await run('[2001:db8::1]:80', network, 'ALLOW')).toEqual([200, 200]);
+    expect(await run('11.1.2.3:80', network, 'ALLOW')).toEqual(['closed', 403]);
+    expect(await run('nobody', network, 'ALLOW')).toEqual(['closed', 403]);
   });
 
   it('have no path: a policy that asks for one is refused', async () => {

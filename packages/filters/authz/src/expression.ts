@@ -1,17 +1,28 @@
 import {
   DYNAMIC_METADATA,
+  FILTER_STATE,
   pseudoHeader,
   type ConnectionInfo,
   type Headers,
+  type HoldsSlots,
   type HttpStream,
   type RequestHead,
 } from '@tulle/filter';
-import { compileCidrs, compileMetadataMatch, compileStringMatch, type CompileContext } from '@tulle/match';
+import {
+  compileCidrs,
+  compileFilterStateMatch,
+  compileMetadataMatch,
+  compileStringMatch,
+  type CompileContext,
+} from '@tulle/match';
 import type { AuthzExpression, ValueMatch } from '@tulle/model';
 import { compileCel } from './cel.ts';
 
+/** A connection, with what its filters put down where it is judged by itself. */
+export type JudgedConnection = ConnectionInfo & Partial<Pick<HoldsSlots, 'get'>>;
+
 /** A compiled expression. @param stream `undefined` for a connection that carries no requests */
-export type ExpressionTest = (connection: ConnectionInfo, stream: HttpStream | undefined) => boolean;
+export type ExpressionTest = (connection: JudgedConnection, stream: HttpStream | undefined) => boolean;
 
 /** Whether a part of an expression, however deep, is of a kind. */
 export function hasPart(expression: AuthzExpression, is: (part: AuthzExpression) => boolean): boolean {
@@ -96,6 +107,11 @@ export function compileExpression(
   if ('client' in expression) {
     const networks = compileCidrs([expression.client], context, `${path}/client`);
     return (connection, stream) => networks.has(stream?.clientAddress ?? connection.remoteAddress);
+  }
+  if ('filterState' in expression) {
+    const test = compileFilterStateMatch(expression.filterState, context, `${path}/filterState`);
+    return (connection, stream) =>
+      test(stream === undefined ? connection.get?.(FILTER_STATE) : stream.get(FILTER_STATE));
   }
   if ('cel' in expression) return compileCel(expression.cel, context, `${path}/cel`, use);
   const test = compileMetadataMatch(expression.metadata, context, `${path}/metadata`);

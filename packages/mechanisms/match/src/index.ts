@@ -42,6 +42,8 @@ export {
 } from './value-match.ts';
 export type { HeadersTest, QueryTest, RequestTest, StringTest } from './value-match.ts';
 export { cookieValue } from './cookie-value.ts';
+export { compileFilterStateMatch } from './filter-state-match.ts';
+export type { FilterStateCheck } from './filter-state-match.ts';
 export { compileMetadataMatch } from './metadata-match.ts';
 export type { MetadataTest } from './metadata-match.ts';
 export { comparePrecedence, sortByPrecedence } from './precedence.ts';

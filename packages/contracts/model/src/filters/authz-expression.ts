@@ -17,6 +17,7 @@ import type { JsonSchema } from './json-schema.ts';
  *   says in its place (`source_ip`). `client`: of the caller's, which `x-forwarded-for` names where the listener believes
  *   it (`remote_ip`). Where nobody says another one, all three are the same.
  * - `metadata`: what an earlier filter found out, e.g. a verified token's claims (`metadata`).
+ * - `filterState`: what filters put down under a key, about the request or its connection (`filter_state`).
  * - `cel`: a condition in CEL on Envoy's attributes (`Policy.condition`), e.g. `request.size < 1024`. One that asks for what is not there
  *   does not hold; one that cannot be judged otherwise (types that do not fit) denies.
  */
@@ -35,7 +36,17 @@ export type AuthzExpression =
   | { readonly source: string }
   | { readonly client: string }
   | { readonly metadata: AuthzMetadataTest }
+  | { readonly filterState: FilterStateTest }
   | { readonly cel: string };
+
+/**
+ * What filter state must hold under a key (`envoy.type.matcher.v3.FilterStateMatcher`): a text that fulfils a condition, or an address,
+ * with a port or without, of a network. What is not there fulfils neither.
+ */
+export type FilterStateTest = { readonly key: string } & (
+  | { readonly match: StringMatch }
+  | { readonly cidrs: readonly string[] }
+);
 
 /** What dynamic metadata must hold (`envoy.type.matcher.v3.MetadataMatcher`). */
 export interface AuthzMetadataTest {
@@ -81,6 +92,16 @@ const metadataTest = (of: JsonSchema): JsonSchema =>
     value: of,
     invert: { type: 'boolean', default: false },
   });
+
+const stateKey: JsonSchema = { type: 'string', minLength: 1 };
+
+/** JSON Schema of {@link FilterStateTest}. */
+export const filterStateTestSchema: JsonSchema = {
+  anyOf: [
+    object(['key', 'match'], { key: stateKey, match: stringMatchSchema }),
+    object(['key', 'cidrs'], { key: stateKey, cidrs: several(network) }),
+  ],
+};
 
 /** JSON Schema of {@link AuthzMetadataTest}, in a schema that has {@link authzExpressionDefs}. */
 export const authzMetadataTestSchema: JsonSchema = metadataTest(value);
@@ -134,6 +155,7 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('source', network),
       one('client', network),
       one('metadata', authzMetadataTestSchema),
+      one('filterState', filterStateTestSchema),
       one('cel', { type: 'string', minLength: 1, maxLength: 4096 }),
     ],
   },

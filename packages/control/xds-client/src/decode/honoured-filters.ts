@@ -381,7 +381,10 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'header',
     'url_path',
     'metadata',
+    'filter_state',
   ],
+  'envoy.type.matcher.v3.FilterStateMatcher': ['key', 'string_match', 'address_match'],
+  'envoy.type.matcher.v3.AddressMatcher': ['ranges'],
   'envoy.config.rbac.v3.Principal.Authenticated': ['principal_name'],
   'envoy.type.matcher.v3.PathMatcher': ['path'],
   'envoy.extensions.filters.http.rbac.v3.RBAC': [

@@ -9,6 +9,7 @@ import type { ValueMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/value'
 import { decodeCidr } from '../address.ts';
 import type { DecodeContext } from '../context.ts';
 import { decodeHeaderMatch, decodeStringMatch } from '../matchers.ts';
+import { decodeFilterStateMatch } from '../filter-state-match.ts';
 import { decodeCondition } from './condition.ts';
 import { uriTemplatePattern } from './uri-template.ts';
 
@@ -112,7 +113,9 @@ function principal(context: DecodeContext, { identifier }: Principal, path: stri
       return { path: pathOf(context, identifier.value, `${path}.url_path`) };
     case 'metadata':
       return metadata(context, identifier.value, `${path}.metadata`);
-    default: // filter_state is reported by the field walk
+    case 'filterState':
+      return { filterState: decodeFilterStateMatch(context, identifier.value, `${path}.filter_state`) };
+    default:
       if (identifier.case === undefined) context.refuse(path, 'says nothing');
       return NOBODY;
   }
