@@ -1,3 +1,4 @@
+import type { Route } from '@tulle/model';
 import { expect, it } from 'vitest';
 import { type Json, readRoute, readRoutes } from './read-route.ts';
 
@@ -133,4 +134,16 @@ it('requests of a route, and kinds of them, are counted apart', () => {
     'virtual_hosts[0].virtual_clusters[0].name',
     'virtual_hosts[0].virtual_clusters[0].headers',
   ]);
+});
+
+it('a longest duration of streams stands in the place of the timeout, of the one by default too', () => {
+  const timeout = (route: Json): unknown => {
+    const { action } = readRoute({ route: { cluster: 'c', ...route } }) as Route;
+    return action.kind === 'forward' && action.requestTimeoutMs;
+  };
+  expect(timeout({})).toBeUndefined();
+  expect(timeout({ timeout: '3s' })).toBe(3_000);
+  expect(timeout({ max_stream_duration: { max_stream_duration: '60s' } })).toBe(0);
+  expect(timeout({ timeout: '3s', max_stream_duration: {} })).toBe(0);
+  expect(timeout({ timeout: '3s', max_stream_duration: { grpc_timeout_header_max: '0s' } })).toBe(0);
 });

@@ -38,15 +38,15 @@ import { filled, milliseconds, present } from './values.ts';
 
 /**
  * A forward action, and what it says about retries, which belongs to the retry slot.
- * @param ownRetry what Envoy's words do not say of retries, from the route's metadata
+ * @param own what Envoy's words do not say, from the route's metadata
  */
 export function decodeForward(
   context: DecodeContext,
   action: RouteAction,
-  ownRetry: OwnRetry,
+  own: OwnForward,
   path: string,
 ): { action: ForwardAction; overrides: { [RETRY_FILTER]?: RetryFilterConfig } } {
-  const retry = decodeRetry(context, action.retryPolicy, ownRetry, `${path}.retry_policy`);
+  const retry = decodeRetry(context, action.retryPolicy, own.retry, `${path}.retry_policy`);
   return {
     action: present({
       kind: 'forward' as const,
@@ -56,7 +56,7 @@ export function decodeForward(
           ? action.clusterSpecifier.value.toLowerCase()
           : undefined,
       splitHeader: decodeSplitHeader(context, action, path),
-      requestTimeoutMs: milliseconds(action.timeout),
+      requestTimeoutMs: decodeTimeout(action, own),
       maxGrpcTimeoutMs: decodeMaxGrpcTimeout(context, action, path),
       grpcTimeoutOffsetMs: milliseconds(
         action.maxStreamDuration?.grpcTimeoutHeaderOffset ?? action.grpcTimeoutOffset,
@@ -80,6 +80,21 @@ export function decodeForward(
     }),
     overrides: retry ? { [RETRY_FILTER]: retry } : {},
   };
+}
+
+/** What only Tulle's own control plane says of a forward action. */
+export interface OwnForward {
+  readonly retry: OwnRetry;
+  /** A stream's longest duration is said beside a timeout that holds as well. */
+  readonly isBoundTwice: boolean;
+}
+
+/** In Envoy `max_stream_duration`, whatever it says, stands in the place of `timeout`, also of the one that nobody wrote. */
+function decodeTimeout(
+  { timeout, maxStreamDuration }: RouteAction,
+  { isBoundTwice }: OwnForward,
+): number | undefined {
+  return maxStreamDuration === undefined || isBoundTwice ? milliseconds(timeout) : 0;
 }
 
 /**

@@ -378,6 +378,7 @@ function decodeAction(
   // Each is asked for whatever the action is, so that it is known, and heeded where it means something.
   const code = extras.text('code');
   const ownRetry = { on: extras.list('retryOn'), backoffMinMs: extras.number('retryBackoffMinMs') };
+  const isBoundTwice = extras.flag('requestTimeoutHolds') === true;
   const redirectPort = extras.text('redirectPort');
   const trustIdempotencyKey = extras.flag('trustIdempotencyKey');
   const persistence = decodePersistence(context, extras, path);
@@ -385,7 +386,12 @@ function decodeAction(
   const own = decodeBufferLimit(context, route, `${path}.`);
   switch (action.case) {
     case 'route': {
-      const decoded = decodeForward(context, action.value, ownRetry, `${path}.route`);
+      const decoded = decodeForward(
+        context,
+        action.value,
+        { retry: ownRetry, isBoundTwice },
+        `${path}.route`,
+      );
       const { retryPolicy } = action.value;
       const forward = {
         ...decoded,

@@ -73,9 +73,7 @@ export function encodeForward(
     clusterSpecifier: clusterSpecifier(action, form),
     ...subsetOfOnly(action),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
-    ...((action.maxGrpcTimeoutMs !== undefined ||
-      action.maxStreamDurationMs !== undefined ||
-      action.grpcTimeoutOffsetMs !== undefined) && {
+    ...(hasDuration(action) && {
       maxStreamDuration: {
         ...(action.maxGrpcTimeoutMs !== undefined && {
           grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs),
@@ -104,6 +102,16 @@ export function encodeForward(
     hashPolicy: (action.hashPolicy ?? []).map(hashPolicy),
     clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });
+}
+
+/** Whether a route says how long streams may last. */
+function hasDuration({ maxGrpcTimeoutMs, maxStreamDurationMs, grpcTimeoutOffsetMs }: ForwardAction): boolean {
+  return [maxGrpcTimeoutMs, maxStreamDurationMs, grpcTimeoutOffsetMs].some((one) => one !== undefined);
+}
+
+/** Whether a timeout holds beside what Envoy takes in its place. */
+export function isBoundTwice(action: ForwardAction): boolean {
+  return hasDuration(action) && action.requestTimeoutMs !== 0;
 }
 
 function clusterSpecifier(

@@ -27,6 +27,7 @@ import {
   encodeDirectResponse,
   encodeForward,
   encodeRedirect,
+  isBoundTwice,
   overrideInRetryPolicy,
 } from './route-action.ts';
 import { routesByMethod } from './retry-by-method.ts';
@@ -119,6 +120,8 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
       action.kind === 'forward' && form.release === 'this'
         ? retryBackoffMin(route.filterConfigs?.[RETRY_FILTER])
         : undefined,
+    requestTimeoutHolds:
+      action.kind === 'forward' && form.release === 'this' && isBoundTwice(action) ? true : undefined,
     redirectPort:
       action.kind === 'redirect' && action.port === undefined && form.release === 'this'
         ? 'derived'
