@@ -205,7 +205,7 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'stream_idle_timeout',
     'upstream',
     false,
-    'No byte moved in either direction for the stream idle timeout.',
+    'No byte moved in either direction for the stream idle timeout. Where the request was not there yet, the status is 408.',
   ),
   // Downstream
   TULLE_DOWNSTREAM_CLOSED: row(

@@ -292,9 +292,21 @@ describe('timeouts', () => {
     expect((await client.response()).status).toBe(200);
     const stuck = test.client().raw('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na', 'POST');
     await test.clock.advance(5_050);
-    expect((await stuck.response()).status).toBe(504);
+    // Whose request is not there yet is late himself.
+    expect((await stuck.response()).status).toBe(408);
     await test.clock.advance(1_050);
     await stuck.connection.over();
+    expect(test.records.at(-1)?.code).toBe('TULLE_STREAM_IDLE');
+  });
+
+  it('blame what is behind where nothing moves and the request is whole', async () => {
+    const test = await simple({
+      answer: () => 'silence',
+      forward: { requestTimeoutMs: 0, idleTimeoutMs: 5_000 },
+    });
+    const answered = test.client().request();
+    await test.clock.advance(5_050);
+    expect((await answered).status).toBe(504);
     expect(test.records.at(-1)?.code).toBe('TULLE_STREAM_IDLE');
   });
 

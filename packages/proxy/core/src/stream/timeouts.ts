@@ -52,7 +52,7 @@ export function onIdleTimeout(stream: Stream): void {
 function idle(stream: Stream): void {
   // Answered already, and the rest of the request does not come: the connection is not worth waiting for.
   if (stream.responseEnded) return stream.downstream.abandonRequest(stream);
-  rescue(stream, 'TULLE_STREAM_IDLE');
+  rescue(stream, 'TULLE_STREAM_IDLE', undefined, lateStatus(stream));
 }
 
 /** Envoy `request_timeout`: the whole request did not come in time. */
@@ -73,6 +73,10 @@ export function onDurationTimeout(stream: Stream): void {
 function outlasted(stream: Stream): void {
   // Its response is out; the rest of the request is not worth waiting for.
   if (stream.responseEnded) return stream.downstream.abandonRequest(stream);
-  // Whom it is to blame on: 408 a caller whose request is not there yet, 504 what is behind (RFC 9110 §15.5.9, §15.6.5).
-  rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', stream.requestReceived ? 504 : 408);
+  rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', lateStatus(stream));
+}
+
+/** Whom it is to blame on: 408 a caller whose request is not there yet, 504 what is behind (RFC 9110 §15.5.9, §15.6.5). */
+function lateStatus({ requestReceived }: Stream): number {
+  return requestReceived ? 504 : 408;
 }
