@@ -1,5 +1,5 @@
 /**
- * `pnpm test:interop [--repeat N] [SUITE…]`: Tulle against other people's implementations. A suite whose tools this machine
+ * `pnpm test:interop [--help] [--repeat N] [SUITE…]`: Tulle against other people's implementations. A suite whose tools this machine
  * lacks is skipped, case by case, with the reason. Ends with the sum of all cases.
  */
 import { parseArgs } from 'node:util';
@@ -8,8 +8,12 @@ import { suites } from './suites.ts';
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { repeat: { type: 'string', default: '1' } },
+  options: { help: { type: 'boolean', short: 'h' }, repeat: { type: 'string', default: '1' } },
 });
+if (values.help === true) {
+  console.log(usage());
+  process.exit(0);
+}
 const repeat = Number(values.repeat);
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0 || !Number.isInteger(repeat) || repeat < 1) {
@@ -20,6 +24,26 @@ if (unknown.length > 0 || !Number.isInteger(repeat) || repeat < 1) {
   );
   process.exit(64);
 }
+
+function usage(): string {
+  const width = Math.max(...suites.map(({ name }) => name.length));
+  return [
+    'npm run test:interop -- [--repeat N] [SUITE…]',
+    '',
+    '  SUITE       those that run, in the order below; all of them by default',
+    '  --repeat N  each N times, 1 by default',
+    '  -h, --help  this text',
+    '',
+    'TULLE_NIGHTLY=1 has the suite differential ask more seeds, in both protocols. By parts it runs with',
+    'npm run test:differential -- --help. What a suite lacks on this machine is said, and its cases are skipped.',
+    '',
+    'Suites:',
+    ...suites.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`),
+    '',
+    'Ends with 0 where no case failed, 1 where one did, 64 where it was called wrongly.',
+  ].join('\n');
+}
+
 const sum: Tally = { passed: 0, failed: 0, skipped: 0 };
 for (const suite of suites) {
   if (wanted.length > 0 && !wanted.includes(suite.name)) continue;

@@ -30,12 +30,13 @@ export interface Suite<Context> {
 /** A suite whose context nobody else sees. */
 export interface RunnableSuite {
   readonly name: string;
+  readonly about: string;
   run(say: (line: string) => void): Promise<Tally>;
 }
 
 /** Makes a suite that can stand in a list with others. */
 export function runnable<Context>(suite: Suite<Context>): RunnableSuite {
-  return { name: suite.name, run: (say) => runSuite(suite, say) };
+  return { name: suite.name, about: suite.about, run: (say) => runSuite(suite, say) };
 }
 
 /** What came of a suite's cases. */

@@ -142,7 +142,7 @@ describe('what is compared of two sides', () => {
   it('finds an answer that comes late or early, where it is said when it must come', () => {
     const took = { from: 5, to: 15 };
     expect(found(alike, { took })).toEqual(['took: as expected | 20 ms']);
-    expect(found({ ...alike, tookMs: 1 }, { took })).toEqual(['took: as expected | 1 ms']);
+    expect(found({ ...alike, tookMs: 1 }, { took })).toEqual(['took: as expected | sooner than after 5 ms']);
     expect(found({ ...alike, tookMs: 15 }, { took })).toEqual([]);
   });
 
@@ -156,5 +156,13 @@ describe('what is compared of two sides', () => {
     expect(differ(shared(790, 210))).toEqual([]);
     expect(differ(shared(600, 400))).toEqual(['share.a', 'share.b']);
     expect(differ(shared(800, 199))).toEqual(['seen']);
+    // Of copies by chance there are more or fewer, and no more than chance explains.
+    const copied = (tulle: Observation): string[] =>
+      differencesOf({ envoy: shared(1_000, 200), tulle }, { tally: 1_000, copied: true }, ports).map(
+        ({ aspect }) => aspect,
+      );
+    expect(copied(shared(1_000, 190))).toEqual([]);
+    expect(copied(shared(900, 200))).toEqual(['share.a']);
+    expect(copied(shared(1_000, 20))).toEqual(['share.b']);
   });
 });

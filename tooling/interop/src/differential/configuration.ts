@@ -17,6 +17,8 @@ export interface Answer {
   /** Sent in chunks, with these after the body. */
   readonly trailers?: readonly Field[];
   readonly delayMs?: number;
+  /** After the head and the first octet of the body, before the rest. */
+  readonly stallMs?: number;
   /** Instead of an answer: the connection is reset, ended without one, or nothing ever comes; `cut` ends it within the body. */
   readonly fault?: 'reset' | 'end' | 'silence' | 'cut';
   /** Bytes that are written as they stand instead of an answer (HTTP/1 origins). */
@@ -38,6 +40,8 @@ export interface Exchange {
   readonly body?: string;
   readonly chunked?: boolean;
   readonly trailers?: readonly Field[];
+  /** Between the first half of the body and the second. */
+  readonly pauseMs?: number;
   /** What is sent (latin1), of `raw`, `frames` and `tcp`; nothing else is written. */
   readonly bytes?: string;
   /** Of `raw` and `tcp`: the client ends its direction after the bytes. */
@@ -51,6 +55,10 @@ export interface Exchange {
   readonly took?: { readonly from: number; readonly to: number };
   /** Requests that are sent at the same time, of which the numbers of each answer are compared. Default 1. */
   readonly tally?: number;
+  /** Of a {@link tally}: some requests are seen more than once, by chance. */
+  readonly copied?: boolean;
+  /** Of `frames`: how much content each stream's answer has is compared too. */
+  readonly counted?: boolean;
 }
 
 /** A client's side of TLS. */

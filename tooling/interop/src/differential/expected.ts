@@ -54,6 +54,11 @@ function clusterOf(configuration: Named, exchange: Exchange): unknown {
 /** Statuses that stand for one of gRPC, of those that are asked for. */
 const OF_GRPC: Readonly<Record<number, number>> = { 5: 404, 14: 503 };
 
+/** A share of all, from 0 to 1, of a message FractionalPercent. */
+function shareOf({ numerator, denominator = 'HUNDRED' }: Json): number {
+  return Number(numerator) / (denominator === 'MILLION' ? 1e6 : denominator === 'TEN_THOUSAND' ? 1e4 : 1e2);
+}
+
 /** How Tulle ends a request over HTTP/1.1 on purpose; `undefined`: it goes on. */
 export function abortOf(
   configuration: Named,
@@ -61,12 +66,21 @@ export function abortOf(
 ): { readonly status: number; readonly byGrpc: boolean } | undefined {
   const filter = 'envoy.filters.http.fault';
   const base = record(configuration.httpFilters?.[0]?.['typed_config']);
-  const { abort, headers, upstream_cluster: cluster } = ownPolicy(configuration, exchange, filter) ?? base;
+  const {
+    abort,
+    headers,
+    upstream_cluster: cluster,
+    downstream_nodes: nodes,
+    max_active_faults: most,
+  } = ownPolicy(configuration, exchange, filter) ?? base;
   const { http_status: status, grpc_status: grpc, header_abort: byHeader, percentage } = record(abort);
-  if (record(percentage)['numerator'] !== 100) return undefined;
+  if (shareOf(record(percentage)) !== 1 || most === 0) return undefined;
   if (cluster !== undefined && cluster !== clusterOf(configuration, exchange)) return undefined;
   if (list(headers).length > 0 && asked(exchange, 'x-one') !== 'v1') return undefined;
+  const node = asked(exchange, 'x-envoy-downstream-service-node');
+  if (nodes !== undefined && !(nodes as readonly string[]).includes(node)) return undefined;
   if (byHeader !== undefined) {
+    if (asked(exchange, 'x-envoy-fault-abort-request-percentage') === '0') return undefined;
     const wanted = asked(exchange, 'x-envoy-fault-abort-request');
     return /^[2-5]\d\d$/.test(wanted) ? { status: Number(wanted), byGrpc: false } : undefined;
   }

@@ -1,6 +1,17 @@
 import type { Socket } from 'node:net';
 import type { Exchange } from './configuration.ts';
-import { ACK, END_STREAM, frame, PREFACE, readFrames, statusOf, TYPE, uint16, uint32 } from './frames.ts';
+import {
+  ACK,
+  END_STREAM,
+  frame,
+  PADDED,
+  PREFACE,
+  readFrames,
+  statusOf,
+  TYPE,
+  uint16,
+  uint32,
+} from './frames.ts';
 import { type ClientCredentials, dial } from './http1-client.ts';
 import type { Reply } from './reply.ts';
 
@@ -25,7 +36,7 @@ export async function askFrames(port: number, exchange: Exchange, known: ClientC
   const opened = readFrames(sent).frames.filter(
     ({ type, stream }) => type === TYPE.headers && stream % 2 === 1,
   );
-  const streams = new Map(opened.map(({ stream }) => [stream, { said: 'nothing', ended: false }]));
+  const streams = new Map(opened.map(({ stream }) => [stream, { said: 'nothing', octets: 0, ended: false }]));
   return new Promise((resolve) => {
     let rest: Buffer = Buffer.alloc(0);
     let probed = false;
@@ -35,7 +46,10 @@ export async function askFrames(port: number, exchange: Exchange, known: ClientC
       resolve({
         outcome: 'answered',
         ...(fate === undefined ? {} : { fate }),
-        statuses: [...streams].map(([stream, { said }]) => `${stream}: ${said}`),
+        statuses: [...streams].map(
+          ([stream, { said, octets }]) =>
+            `${stream}: ${said}${exchange.counted === true ? `, ${octets} octets` : ''}`,
+        ),
         ...(note === undefined ? {} : { note }),
       });
     };
@@ -56,6 +70,7 @@ export async function askFrames(port: number, exchange: Exchange, known: ClientC
         if (type === TYPE.ping && (flags & ACK) !== 0 && payload.toString() === PROBE) return finish('open');
         const one = streams.get(stream);
         if (one === undefined) continue;
+        if (type === TYPE.data) one.octets += contentOf(flags, payload);
         if (type === TYPE.headers && one.said === 'nothing') one.said = statusOf(payload, flags);
         if (type === TYPE.reset) {
           // After an answer it says that no more of the request is wanted.
@@ -71,4 +86,9 @@ export async function askFrames(port: number, exchange: Exchange, known: ClientC
     socket.write(sent);
     probe();
   });
+}
+
+/** Octets of content in a frame DATA, without its padding. */
+function contentOf(flags: number, payload: Buffer): number {
+  return (flags & PADDED) === 0 ? payload.length : payload.length - 1 - payload.readUInt8(0);
 }

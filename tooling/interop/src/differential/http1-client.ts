@@ -90,6 +90,8 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
     let ended = false;
     let final: Message | undefined;
     let probed = false;
+    /** What is not sent yet, and what sends it. */
+    const held: { rest?: Buffer | undefined; timer?: NodeJS.Timeout } = {};
     const interim: number[] = [];
     const deadline = setTimeout(
       () => finish(final === undefined ? 'nothing comes' : 'answered', 'silent'),
@@ -97,6 +99,7 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
     );
     const finish = (outcome: Reply['outcome'], fate: Reply['fate'], note?: string): void => {
       clearTimeout(deadline);
+      clearTimeout(held.timer);
       socket.removeAllListeners('data').destroy();
       resolve({
         outcome,
@@ -135,6 +138,8 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
       if (ended) return finish('answered', 'closed');
       if (probed) return;
       probed = true;
+      if (held.rest !== undefined) socket.write(held.rest);
+      clearTimeout(held.timer);
       // What is no HTTP is answered by any proxy that still listens, and reaches no filter and no origin.
       const closes = final.headers.some(([name, value]) => name === 'connection' && /close/i.test(value));
       if (!closes && final.start.slice(9, 12) !== '101') socket.write('NO HTTP\r\n\r\n');
@@ -149,6 +154,15 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
       look();
     };
     socket.on('end', over).on('close', over);
-    socket.write(Buffer.from(textOf(exchange), 'latin1'));
+    const request = Buffer.from(textOf(exchange), 'latin1');
+    const { pauseMs, body = '' } = exchange;
+    const sent = request.length - (pauseMs === undefined ? 0 : Math.ceil(body.length / 2));
+    socket.write(request.subarray(0, sent));
+    if (sent === request.length) return;
+    held.rest = request.subarray(sent);
+    held.timer = setTimeout(() => {
+      socket.write(request.subarray(sent));
+      held.rest = undefined;
+    }, pauseMs);
   });
 }

@@ -20,7 +20,16 @@ export async function askHttp2(port: number, exchange: Exchange, known: ClientCr
     return { outcome: 'no connection', note: String((error as { code?: string }).code ?? error) };
   }
   session.on('error', () => undefined);
-  const { method = 'GET', path = '/', host = 'one.test', headers = [], body, trailers, tls } = exchange;
+  const {
+    method = 'GET',
+    path = '/',
+    host = 'one.test',
+    headers = [],
+    body,
+    trailers,
+    tls,
+    pauseMs,
+  } = exchange;
   const fields: Record<string, string | string[]> = {};
   for (const [name, value] of headers) {
     const before = fields[name.toLowerCase()];
@@ -77,7 +86,12 @@ export async function askHttp2(port: number, exchange: Exchange, known: ClientCr
       if (session.closed || session.destroyed) return finish(outcome, 'closed', note);
       session.ping((error) => finish(outcome, error === null ? 'open' : 'closed', note));
     });
-    if (body !== undefined) stream.end(Buffer.from(body, 'latin1'));
+    if (body === undefined) return;
+    const bytes = Buffer.from(body, 'latin1');
+    if (pauseMs === undefined) return void stream.end(bytes);
+    const half = Math.floor(bytes.length / 2);
+    stream.write(bytes.subarray(0, half));
+    setTimeout(() => stream.destroyed || stream.end(bytes.subarray(half)), pauseMs).unref();
   });
 }
 

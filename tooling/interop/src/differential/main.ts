@@ -21,8 +21,25 @@ const { values } = parseArgs({
     exchange: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     protocol: { type: 'string', default: 'delta' },
+    help: { type: 'boolean', short: 'h' },
   },
 });
+
+const HELP = `npm run test:differential -- [--area NAME]… [--seed N] [--count N | --times N] [--case AREA/SEED/INDEX] …
+
+  --area NAME            an area, as often as wanted; all of them by default
+  --seed N               what chance begins with, 1 by default
+  --count N              configurations of each area; those of its short form by default
+  --times N              the short form's so many times, 1 by default
+  --case AREA/SEED/INDEX one configuration alone, as a finding names it
+  --exchange N           the one exchange of each configuration that is compared, after those before it
+  --shrink               makes each finding as small as it can be
+  --protocol NAME        delta, or state-of-the-world
+  -h, --help             this text
+
+Areas: ${AREAS.map(({ name }) => name).join(', ')}
+
+Ends with 0 where every difference is explained, 1 where one is not, 64 where it was called wrongly.`;
 
 function usage(text: string): never {
   console.error(text);
@@ -36,6 +53,10 @@ function areaNamed(name: string): Area {
   );
 }
 
+if (values.help === true) {
+  console.log(HELP);
+  process.exit(0);
+}
 const { protocol } = values;
 if (protocol !== 'delta' && protocol !== 'state-of-the-world')
   usage(`--protocol ${protocol}: there are delta and state-of-the-world`);

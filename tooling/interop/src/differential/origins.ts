@@ -80,7 +80,9 @@ export async function startOrigins({ ca, pair }: Certificates): Promise<Origins>
     (origin: string) =>
     (request: Request, response: Response): void => {
       if (request.url === SETTLED_PATH)
-        return reply(origin, request, response, { headers: [['connection', 'close']] });
+        return reply(origin, request, response, {
+          headers: 'stream' in request ? [] : [['connection', 'close']],
+        });
       const asked = counts.get(origin) ?? 0;
       counts.set(origin, asked + 1);
       const mine = answers[origin] ?? [];
@@ -197,7 +199,16 @@ export async function startOrigins({ ca, pair }: Certificates): Promise<Origins>
 }
 
 function reply(origin: string, request: Request, response: Response, answer: Answer): void {
-  const { status = 200, body = `${origin}\n`, headers = [], trailers, interim = [], fault, raw } = answer;
+  const {
+    status = 200,
+    body = `${origin}\n`,
+    headers = [],
+    trailers,
+    interim = [],
+    fault,
+    raw,
+    stallMs,
+  } = answer;
   if ('stream' in request) {
     const { stream } = request;
     if (stream.destroyed) return;
@@ -209,12 +220,14 @@ function reply(origin: string, request: Request, response: Response, answer: Ans
       { endStream: bare, waitForTrailers: trailers !== undefined },
     );
     if (bare) return;
+    // In the place of Node's own, which sends those of its response.
+    stream.removeAllListeners('wantTrailers');
     stream.on('wantTrailers', () => stream.sendTrailers(grouped(trailers ?? [])));
     if (fault === 'cut') {
       stream.write(Buffer.from(body.slice(0, 1), 'latin1'), () => stream.close(2));
       return;
     }
-    stream.end(Buffer.from(body, 'latin1'));
+    stalled(stream, Buffer.from(body, 'latin1'), stallMs, (rest) => stream.end(rest));
     return;
   }
   const { socket } = request;
@@ -239,11 +252,24 @@ function reply(origin: string, request: Request, response: Response, answer: Ans
     to.write(bytes.subarray(0, 1), () => socket.destroy());
     return;
   }
-  if (trailers !== undefined) {
-    to.write(bytes);
-    to.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
-    to.end();
-  } else to.end(bare ? undefined : bytes);
+  if (bare) return void to.end();
+  stalled(to, bytes, stallMs, (rest) => {
+    if (trailers !== undefined)
+      to.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+    to.end(rest);
+  });
+}
+
+/** Writes a body, with a pause behind its first octet where one is wanted. @param end with what is left of it */
+function stalled(
+  to: { write(bytes: Uint8Array): boolean; readonly destroyed: boolean },
+  bytes: Buffer,
+  stallMs: number | undefined,
+  end: (rest: Buffer) => void,
+): void {
+  if (stallMs === undefined) return end(bytes);
+  to.write(bytes.subarray(0, 1));
+  setTimeout(() => to.destroyed || end(bytes.subarray(1)), stallMs).unref();
 }
 
 function grouped(fields: readonly Field[]): Record<string, string | string[]> {

@@ -117,7 +117,11 @@ async function putTogether(
 ): Promise<Taken[]> {
   const ports = new Map<SideName, Map<string, number>>();
   // New ports each time: whoever answers there has the new listener, in a worker that serves.
-  const free = await freePorts(sides.length * configurations.length);
+  // None that is an origin's as well, at another address: what is compared calls each by its name.
+  const others = new Set(sides.flatMap(({ origins }) => [...origins.ports.values()]));
+  const free = (await freePorts(sides.length * configurations.length + others.size)).filter(
+    (port) => !others.has(port),
+  );
   for (const { name, origins } of sides) {
     const own = new Map(configurations.map(({ id }) => [id, free.pop() ?? 0]));
     ports.set(name, own);

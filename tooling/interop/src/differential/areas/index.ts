@@ -2,6 +2,7 @@ import type { Area } from '../configuration.ts';
 import { cors } from './cors.ts';
 import { extAuthz } from './ext-authz.ts';
 import { fault } from './fault.ts';
+import { frames } from './frames.ts';
 import { headerEdits } from './header-edits.ts';
 import { jwt } from './jwt.ts';
 import { localRateLimit } from './local-rate-limit.ts';
@@ -46,5 +47,6 @@ export const AREAS: readonly Area[] = [
   tcp,
   malformedHttp1,
   malformedHttp2,
+  frames,
   ...HTTP.map(overHttp2),
 ];

@@ -9,10 +9,19 @@ export const retries: Area = {
   make(chance): Configuration {
     const policy = policyOf(chance);
     const inRoute = chance.maybe(0.8);
+    // All attempts together, which a bound of each may be longer than.
+    const timeout: Json = chance.maybe(isBound(policy) ? 0.4 : 0)
+      ? { timeout: chance.pick(['0.15s', '0.35s']) }
+      : {};
     const cluster = chance.pick(['a', 'a', 'a', 'gone', 'h2']);
     return {
       routes: everyHost(
-        [{ match: { prefix: '/' }, route: { cluster, ...(inRoute && { retry_policy: policy }) } }],
+        [
+          {
+            match: { prefix: '/' },
+            route: { cluster, ...timeout, ...(inRoute && { retry_policy: policy }) },
+          },
+        ],
         {
           ...(!inRoute && { retry_policy: policy }),
           ...(chance.maybe(0.4) && { include_request_attempt_count: true }),
@@ -43,25 +52,41 @@ function policyOf(chance: Chance): Json {
     ...(chance.maybe(0.4) && { retriable_status_codes: chance.sample([404, 418, 500, 503], 2) }),
     ...(chance.maybe(0.3) && { retriable_headers: [{ name: 'x-again', string_match: { exact: 'yes' } }] }),
     ...(chance.maybe(0.15) && { retriable_request_headers: [{ name: 'x-may', present_match: true }] }),
-    ...(chance.maybe(0.2) && { per_try_timeout: '0.2s' }),
+    ...(chance.maybe(0.25) && { per_try_timeout: chance.pick(['0.1s', '0.2s']) }),
+    ...(chance.maybe(0.1) && { per_try_idle_timeout: '0.15s' }),
     retry_back_off: { base_interval: '0.001s', max_interval: '0.002s' },
   };
 }
 
-function answerOf(chance: Chance, slow: boolean): Answer {
+/** Whether attempts have an end of their own. */
+function isBound(policy: Json): boolean {
+  return policy['per_try_timeout'] !== undefined || policy['per_try_idle_timeout'] !== undefined;
+}
+
+function answerOf(chance: Chance, slow: boolean, stalls: boolean): Answer {
   return chance.pick<() => Answer>([
     () => ({ status: chance.pick([500, 502, 503, 504, 404, 409, 418, 429]) }),
     () => ({ status: chance.pick([500, 502, 503, 504]) }),
     () => ({ status: 200, headers: [['x-again', chance.pick(['yes', 'no'])]] }),
     () => ({ fault: chance.pick(['reset', 'end'] as const) }),
-    () => (slow ? { fault: 'silence' } : { status: 503, body: 'x'.repeat(100) }),
+    () =>
+      slow
+        ? chance.pick<Answer>([
+            { fault: 'silence' },
+            { delayMs: 400 },
+            { delayMs: 50, status: 503 },
+            stalls ? { stallMs: 400 } : {},
+          ])
+        : { status: 503, body: 'x'.repeat(100) },
     () => ({}),
   ])();
 }
 
 function request(chance: Chance, policy: Json): Exchange {
-  const slow = policy['per_try_timeout'] !== undefined;
-  const answers = Array.from({ length: chance.int(1, 4) }, () => answerOf(chance, slow));
+  const slow = isBound(policy);
+  // Within an answer Envoy lets the bound pass, whatever its documentation says.
+  const stalls = policy['per_try_idle_timeout'] === undefined;
+  const answers = Array.from({ length: chance.int(1, 4) }, () => answerOf(chance, slow, stalls));
   const method = chance.pick(['GET', 'GET', 'PUT', 'POST', 'HEAD', 'DELETE']);
   return {
     method,

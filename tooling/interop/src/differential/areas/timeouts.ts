@@ -2,57 +2,72 @@ import type { Chance } from '../chance.ts';
 import type { Answer, Area, Configuration, Exchange, Json } from '../configuration.ts';
 import { everyHost } from './vocabulary.ts';
 
-/** How long is waited, and what then is said. */
+/** How long is waited, for whom and from when on, and what then is said. */
 export const timeouts: Area = {
   name: 'timeouts',
   short: 20,
   make(chance): Configuration {
-    const route: Json = {
-      cluster: chance.pick(['a', 'a', 'h2']),
-      ...chance.pick<Json>([
-        { timeout: '0.3s' },
-        { timeout: '0s' },
-        { timeout: '0s', idle_timeout: '0.3s' },
-        { timeout: '0s', max_stream_duration: { max_stream_duration: '0.3s' } },
-        {
-          timeout: '0.3s',
-          retry_policy: {
-            retry_on: '5xx',
-            num_retries: 1,
-            per_try_timeout: '0.1s',
-            retry_back_off: { base_interval: '0.001s' },
-          },
-        },
-        {
-          timeout: '2s',
-          retry_policy: {
-            retry_on: 'gateway-error',
-            num_retries: 1,
-            per_try_timeout: '0.2s',
-            retry_back_off: { base_interval: '0.001s' },
-          },
-        },
-        {},
-      ]),
-    };
+    const route: Json = { cluster: chance.pick(['a', 'a', 'h2']), ...boundsOf(chance) };
     return {
-      ...(chance.maybe(0.2) && { manager: { stream_idle_timeout: '0.3s' } }),
-      ...(chance.maybe(0.2) && { manager: { request_timeout: '0.3s' } }),
+      manager: {
+        ...(chance.maybe(0.2) && { stream_idle_timeout: chance.pick(['0.3s', '0s']) }),
+        ...(chance.maybe(0.2) && { request_timeout: '0.3s' }),
+        ...(chance.maybe(0.15) && {
+          common_http_protocol_options: { max_stream_duration: chance.pick(['0.3s', '0s']) },
+        }),
+      },
       routes: everyHost([{ match: { prefix: '/' }, route }]),
       exchanges: Array.from({ length: 4 }, () => request(chance)),
     };
   },
 };
 
+/** Milliseconds after which the short bounds have passed, and the long ones have not. */
+const LATE_MS = 650;
+
+function boundsOf(chance: Chance): Json {
+  return chance.pick<() => Json>([
+    () => ({ timeout: '0.3s' }),
+    () => ({ timeout: '0s' }),
+    () => ({}),
+    () => ({ timeout: chance.pick(['0s', '0.3s', '2s']), idle_timeout: chance.pick(['0.3s', '0s', '2s']) }),
+    () => ({
+      timeout: chance.pick(['0s', '0.3s', '2s']),
+      max_stream_duration: {
+        ...(chance.maybe(0.8) && { max_stream_duration: chance.pick(['0.3s', '0s', '2s']) }),
+      },
+    }),
+    () => ({
+      timeout: chance.pick(['0.3s', '2s', '0s']),
+      retry_policy: {
+        retry_on: chance.pick(['5xx', 'gateway-error', 'reset', 'connect-failure']),
+        num_retries: chance.int(1, 2),
+        ...(chance.maybe(0.8) && { per_try_timeout: chance.pick(['0.1s', '0.2s']) }),
+        ...(chance.maybe(0.3) && { per_try_idle_timeout: chance.pick(['0.15s', '2s']) }),
+        retry_back_off: { base_interval: '0.001s' },
+      },
+    }),
+  ])();
+}
+
 function request(chance: Chance): Exchange {
   const late = chance.maybe(0.5);
+  const held = chance.maybe(0.5);
   const answer: Answer = late
-    ? { delayMs: 700 }
-    : chance.pick<Answer>([{}, { delayMs: 20 }, { status: 503, delayMs: 20 }]);
+    ? chance.pick<Answer>([{ delayMs: LATE_MS }, { delayMs: LATE_MS }, { stallMs: LATE_MS }])
+    : chance.pick<Answer>([{}, { delayMs: 20 }, { status: 503, delayMs: 20 }, { stallMs: 20 }]);
+  const body = { method: 'POST', body: 'x'.repeat(chance.int(2, 3000)) };
   return {
-    ...(chance.maybe(0.3) && { method: 'POST', body: 'body' }),
+    ...chance.pick<Partial<Exchange>>([
+      {},
+      {},
+      { method: chance.pick(['HEAD', 'PUT', 'DELETE']) },
+      body,
+      // Between the halves of a request one bound runs, and another not yet.
+      { ...body, pauseMs: held && !late ? LATE_MS : 40, chunked: chance.maybe(0.5) },
+    ]),
     ...(chance.maybe(0.1) && { headers: [['x-envoy-upstream-rq-timeout-ms', '100']] as const }),
     answers: { a: [answer], h2: [answer] },
-    took: { from: 0, to: late ? 1_500 : 600 },
+    took: { from: 0, to: 1_900 },
   };
 }
