@@ -88,6 +88,7 @@ describe('the corpus', () => {
  */
 const NOT_IN_MEMORY = new Set([
   'access-log-operators',
+  'connect-backoff',
   'listener-logs',
   'upstream-tls',
   'mutual-tls',

@@ -101,6 +101,7 @@ export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type {
   CertificatePart,
   ChainMatch,
+  ConnectBackoff,
   FilterChain,
   FilterEntry,
   Forwarding,

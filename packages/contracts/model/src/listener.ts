@@ -323,6 +323,11 @@ export interface TcpHandler {
   readonly hash?: 'source-ip';
   /** Endpoints that are tried at most. Default: as the engine's limits say. */
   readonly maxConnectAttempts?: number;
+  /**
+   * Wait before another endpoint is tried, with full jitter; where all were, one is tried again (Envoy `backoff_options`). Default: it
+   * is tried at once.
+   */
+  readonly connectBackoff?: ConnectBackoff;
   /** How long a connection may live; 0: for ever. Default 0 (Envoy `max_downstream_connection_duration`). */
   readonly maxDurationMs?: number;
   /** Endpoints are proxies, which are asked to connect on (Envoy `TcpProxy.tunneling_config`). Default: they get the bytes. */
@@ -331,6 +336,14 @@ export interface TcpHandler {
   readonly accessLogs?: readonly AccessLog[];
   /** When there is a line about a connection, besides at its end. Default never. */
   readonly logMoments?: TcpLogMoments;
+}
+
+/** How the wait between endpoints that are tried grows. */
+export interface ConnectBackoff {
+  /** Upper bound of the first, doubled each time. From 1. */
+  readonly baseMs: number;
+  /** Upper bound of each. Default ten times `baseMs` (Envoy). */
+  readonly maxMs?: number;
 }
 
 /** When there is a line about a connection that goes on (Envoy `TcpProxy.access_log_options`). */

@@ -409,6 +409,29 @@ describe('TLS that asks callers for a certificate', () => {
   });
 });
 
+it('a TCP proxy may wait before it tries another endpoint', () => {
+  const of = (backoff_options: Json): unknown => {
+    const got = read({ filter_chains: [{ filters: [tcp({ backoff_options })] }] });
+    if (Array.isArray(got)) return got;
+    const handler = got.filterChains[0]?.handler;
+    return handler?.kind === 'tcp' ? handler.connectBackoff : undefined;
+  };
+  const at = `${HTTP}.backoff_options`;
+  expect([
+    of({ base_interval: '1s' }),
+    of({ base_interval: '1s', max_interval: '1s' }),
+    of({ base_interval: '0.0005s' }),
+    of({ max_interval: '1s' }),
+    of({ base_interval: '1s', max_interval: '0.9s' }),
+  ]).toEqual([
+    { baseMs: 1_000 },
+    { baseMs: 1_000, maxMs: 1_000 },
+    [`${at}.base_interval`],
+    [`${at}.base_interval`],
+    [`${at}.max_interval`],
+  ]);
+});
+
 it('a TCP proxy may lead through others', () => {
   const of = (tunneling_config: Json): unknown => {
     const got = read({ filter_chains: [{ filters: [tcp({ tunneling_config })] }] });

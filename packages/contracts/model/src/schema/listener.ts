@@ -114,6 +114,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
   filters,
   hash: oneOf('source-ip'),
   maxConnectAttempts: whole(1, 100),
+  connectBackoff: fields(['baseMs'], { baseMs: milliseconds(1), maxMs: milliseconds(1) }),
   maxDurationMs: milliseconds(),
   idleTimeoutMs: milliseconds(),
   tunnel: fields(['authority'], {

@@ -13,6 +13,7 @@ import type {
   LocalReplies,
   LocalReplyFormat,
   LocalReplyMapper,
+  ConnectBackoff,
   TcpHandler,
   TcpLogMoments,
   TcpTunnel,
@@ -183,6 +184,10 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
   {
     hash: fc.constant('source-ip' as const),
     maxConnectAttempts: fc.integer({ min: 1, max: 100 }),
+    connectBackoff: object<ConnectBackoff>(
+      { baseMs: fc.integer({ min: 1, max: 1_000 }) },
+      { maxMs: fc.integer({ min: 1_000, max: 60_000 }) },
+    ),
     maxDurationMs: milliseconds,
     statPrefix: label,
     filters: connectionFilters,

@@ -98,6 +98,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'metadata_match',
     'idle_timeout',
     'max_connect_attempts',
+    'backoff_options',
     'max_downstream_connection_duration',
     'hash_policy',
     'access_log',

@@ -1,4 +1,5 @@
 import type { FilterEntry, TcpHandler, TcpLogMoments, TcpTunnel } from '@tulle/model';
+import type { BackoffStrategy } from '@tulle/xds-proto/envoy/config/core/v3/backoff';
 import type {
   TcpProxy,
   TcpProxy_TunnelingConfig as TunnelingConfig,
@@ -39,12 +40,26 @@ export function decodeTcpHandler(
     filters: filled(filters),
     hash: decodeHash(context, proxy, path),
     maxConnectAttempts: proxy.maxConnectAttempts,
+    connectBackoff: decodeBackoff(context, proxy.backoffOptions, `${path}.backoff_options`),
     maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
     tunnel: decodeTunnel(context, proxy.tunnelingConfig, `${path}.tunneling_config`),
     accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
     logMoments: decodeLogMoments(context, proxy, path),
   });
+}
+
+function decodeBackoff(
+  context: DecodeContext,
+  options: BackoffStrategy | undefined,
+  path: string,
+): TcpHandler['connectBackoff'] {
+  if (options === undefined) return undefined;
+  const [baseMs = 0, maxMs] = [milliseconds(options.baseInterval), milliseconds(options.maxInterval)];
+  if (baseMs < 1) context.refuse(`${path}.base_interval`, 'must be at least 1ms');
+  else if (maxMs !== undefined && maxMs < baseMs)
+    context.refuse(`${path}.max_interval`, `is ${maxMs}ms: must be at least base_interval, ${baseMs}ms`);
+  return present({ baseMs, maxMs });
 }
 
 function decodeHash(context: DecodeContext, { hashPolicy }: TcpProxy, path: string): TcpHandler['hash'] {

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import {
   type ChainMatch,
+  type ConnectBackoff,
   type DownstreamTls,
   type FilterChain as ModelChain,
   type HttpHandler,
@@ -11,6 +12,7 @@ import {
   type TcpTunnel,
 } from '@tulle/model';
 import { SocketAddress_Protocol as Protocol } from '@tulle/xds-proto/envoy/config/core/v3/address';
+import type { BackoffStrategySchema } from '@tulle/xds-proto/envoy/config/core/v3/backoff';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type Listener,
@@ -273,6 +275,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
     ...(alone && labelsOf(alone)),
     ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
     ...(handler.maxConnectAttempts !== undefined && { maxConnectAttempts: handler.maxConnectAttempts }),
+    ...(handler.connectBackoff && { backoffOptions: encodeBackoff(handler.connectBackoff) }),
     ...(handler.maxDurationMs !== undefined && {
       maxDownstreamConnectionDuration: duration(handler.maxDurationMs),
     }),
@@ -294,6 +297,14 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
       configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) },
     }),
   ];
+}
+
+/** Envoy refuses a longest wait that is shorter than the first. */
+function encodeBackoff({ baseMs, maxMs }: ConnectBackoff): Fields<typeof BackoffStrategySchema> {
+  return {
+    baseInterval: duration(Math.min(baseMs, maxMs ?? baseMs)),
+    ...(maxMs !== undefined && { maxInterval: duration(maxMs) }),
+  };
 }
 
 function tunnel(

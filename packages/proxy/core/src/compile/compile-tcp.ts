@@ -42,6 +42,10 @@ export function compileTcp(
     idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
     hashesSource: handler.hash === 'source-ip',
     maxConnectAttempts: handler.maxConnectAttempts ?? context.engine.limits.maxConnectAttempts,
+    connectBackoff: handler.connectBackoff && {
+      maxMs: 10 * handler.connectBackoff.baseMs,
+      ...handler.connectBackoff,
+    },
     maxDurationMs: handler.maxDurationMs ?? 0,
     tunnel: handler.tunnel && compileTunnel(handler.tunnel, `${path}/tunnel`, context),
     logMoments: {

@@ -1,5 +1,6 @@
 import type { SubsetCriteria } from '@tulle/balance';
 import type { Render } from '@tulle/record-format';
+import type { BackoffOptions } from '@tulle/time';
 import type { ChainLogs } from '../stream/logs.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { CompiledEdits, ForwardTarget, HttpChain } from './compiled.ts';
@@ -38,6 +39,8 @@ export interface TcpChain {
   readonly idleTimeoutMs: number;
   readonly hashesSource: boolean;
   readonly maxConnectAttempts: number;
+  /** Between them; `undefined`: no wait. */
+  readonly connectBackoff: BackoffOptions | undefined;
   /** 0: any. */
   readonly maxDurationMs: number;
   /** `undefined`: endpoints get the bytes as they are. */

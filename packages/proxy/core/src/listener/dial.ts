@@ -9,6 +9,7 @@ import {
 } from '@tulle/balance';
 import type { ErrorCode } from '@tulle/filter';
 import { isInternalAddress } from '@tulle/model';
+import { backoffDelayMs } from '@tulle/time';
 import type { TcpChain, TcpShare } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
 import { alongWithConnection } from '../internal/along.ts';
@@ -49,6 +50,17 @@ export interface Dial {
   take(): Socket;
   /** The connection is over, or nobody wants it. @param outcome what that says of the endpoint; default nothing */
   end(outcome?: Outcome): void;
+}
+
+/** Before another endpoint is tried. @param failed attempts so far @returns what cancels it; `undefined`: there is no wait */
+export function waitToDial(
+  { clock, random }: Engine,
+  { connectBackoff }: TcpChain,
+  failed: number,
+  then: () => void,
+): (() => void) | undefined {
+  if (connectBackoff === undefined) return undefined;
+  return clock.setTimer(backoffDelayMs(failed, connectBackoff, random), then);
 }
 
 /** By weight. @returns `undefined`: there is none that has any */
@@ -196,7 +208,13 @@ export class EndpointDial implements Dial {
 
   #endpointOf(cluster: ClusterRuntime, nowMs: number): UpstreamEndpoint | undefined {
     const { onDemand } = cluster;
-    if (onDemand === undefined) return cluster.balancer.pick(nowMs, this.#tried, this.#hash, this.#subset);
+    if (onDemand === undefined) {
+      const { balancer } = cluster;
+      const other = balancer.pick(nowMs, this.#tried, this.#hash, this.#subset);
+      // Whoever waits may find well who was not.
+      const again = other === undefined && this.#chain.connectBackoff !== undefined;
+      return again ? balancer.pick(nowMs, undefined, this.#hash, this.#subset) : other;
+    }
     const found = this.#tried.length === 0 ? onDemand.ofConnection(this.#facts) : undefined;
     return found && cluster.own.get(found.address);
   }
@@ -278,7 +296,13 @@ export class EndpointDial implements Dial {
           : 'TULLE_UPSTREAM_CONNECT';
     if (fault !== undefined)
       this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
-    if (this.#tried.length < this.#chain.maxConnectAttempts) return this.#connect(cluster);
+    if (this.#tried.length < this.#chain.maxConnectAttempts) {
+      this.#cancelTimer = waitToDial(this.#engine, this.#chain, this.#tried.length, () =>
+        this.#inTurn(() => this.#connect(cluster)),
+      );
+      if (this.#cancelTimer === undefined) this.#connect(cluster);
+      return;
+    }
     cluster.metrics.connectAttemptsExceeded.add();
     this.exhausted = true;
     this.#fail(this.#code);

@@ -20,7 +20,7 @@ import {
 } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
-import { drawShare, hashOf, type Dial, type DialOwner } from './dial.ts';
+import { drawShare, hashOf, waitToDial, type Dial, type DialOwner } from './dial.ts';
 import { type KeptAnswer, withAnswer } from './kept-answer.ts';
 import { PostedSocket } from './posted-socket.ts';
 
@@ -56,6 +56,7 @@ export class TunnelDial implements Dial, Downstream {
   #posted: PostedSocket | undefined;
   /** Why the endpoint that was asked last gave no tunnel. */
   #code: ErrorCode = 'TULLE_UPSTREAM_CONNECT';
+  #cancelWait: (() => void) | undefined;
   #taken = false;
   #over = false;
 
@@ -114,6 +115,7 @@ export class TunnelDial implements Dial, Downstream {
   end(outcome: Outcome = NEUTRAL): void {
     if (this.#over) return;
     this.#over = true;
+    this.#cancelWait?.();
     const socket = this.#socket;
     if (socket !== undefined && !this.#taken) {
       socket.events = NOBODY;
@@ -152,7 +154,13 @@ export class TunnelDial implements Dial, Downstream {
     if (endpoint !== undefined && !this.#tried.includes(endpoint)) this.#tried.push(endpoint);
     const share = this.#share as TcpShare;
     const again = this.#attempts < this.#chain.maxConnectAttempts && endpoint !== undefined;
-    if (again) return this.#ask(share);
+    if (again) {
+      this.#cancelWait = waitToDial(this.#engine, this.#chain, this.#attempts, () =>
+        this.#inTurn(() => this.#ask(share)),
+      );
+      if (this.#cancelWait === undefined) this.#ask(share);
+      return;
+    }
     this.exhausted = endpoint !== undefined;
     if (this.exhausted) share.ref.current?.metrics.connectAttemptsExceeded.add();
     this.owner.notDialled(this.#code);
