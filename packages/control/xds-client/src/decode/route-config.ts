@@ -305,11 +305,6 @@ function decodeBufferLimit(
   { perRequestBufferLimitBytes, requestBodyBufferLimit }: Route | VirtualHost,
   base: string,
 ): Pick<Around, 'maxReplayBytes' | 'maxBufferedBytes'> {
-  if (perRequestBufferLimitBytes !== undefined && requestBodyBufferLimit !== undefined)
-    context.refuse(
-      `${base}request_body_buffer_limit`,
-      'must not be set beside per_request_buffer_limit_bytes',
-    );
   if (requestBodyBufferLimit !== undefined && requestBodyBufferLimit > 0xffff_ffffn)
     context.refuse(
       `${base}request_body_buffer_limit`,
