@@ -40,11 +40,12 @@ export function refusalOfClaims(claims: Claims, rules: ClaimRules, nowEpochMs: n
   if (nbf !== undefined && nowEpochMs < nbf * 1_000 - rules.clockSkewMs) return 'not-yet-valid';
   const subject = claimOf(claims, 'sub') as string | undefined;
   if (rules.subject !== undefined && (subject === undefined || !rules.subject(subject))) return 'subject';
-  if (rules.maxLifetimeMs !== undefined) {
-    const iat = claimOf(claims, 'iat') as number | undefined;
-    const startMs = iat === undefined ? nowEpochMs : iat * 1_000;
-    if (exp === undefined || exp * 1_000 - startMs > rules.maxLifetimeMs) return 'lifetime';
-  }
+  // What is left of it: an Envoy looks at no `iat` either.
+  if (
+    rules.maxLifetimeMs !== undefined &&
+    (exp === undefined || exp * 1_000 - nowEpochMs > rules.maxLifetimeMs)
+  )
+    return 'lifetime';
   if (rules.audiences !== undefined && !audiences.some((audience) => rules.audiences?.includes(audience)))
     return 'audience';
   return undefined;

@@ -120,6 +120,8 @@ describe('a good token', () => {
     expect((await ask(short, await issuer.token({ iat: NOW, exp: NOW + 60 }))).status).toBe(200);
     expect((await ask(short, await issuer.token({ iat: NOW, exp: NOW + 61 }))).status).toBe(401);
     expect((await ask(short, await issuer.token({ exp: NOW + 61 }))).status).toBe(401);
+    // What is left of it counts, not what it had.
+    expect((await ask(short, await issuer.token({ iat: NOW - 600, exp: NOW + 60 }))).status).toBe(200);
   });
 });
 

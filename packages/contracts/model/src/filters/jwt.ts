@@ -36,7 +36,7 @@ export interface JwtProvider {
   readonly audiences?: readonly string[];
   /** Claim `sub` must match. Absent: any, or none. */
   readonly subjects?: StringMatch;
-  /** Longest time between `iat` (or now) and `exp` (Envoy `max_lifetime`). Absent: any. */
+  /** Longest time from now to `exp`, which must be there (Envoy `max_lifetime`). Absent: any. */
   readonly maxLifetimeMs?: number;
   readonly jwks: JwtInlineKeys | JwtKeysFile | JwtRemoteKeys;
   /** Where tokens are looked for. More than one token is refused. Default `[{ header: 'authorization' }]`. */
@@ -348,7 +348,7 @@ const provider: JsonSchema = object(
       type: 'integer',
       minimum: 1,
       maximum: 3_155_760_000_000,
-      description: 'Longest time between iat (or now) and exp, in milliseconds. Absent: any.',
+      description: 'Longest time from now to exp, which must be there, in milliseconds. Absent: any.',
     },
     jwks,
     from: {
