@@ -260,6 +260,12 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
       ['http.rbac.v3.RBACPerRoute', 'http.rbac.v3.RBACPerRoute'],
     ],
     [
+      'bearer tokens as the chain names them, or none',
+      JWT_FILTER,
+      fc.constantFrom({ requirement: 'users' }, { requires: { ignore: true } }),
+      ['http.jwt_authn.v3.PerRouteConfig'],
+    ],
+    [
       'no authorization',
       AUTHZ_FILTER,
       fc.constant(null),

@@ -184,6 +184,74 @@ export const inboundCases: readonly Case<Mesh>[] = [
     },
   },
   {
+    name: 'bearer tokens pass by subject, by lifetime and by what is asked of a path',
+    async run(mesh) {
+      const caller = await mesh.identityOf('caller');
+      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const provider = {
+        name: 'login',
+        issuer: 'https://login.test',
+        jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+        subjects: { kind: 'prefix', value: 'al' },
+        maxLifetimeMs: 3_600_000,
+        metadata: { payload: 'login' },
+        maxCachedTokens: 10,
+      };
+      const under = (path: string, requires: object): object => ({
+        match: { path: { kind: 'prefix', value: path } },
+        requires,
+      });
+      await mesh.apply(
+        inboundPolicy('tokens', 'authn', 'tulle.http.jwt', {
+          providers: [provider],
+          rules: [
+            under('/open', { ignore: true }),
+            under('/maybe', { any: [{ provider: 'login' }, { allowMissing: true }] }),
+            under('/whatever', { any: [{ provider: 'login' }, { allowFailed: true }] }),
+          ],
+          requirements: { users: { provider: 'login' } },
+          silentRefusals: true,
+        }),
+      );
+      await until('a refusal without a token', async () => assert.equal(await callAs(caller, {}), 401));
+      await until('what Envoy took', () =>
+        assert.equal(kindsOf(mesh, 'server')['listener']?.state, 'SYNCED'),
+      );
+      const now = Math.floor(Date.now() / 1000);
+      const claims = { iss: 'https://login.test', sub: 'alice', iat: now - 60, exp: now + 600 };
+      const status = (path: string, own?: object): Promise<number> =>
+        callAs(caller, {
+          path,
+          headers: {
+            ...(own !== undefined && {
+              authorization: `Bearer ${signedToken({ ...claims, ...own }, privateKey)}`,
+            }),
+          },
+        });
+      assert.equal(await status('/', {}), 200);
+      // What is left of a token counts, not what it had.
+      assert.equal(await status('/', { iat: now - 7_200 }), 200);
+      const refused: readonly object[] = [
+        { sub: 'bob' },
+        { sub: undefined },
+        { exp: now + 7_200 },
+        { exp: undefined },
+      ];
+      for (const bad of refused) assert.equal(await status('/', bad), 401, JSON.stringify(bad));
+      for (const [path, none, bad] of [
+        ['/open', 200, 200],
+        ['/maybe', 200, 401],
+        ['/whatever', 200, 200],
+      ] as const) {
+        assert.equal(await status(path), none, path);
+        assert.equal(await status(path, { sub: 'bob' }), bad, path);
+        assert.equal(await status(path, {}), 200, path);
+      }
+      await mesh.remove('/api/v1/resources/filterpolicies/default/tokens');
+      await until('an answer without a token', async () => assert.equal(await callAs(caller, {}), 200));
+    },
+  },
+  {
     name: 'bearer tokens and external authorization decide at the proxy of the service who passes',
     async run(mesh) {
       const caller = await mesh.identityOf('caller');

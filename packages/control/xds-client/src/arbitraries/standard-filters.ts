@@ -19,6 +19,7 @@ import type {
   JwtProvider,
   JwtRequirement,
   JwtRule,
+  StringMatch,
   PathMatch,
   RateLimit,
   RateLimitFilterConfig,
@@ -312,6 +313,19 @@ const provider = (name: string): fc.Arbitrary<JwtProvider> =>
       requireExpiration: fc.boolean(),
       forward: fc.boolean(),
       payloadHeader: label,
+      payloadHeaderPadded: fc.constant(true),
+      subjects: fc.constantFrom<StringMatch>(
+        { kind: 'exact', value: 'alice' },
+        { kind: 'suffix', value: '@a.example', ignoreCase: true },
+        { kind: 'regex', value: '[a-z]+' },
+      ),
+      maxLifetimeMs: fc.integer({ min: 1, max: 3_155_760_000_000 }),
+      metadata: fc.constantFrom<NonNullable<JwtProvider['metadata']>>(
+        { payload: 'p' },
+        { payload: 'p', wordLists: ['scope'], header: 'h', failure: 'f' },
+      ),
+      rematch: fc.constant(true),
+      maxCachedTokens: fc.integer({ min: 1, max: 1_000_000 }),
     },
   );
 const requirement = (names: readonly string[], depth = 0): fc.Arbitrary<JwtRequirement> => {
@@ -321,8 +335,22 @@ const requirement = (names: readonly string[], depth = 0): fc.Arbitrary<JwtRequi
   );
   if (depth > 1) return leaf;
   const several = fc.array(requirement(names, depth + 1), { minLength: 2, maxLength: 3 });
-  return fc.oneof(leaf, object<JwtRequirement>({ any: several }), object<JwtRequirement>({ all: several }));
+  const whatever: JwtRequirement = { allowFailed: true };
+  return fc.oneof(
+    leaf,
+    object<JwtRequirement>({ any: several }),
+    object<JwtRequirement>({ all: several }),
+    ...(depth > 0
+      ? []
+      : [
+          fc.constantFrom<JwtRequirement>(whatever, {
+            any: [...names.map((provider) => ({ provider })), whatever],
+          }),
+        ]),
+  );
 };
+const orNothing = (names: readonly string[]): fc.Arbitrary<JwtRequirement> =>
+  fc.oneof(requirement(names), fc.constant<JwtRequirement>({ ignore: true }));
 
 /** What Envoy can say: asymmetric keys of any algorithm, claims for later filters alone. */
 export const plainJwtConfig: fc.Arbitrary<JwtFilterConfig> = fc
@@ -331,7 +359,14 @@ export const plainJwtConfig: fc.Arbitrary<JwtFilterConfig> = fc
     object<JwtFilterConfig>(
       { providers: fc.tuple(...providers.map(provider)) },
       {
-        requires: requirement(providers),
+        requires: orNothing(providers),
+        requirements: fc.dictionary(label, requirement(providers), {
+          minKeys: 1,
+          maxKeys: 2,
+          noNullPrototype: true,
+        }),
+        silentRefusals: fc.constant(true),
+        bypassPreflight: fc.constant(true),
         rules: fc.array(
           object<JwtRule>({
             match: options<JwtRule['match']>({
@@ -346,13 +381,15 @@ export const plainJwtConfig: fc.Arbitrary<JwtFilterConfig> = fc
                 { minLength: 1, maxLength: 2 },
               ),
             }),
-            requires: requirement(providers),
+            requires: orNothing(providers),
           }),
           { minLength: 1, maxLength: 2 },
         ),
       },
     ),
-  );
+  )
+  // A last rule for every request is the same as \`requires\`.
+  .filter(({ rules }) => Object.keys(rules?.at(-1)?.match ?? { none: true }).length > 0);
 export const jwtConfig: fc.Arbitrary<JwtFilterConfig> = fc.oneof(
   plainJwtConfig,
   fc.constantFrom<JwtFilterConfig>(

@@ -33,8 +33,9 @@ export function decodeJwt(context: DecodeContext, message: JwtAuthentication, pa
   );
   // Where no rule matches Envoy asks for nothing.
   const last = rules.at(-1);
-  const requires = last && Object.keys(last.match).length === 0 ? last.requires : IGNORE;
-  if (requires === last?.requires) rules.pop();
+  const isForAll = last !== undefined && Object.keys(last.match).length === 0;
+  const requires = isForAll ? last.requires : IGNORE;
+  if (isForAll) rules.pop();
   return present({
     providers,
     requires,

@@ -46,7 +46,8 @@ export function isCondition(value: unknown): value is ValueMatch {
   );
 }
 
-function isFlag(value: unknown): boolean {
+/** Absent, or a truth. */
+export function isFlag(value: unknown): value is boolean | undefined {
   return value === undefined || typeof value === 'boolean';
 }
 

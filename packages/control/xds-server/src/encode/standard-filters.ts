@@ -40,7 +40,10 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
-import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema as JwtPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import {
   RateLimitPerRouteSchema,
@@ -60,7 +63,7 @@ import type { ClientRelease, EncodeForm } from './form.ts';
 import { encodeGlobalRateLimit, encodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { encodeHeaderMutations, hasSpecificLast } from './header-filter.ts';
 import { encodeHealthCheckFilter } from './health-check-filter.ts';
-import { encodeJwt } from './jwt.ts';
+import { encodeJwt, encodeJwtRoute } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
 import { hasOnly, isObject } from './shape.ts';
 import { ConfigSchema as SetFilterStateSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state';
@@ -136,8 +139,7 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   },
   [JWT_FILTER]: {
     chain: (config) => packed(JwtAuthenticationSchema, encodeJwt(config)),
-    // Envoy's routes name a requirement of the chain's; Tulle's say it.
-    route: () => undefined,
+    route: (config) => packed(JwtPerRouteSchema, encodeJwtRoute(config)),
   },
   [GRPC_WEB_FILTER]: {
     chain: (config) =>
