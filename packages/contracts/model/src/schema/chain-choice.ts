@@ -7,7 +7,7 @@ const condition: JsonSchema = { $ref: '#/$defs/chainCondition' };
 
 const input: JsonSchema = {
   anyOf: [
-    oneOf(
+    ...[
       'destination-ip',
       'destination-port',
       'source-ip',
@@ -17,7 +17,7 @@ const input: JsonSchema = {
       'server-name',
       'transport-protocol',
       'application-protocols',
-    ),
+    ].map((word): JsonSchema => ({ const: word })),
     fields(['filterState'], { filterState: name }),
   ],
 };
