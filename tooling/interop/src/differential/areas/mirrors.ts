@@ -40,9 +40,10 @@ export const mirrors: Area = {
 
 function policiesOf(chance: Chance, byChance: boolean): Json[] {
   return chance
-    .sample(byChance ? ['b', 'c', 'd'] : ['b', 'c', 'd', 'gone', 'b'], chance.int(1, 3))
+    .sample(byChance ? ['b', 'c', 'd'] : ['b', 'c', 'd', 'gone'], chance.int(1, 3))
     .map((cluster): Json => ({
-      ...(chance.maybe(byChance ? 0 : 0.2) ? { cluster_header: 'x-copy' } : { cluster }),
+      // Each origin gets one: several may arrive in any order.
+      ...(!byChance && cluster === 'd' && chance.maybe(0.5) ? { cluster_header: 'x-copy' } : { cluster }),
       ...(chance.maybe(byChance ? 1 : 0.3) && {
         runtime_fraction: {
           default_value: byChance
@@ -93,7 +94,7 @@ function request(chance: Chance): Exchange {
     path: chance.maybe(0.05) ? '/answered' : pathOf(chance),
     headers: [
       ...headersOf(chance),
-      ...(chance.maybe(0.6) ? [['x-copy', chance.pick(['b', 'c', 'gone', 'unknown'])] as const] : []),
+      ...(chance.maybe(0.6) ? [['x-copy', chance.pick(['d', 'd', 'gone', 'unknown'])] as const] : []),
     ],
     ...(['POST', 'PUT', 'PATCH'].includes(method) && {
       body: chance.pick(['', 'hello', 'x'.repeat(3000), 'x'.repeat(50_000)]),
