@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
 import type { RunningControlPlane } from '@tulle/app-control-plane';
 import { startMesh } from './mesh.ts';
+import { freePort as anyPort } from './free-port.ts';
 
 const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
 
@@ -104,11 +104,7 @@ export function tulleBench(): TulleBench {
   };
 }
 
-/** A port that nobody listens on now. */
+/** A port of loopback that nobody listens on, as commands take it. */
 export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
+  return String(await anyPort());
 }

@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@tulle/processes';
 import { cpuUs, rssMb, ticks } from './cpu.ts';
 import { LoadGenerator } from './load/generator.ts';
 import type { OriginSetup } from './origin-process.ts';
-import { endOf, freePort, listening, messageOf, pinnedFork, startPinned, stop } from './pinned.ts';
+import { endOf, listening, messageOf, pinnedFork, startPinned, stop } from './pinned.ts';
 import type { Pki } from './pki.ts';
 import { Measured, type Row } from './rows.ts';
 import type { Scenario } from './scenarios.ts';

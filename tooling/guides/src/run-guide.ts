@@ -8,12 +8,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packedRegistry } from '@tulle/packages-check/registry';
-import { type Running, start } from '@tulle/processes';
+import { freePort, type Running, start } from '@tulle/processes';
 import { type Block, ROOT } from './blocks.ts';
 
 /** What a block is for: its directives, by name. */
@@ -67,7 +66,9 @@ export async function runGuide(blocks: readonly Block[]): Promise<void> {
   for (const { directives } of blocks)
     if (directives['copy'] !== undefined)
       cpSync(join(ROOT, directives['copy'], 'src'), join(directory, 'src'), { recursive: true });
-  const ports = await freePorts(blocks.flatMap((block) => block.directives['ports']?.split(' ') ?? []));
+  const ports = new Map<string, number>();
+  for (const { directives } of blocks)
+    for (const port of directives['ports']?.split(' ') ?? []) ports.set(port, await freePort());
   const running: Running[] = [];
   const textOf = (block: Block): string =>
     block.text.replace(/\b\d{4,5}\b/g, (number) => String(ports.get(number) ?? number));
@@ -170,17 +171,4 @@ export function matches(shown: string, text: string): boolean {
     .map((part) => part.replace(/[\^$.*+?()[\]{}|]/g, '\\$&'))
     .join('[^]*');
   return new RegExp(`^${pattern}$`).test(tidy(text));
-}
-
-async function freePorts(wanted: readonly string[]): Promise<Map<string, number>> {
-  const ports = new Map<string, number>();
-  const servers: Server[] = [];
-  for (const port of wanted) {
-    const server = createServer().listen(0, '127.0.0.1');
-    servers.push(server);
-    await new Promise((resolve) => server.once('listening', resolve));
-    ports.set(port, (server.address() as AddressInfo).port);
-  }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

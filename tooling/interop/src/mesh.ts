@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Ca } from '@tulle/ca';
@@ -96,13 +96,4 @@ export async function startTlsOrigin(
 
 function accountOf(spiffeId: string): string {
   return /\/sa\/([^/,\s]+)/.exec(spiffeId)?.[1] ?? 'nobody';
-}
-
-/** A port that was free a moment ago, for programs that cannot be given one of the system's choice. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { type Running, runToEnd, start } from '@tulle/processes';
+import { freePort, type Running, runToEnd, start } from '@tulle/processes';
 import { installed } from './directory.ts';
 import type { Registry } from './registry.ts';
 import { run } from './run.ts';
@@ -88,7 +87,7 @@ export async function runAuthor(registry: Registry, directory: string, node: str
       TULLE_STATE_DIR: join(operator, 's'),
       TULLE_RUN_DIR: join(operator, 'r'),
       TULLE_FILTERS: 'tulle-filters.json',
-      PORT: await freePort(),
+      PORT: String(await freePort()),
       NO_COLOR: '1',
     };
     const bin = 'node_modules/tulle/bin/tulle.mjs';
@@ -120,13 +119,4 @@ export async function runAuthor(registry: Registry, directory: string, node: str
     for (const one of running.toReversed()) await one.stop();
   }
   return faults;
-}
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
 }

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
+export { freePort, freePorts } from './free-port.ts';
+
 /** How a program is started. */
 export interface StartOptions {
   readonly cwd?: string;

@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { start, type Running } from '@tulle/processes';
+import { freePorts, start, type Running } from '@tulle/processes';
 
 /** A sidecar alone, as `tulle-sidecar`. */
 export interface Sidecar {
@@ -191,13 +190,4 @@ async function send(
     asked.on('error', reject);
     asked.end();
   });
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map(async (one) => new Promise((resolve) => one.once('listening', resolve))));
-  const ports = servers.map((one) => (one.address() as AddressInfo).port);
-  await Promise.all(servers.map(async (one) => new Promise((resolve) => one.close(resolve))));
-  return ports;
 }

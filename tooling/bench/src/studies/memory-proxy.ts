@@ -1,10 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@tulle/processes';
 import type { BenchSetup } from '../bench-proxy.ts';
 import { bundle } from '../bundle.ts';
 import type { Memory } from '../memory-process.ts';
 import type { OriginSetup } from '../origin-process.ts';
-import { freePort, messageOf, pinnedFork, stop } from '../pinned.ts';
+import { messageOf, pinnedFork, stop } from '../pinned.ts';
 import type { Pki } from '../pki.ts';
 
 /** More than any study asks for. */

@@ -5,10 +5,11 @@ import { Agent, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@tulle/processes';
 import { afterEach, expect, it } from 'vitest';
 import type { LimitedOrigin } from '../limited-origin-process.ts';
 import type { OverloadSetup } from '../overload-process.ts';
-import { freePort, stop } from '../pinned.ts';
+import { stop } from '../pinned.ts';
 
 const children: ChildProcess[] = [];
 const directories: string[] = [];

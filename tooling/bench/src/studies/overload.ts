@@ -3,13 +3,14 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@tulle/processes';
 import { bundle } from '../bundle.ts';
 import { cpuUs } from '../cpu.ts';
 import type { LimitedOrigin } from '../limited-origin-process.ts';
 import type { OpenResult, OpenRound } from '../load/open-load.ts';
 import type { Http1Round, RoundResult } from '../load/round.ts';
 import type { OverloadSetup } from '../overload-process.ts';
-import { freePort, listening, messageOf, pinnedFork, startPinned, stop } from '../pinned.ts';
+import { listening, messageOf, pinnedFork, startPinned, stop } from '../pinned.ts';
 import { median } from '../stats.ts';
 import type { Study, StudySetup } from './study.ts';
 

@@ -36,7 +36,7 @@ export async function readLogs(
   directory: string,
   ports: ReadonlyMap<number, number>,
   lines: number,
-  others: number = 0,
+  others: number,
 ): Promise<Logs> {
   return until('all requests are in the log', async () => {
     const operators = linesOf(join(directory, OPERATORS), ports);

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENVOY_FLAGS, startEnvoyProxy } from '@tulle/envoy-proxy';
@@ -11,7 +10,7 @@ import {
   WAITING,
   writeCertificates,
 } from '@tulle/envoy-proxy/corpus';
-import { runToEnd, start } from '@tulle/processes';
+import { freePort, runToEnd, start } from '@tulle/processes';
 import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
 import { program } from '../needs.ts';
 import type { Case, Suite } from '../suite.ts';
@@ -81,7 +80,11 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     { name: 'TCP connections that go on are logged alike', run: compareMoments },
     {
       name: 'access logs say the same, operator by operator',
-      run: async (corpus) => compareLogs(corpus, 'access-log-operators', readLogs),
+      // One of two tokens has a subject that its other log asks for.
+      run: async (corpus) =>
+        compareLogs(corpus, 'access-log-operators', async (directory, ports, lines) =>
+          readLogs(directory, ports, lines, 1),
+        ),
     },
     {
       name: 'expressions say the same, one by one',
@@ -328,7 +331,7 @@ async function compareMoments(corpus: Corpus): Promise<string> {
 }
 
 /** Same configuration, same requests: what the logs of both say. */
-async function compareLogs(corpus: Corpus, name: string, read: typeof readLogs): Promise<string> {
+async function compareLogs(corpus: Corpus, name: string, read: typeof readConnections): Promise<string> {
   const requests = expectations()[name] ?? [];
   const look = async (ports: ReadonlyMap<number, number>): Promise<Logs> => {
     const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);
@@ -385,12 +388,4 @@ function withPorts(one: Expectation, ports: ReadonlyMap<number, number>): Expect
     ...(one.token !== undefined && { token: all(one.token) }),
     ...(one.headers !== undefined && { headers: all(one.headers) }),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

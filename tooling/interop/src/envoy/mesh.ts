@@ -3,16 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningControlPlane, startControlPlane } from '@tulle/app-control-plane';
-import { type Running, start } from '@tulle/processes';
+import { freePort, type Running, start } from '@tulle/processes';
 import { controlPlaneId, workloadId } from '@tulle/spiffe';
-import {
-  freePort,
-  type IdentityPaths,
-  startOrigin,
-  startTlsOrigin,
-  type TlsOrigin,
-  writeIdentity,
-} from '../mesh.ts';
+import { type IdentityPaths, startOrigin, startTlsOrigin, type TlsOrigin, writeIdentity } from '../mesh.ts';
 import type { Opened } from '../suite.ts';
 import { bootstrap } from './bootstrap.ts';
 import { envoyProgram } from './program.ts';

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { freePort } from '../mesh.ts';
+import { freePort } from '@tulle/processes';
 import type { Case } from '../suite.ts';
 import { until } from '../until.ts';
 import { ask, kindsOf, type Mesh, outboundPolicy, service, WARM_MS, workload } from './mesh.ts';

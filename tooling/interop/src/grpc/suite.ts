@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCa, memoryStore } from '@tulle/ca';
-import { type Running, start } from '@tulle/processes';
+import { freePort, type Running, start } from '@tulle/processes';
 import { cluster, createProxy, httpListener, type Proxy, route } from '@tulle/proxy';
 import { identityFiles, type IdentityFiles, workloadId } from '@tulle/spiffe';
 import { localhostCertificate } from '../certificate.ts';
 import { go, type GoPrograms, goPrograms } from '../go-programs.ts';
-import { freePort, writeIdentity } from '../mesh.ts';
+import { writeIdentity } from '../mesh.ts';
 import type { Case, Opened, Suite } from '../suite.ts';
 
 /** Client and server of grpc-go's interop tests. */

@@ -4,11 +4,10 @@ import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { start } from '@tulle/processes';
+import { freePort, start } from '@tulle/processes';
 import { cluster, createProxy, httpListener, route, type Proxy } from '@tulle/proxy';
 import { localhostCertificate } from '../certificate.ts';
 import { go, goPrograms } from '../go-programs.ts';
-import { freePort } from '../mesh.ts';
 import type { Opened, Suite } from '../suite.ts';
 import { reportOf } from './report.ts';
 

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { Agent } from 'node:http';
-import { freePort } from '../mesh.ts';
+import { freePort } from '@tulle/processes';
 import type { Case } from '../suite.ts';
 import { noneFailed } from '../none-failed.ts';
 import { until } from '../until.ts';

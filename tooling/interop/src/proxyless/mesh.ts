@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@tulle/processes';
 import type { Running } from '@tulle/processes';
-import { freePort } from '../mesh.ts';
 import { tulleProcesses, type TulleProcesses } from '../mixed/processes.ts';
 import type { Opened } from '../suite.ts';
 import { proxylessClient, type ProxylessClient } from './client.ts';

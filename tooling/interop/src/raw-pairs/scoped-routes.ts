@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
+import { freePort } from '@tulle/processes';
 import type { ResourceInput } from '@tulle/xds-server';
-import { freePort } from '../mesh.ts';
 import type { StartProxy } from '../raw/proxies.ts';
 import { until } from '../until.ts';
 import { ask, cluster, listener, NODE, routes, sourceOf, typed, type Way, withSetting } from './setting.ts';
