@@ -257,7 +257,7 @@ describe('GET /explain', () => {
     expect((await explained(test, 'tenant')).reasons[1]?.children?.[1]).toMatchObject({
       reason: 'condition',
       detail:
-        'path and method fit, so a header or query condition did not hold: path prefix /orders, method POST, header x-tenant exact "a"',
+        'path and method fit, so a header, query or cookie condition did not hold: path prefix /orders, method POST, header x-tenant exact "a"',
     });
   });
 

@@ -21,7 +21,7 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
     ),
   ];
   return (
-    listeners.some(({ chainChoice }, index) => sound.listeners.has(index) && hasPattern(chainChoice)) ||
+    listeners.some((one, index) => sound.listeners.has(index) && hasPattern(one.chainChoice)) ||
     inForce.some((config) => usesRegex(config) || hasPattern(config)) ||
     chains.some(
       ({ handler, tls }) =>

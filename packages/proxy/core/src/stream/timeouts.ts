@@ -76,7 +76,10 @@ function outlasted(stream: Stream): void {
   rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', lateStatus(stream));
 }
 
-/** Whom it is to blame on: 408 a caller whose request is not there yet, 504 what is behind (RFC 9110 §15.5.9, §15.6.5). */
-function lateStatus({ requestReceived }: Stream): number {
-  return requestReceived ? 504 : 408;
+/**
+ * Whom it is to blame on: 408 a caller whose request is not there yet, 504 what is behind (RFC 9110 §15.5.9, §15.6.5). While a request
+ * waits for the proxy itself, for its turn or for a filter, it is not read on: then nothing that is missing is the caller's fault.
+ */
+function lateStatus({ requestReceived, pendingHooks, routed }: Stream): number {
+  return requestReceived || pendingHooks > 0 || !routed ? 504 : 408;
 }
