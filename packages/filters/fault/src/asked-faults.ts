@@ -51,7 +51,8 @@ function numberOf(headers: Headers, name: string, least: number, most: number): 
   return value >= least && value <= most ? value : undefined;
 }
 
-/** A request may ask for a smaller share than it is allowed, never for a larger one. */
-function percentOf(headers: Headers, name: string, { percent = 100 }: FaultShare): number {
-  return Math.min(numberOf(headers, `${name}-percentage`, 0, 100) ?? percent, percent);
+/** A request may ask for a smaller share than it is allowed, never for a larger one; of what the share is said in. */
+function percentOf(headers: Headers, name: string, { percent = 100, denominator }: FaultShare): number {
+  const asked = numberOf(headers, `${name}-percentage`, 0, 2 ** 32 - 1);
+  return asked === undefined ? percent : Math.min((asked * 100) / (denominator ?? 100), percent);
 }

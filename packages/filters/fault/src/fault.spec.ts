@@ -218,6 +218,12 @@ describe('faults that requests ask for', () => {
     expect((await asked(byHeader, share('100'), 0.6)).status).toBe(200);
     expect((await asked(byHeader, share('100'), 0.4)).status).toBe(503);
     expect((await asked(byHeader, share('10'), 0.4)).status).toBe(200);
+    // A part of what the configuration's share is said in.
+    const fine = { byHeader: { abort: { percent: 50, denominator: 10_000 } } } as const;
+    expect((await asked(fine, share('100'), 0.009)).status).toBe(503);
+    expect((await asked(fine, share('100'), 0.011)).status).toBe(200);
+    expect((await asked(fine, share('9000'), 0.4)).status).toBe(503);
+    expect((await asked(fine, share('9000'), 0.6)).status).toBe(200);
   });
 });
 

@@ -62,6 +62,11 @@ export interface FaultOverride extends FaultFilterConfig {
 export interface FaultShare {
   /** 0–100. Default 100. */
   readonly percent?: number;
+  /**
+   * What a request's `…-percentage` is a part of (Envoy takes it for a numerator beside the denominator that is configured).
+   * Default 100.
+   */
+  readonly denominator?: 10_000 | 1_000_000;
 }
 
 /** HTTP statuses of gRPC's, by number, for who speaks no gRPC (Envoy `Grpc::Utility::grpcToHttpStatus`). */
@@ -79,7 +84,17 @@ const percent: JsonSchema = {
   default: 100,
   description: 'Share of requests in percent.',
 };
-const share: JsonSchema = { type: 'object', additionalProperties: false, properties: { percent } };
+const share: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    percent,
+    denominator: {
+      enum: [10_000, 1_000_000],
+      description: 'What the percentage that a request says is a part of. Default 100.',
+    },
+  },
+};
 
 /** JSON Schema of {@link FaultFilterConfig}. */
 export const faultFilterSchema: JsonSchema = {

@@ -73,7 +73,10 @@ const percent: fc.Arbitrary<number> = fc.oneof(
   fc.constant(33.33333333),
 );
 
-const share: fc.Arbitrary<FaultShare> = options<FaultShare>({ percent });
+const share: fc.Arbitrary<FaultShare> = options<FaultShare>({
+  percent,
+  denominator: fc.constantFrom(10_000, 1_000_000),
+});
 
 export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterConfig>({
   delay: object<{ durationMs: number }>({ durationMs: milliseconds }, { percent }),

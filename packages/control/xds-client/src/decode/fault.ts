@@ -3,7 +3,7 @@ import type { HTTPFault } from '@tulle/xds-proto/envoy/extensions/filters/http/f
 import type { FractionalPercent } from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch } from './matchers.ts';
-import { percentOf } from './percent.ts';
+import { denominatorOf, percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeFault(context: DecodeContext, fault: HTTPFault, path: string): FaultFilterConfig {
@@ -53,7 +53,7 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
 }
 
 function shareOf(percentage: FractionalPercent | undefined): FaultShare {
-  return present({ percent: percentOf(percentage) });
+  return present({ percent: percentOf(percentage), denominator: denominatorOf(percentage) });
 }
 
 /** Exact values, each of another header, as a table; anything else as it stands. */

@@ -16,6 +16,12 @@ export function percentOf(share: FractionalPercent | undefined): number | undefi
   return percent >= 100 ? undefined : percent;
 }
 
+/** What its numerator is a part of. @returns `undefined` for 100, which is the default */
+export function denominatorOf(share: FractionalPercent | undefined): 10_000 | 1_000_000 | undefined {
+  if (share?.denominator === Denominator.TEN_THOUSAND) return 10_000;
+  return share?.denominator === Denominator.MILLION ? 1_000_000 : undefined;
+}
+
 /** Whole, at most a million; 0 where nothing is said. */
 export function partsPerMillion(share: FractionalPercent | undefined): number {
   if (!share) return 0;

@@ -3,14 +3,16 @@ import {
   GRPC_HTTP_STATUSES,
   type FaultFilterConfig,
   type FaultOverride,
+  type FaultShare,
   type ValueMatch,
 } from '@tulle/model';
 import {
   type HTTPFault,
   HTTPFaultSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import type { FractionalPercent } from '@tulle/xds-proto/envoy/type/v3/percent';
 import { encodeHeaderMatch } from './matchers.ts';
-import { share } from './percent.ts';
+import { share, shareOf } from './percent.ts';
 import { hasOnly, isCondition, isFilledList, isInteger, isObject, isPercent, isText } from './shape.ts';
 import { duration } from './values.ts';
 
@@ -28,7 +30,7 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
     ...(byHeader.delay && {
       delay: {
         faultDelaySecifier: { case: 'headerDelay', value: {} },
-        percentage: share(byHeader.delay.percent),
+        percentage: asked(byHeader.delay),
       },
     }),
     ...(abort && {
@@ -41,7 +43,7 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
       },
     }),
     ...(byHeader.abort && {
-      abort: { errorType: { case: 'headerAbort', value: {} }, percentage: share(byHeader.abort.percent) },
+      abort: { errorType: { case: 'headerAbort', value: {} }, percentage: asked(byHeader.abort) },
     }),
     ...(responseRate && {
       responseRateLimit: {
@@ -52,7 +54,7 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
     ...(byHeader.responseRate && {
       responseRateLimit: {
         limitType: { case: 'headerLimit', value: {} },
-        percentage: share(byHeader.responseRate.percent),
+        percentage: asked(byHeader.responseRate),
       },
     }),
     headers: [
@@ -65,6 +67,11 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
     downstreamNodes: [...(nodes ?? [])],
     ...(config.maxActiveFaults !== undefined && { maxActiveFaults: config.maxActiveFaults }),
   });
+}
+
+/** Checked before. */
+function asked({ percent, denominator }: FaultShare): FractionalPercent {
+  return shareOf(percent, denominator) ?? share(percent);
 }
 
 /**
@@ -129,6 +136,10 @@ function isExact({ match, invert }: ValueMatch): boolean {
   return match.kind === 'exact' && match.ignoreCase !== true && invert !== true;
 }
 
+function isDenominator(value: unknown): value is 10_000 | 1_000_000 {
+  return value === 10_000 || value === 1_000_000;
+}
+
 /** What a request may ask for stands in the place of what is said. */
 function isByHeader(byHeader: unknown, config: Readonly<Record<string, unknown>>): boolean {
   if (byHeader === undefined) return true;
@@ -138,7 +149,13 @@ function isByHeader(byHeader: unknown, config: Readonly<Record<string, unknown>>
     Object.keys(byHeader).length > 0 &&
     Object.entries(byHeader).every(
       ([key, one]) =>
-        config[key] === undefined && isObject(one) && hasOnly(one, ['percent']) && isPercent(one['percent']),
+        config[key] === undefined &&
+        isObject(one) &&
+        hasOnly(one, ['percent', 'denominator']) &&
+        isPercent(one['percent']) &&
+        (one['denominator'] === undefined || isDenominator(one['denominator'])) &&
+        // What a request asks for is a part of the denominator, so it must be the one that is meant.
+        shareOf(one['percent'] as number | undefined, one['denominator']) !== undefined,
     )
   );
 }

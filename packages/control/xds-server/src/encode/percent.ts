@@ -14,3 +14,19 @@ export function share(percent = 100): FractionalPercent {
     denominator: Denominator.MILLION,
   });
 }
+
+const DENOMINATORS: Readonly<Record<100 | 10_000 | 1_000_000, Denominator>> = {
+  100: Denominator.HUNDRED,
+  10_000: Denominator.TEN_THOUSAND,
+  1_000_000: Denominator.MILLION,
+};
+
+/** {@link share} with the denominator that it is to have. @returns `undefined` where that is none for it */
+export function shareOf(
+  percent: number = 100,
+  denominator: 100 | 10_000 | 1_000_000 = 100,
+): FractionalPercent | undefined {
+  const numerator = Math.round((percent * denominator) / 100);
+  if ((numerator * 100) / denominator !== percent) return undefined;
+  return create(FractionalPercentSchema, { numerator, denominator: DENOMINATORS[denominator] });
+}
