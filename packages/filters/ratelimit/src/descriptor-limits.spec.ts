@@ -164,6 +164,31 @@ describe('a bucket', () => {
     expect(responses.map((one) => one.header('x-ratelimit-limit'))).toEqual(['5', '5']);
     expect(responses.map((one) => one.header('x-ratelimit-remaining'))).toEqual(['4', '3']);
   });
+
+  it('is told of as that of the descriptor that fills slowest, or as the one that is empty', async () => {
+    const two = [
+      { actions: [{ kind: 'generic', value: 'fast' } as const] },
+      { actions: [{ kind: 'generic', value: 'slow' } as const] },
+    ];
+    const filling = (value: string, capacity: number, intervalMs: number) => ({
+      entries: [{ key: 'generic_key', value }],
+      bucket: { capacity, tokens: 1, intervalMs },
+    });
+    const told = async (standard: number, fast: number, slow: number) => {
+      const of = {
+        bucket: bucket(standard),
+        buckets: [filling('fast', fast, 60_000), filling('slow', slow, 600_000)],
+      };
+      const { responses } = await ask({ ...of, rateHeaders: true }, two);
+      return responses.map((one) => `${one.status} ${one.header('x-ratelimit-limit')}`);
+    };
+    expect(await told(2, 3, 4)).toEqual(['200 4', '200 4']);
+    expect(await told(1, 3, 4)).toEqual(['200 4', '429 1']);
+    expect(await told(2, 1, 4)).toEqual(['200 4', '429 1']);
+    // The slowest comes first, also where another is empty.
+    expect(await told(2, 1, 1)).toEqual(['200 1', '429 1']);
+    expect(await told(9, 3, 1)).toEqual(['200 1', '429 1']);
+  });
 });
 
 describe('a refusal', () => {

@@ -15,7 +15,7 @@ import { applyEdits } from './header-edits.ts';
 /** What is remembered of a stream until its response. */
 export interface LimitState {
   refused: boolean;
-  /** The bucket that is nearest to its end. */
+  /** The bucket that callers are told of. */
   bucket: TokenBucket | undefined;
 }
 
@@ -75,22 +75,33 @@ export class DescriptorLimiter {
     );
   }
 
-  /** Takes a token of each bucket that counts. Those that were taken before one is empty stay taken, as in Envoy. */
+  /**
+   * Takes a token of each bucket that counts, of those of descriptors that which fills slowest first. Those that were taken
+   * before one is empty stay taken. Callers are told of the one that is empty, else of the first (all as in Envoy's
+   * `LocalRateLimiterImpl::requestAllowed`).
+   */
   #take(stream: HttpStream, state: LimitState): boolean {
     const { stage = 0, host = 'override', buckets: listed, alwaysDefault } = this.#config;
     const buckets = this.#bucketsOf(stream.connection);
     const nowMs = this.#host.nowMs();
-    let matched = false;
+    const matched: TokenBucket[] = [];
     if (listed !== undefined && listed.length > 0) {
       for (const descriptor of descriptorsOf(stream, stage, host)) {
         const bucket = buckets.byDescriptor.get(keyOf(descriptor.entries));
-        if (bucket === undefined) continue;
-        matched = true;
-        if (!takeOf(bucket, state, nowMs)) return false;
+        if (bucket !== undefined) matched.push(bucket);
       }
+      if (matched.length > 1) matched.sort((a, b) => a.refillPerMs - b.refillPerMs);
     }
-    if (matched && alwaysDefault === false) return true;
-    return takeOf(buckets.standard, state, nowMs);
+    for (const bucket of matched) {
+      state.bucket = bucket;
+      if (!bucket.take(1, nowMs)) return false;
+    }
+    if (matched.length === 0 || alwaysDefault !== false) {
+      state.bucket = buckets.standard;
+      if (!buckets.standard.take(1, nowMs)) return false;
+    }
+    state.bucket = matched[0] ?? buckets.standard;
+    return true;
   }
 
   #bucketsOf(connection: ConnectionInfo): Buckets {
@@ -118,13 +129,6 @@ export class DescriptorLimiter {
   #draw(percent: number | undefined): boolean {
     return percent === undefined || percent >= 100 || this.#host.random() * 100 < percent;
   }
-}
-
-function takeOf(bucket: TokenBucket, state: LimitState, nowMs: number): boolean {
-  const had = bucket.take(1, nowMs);
-  if (state.bucket === undefined || bucket.available(nowMs) < state.bucket.available(nowMs))
-    state.bucket = bucket;
-  return had;
 }
 
 function makeBuckets({ bucket, buckets = [] }: DescriptorLimits, nowMs: number): Buckets {
