@@ -46,10 +46,10 @@ spec:
 `;
 
 describe('a hundred meshes', () => {
-  const began = { ms: 0, cpu: process.cpuUsage() };
+  const began = { ms: 0, cpu: process.threadCpuUsage() };
   beforeAll(() => {
     began.ms = performance.now();
-    began.cpu = process.cpuUsage();
+    began.cpu = process.threadCpuUsage();
   });
 
   it.each(scenarios)(
@@ -87,12 +87,12 @@ describe('a hundred meshes', () => {
   );
 
   it('take less than 20 s, all of them', () => {
-    const cpu = process.cpuUsage(began.cpu);
+    const cpu = process.threadCpuUsage(began.cpu);
     const cpuMs = (cpu.user + cpu.system) / 1000;
     process.stdout.write(
       `a hundred meshes, ${scenarios.length * 20} calls: ${((performance.now() - began.ms) / 1000).toFixed(1)} s, of them ${(cpuMs / 1000).toFixed(1)} s of CPU\n`,
     );
-    // CPU rather than time: other tests share the machine.
+    // CPU of this thread rather than time: other tests share the machine, and other threads of this process are no mesh's.
     expect(cpuMs).toBeLessThan(20_000);
   });
 });
