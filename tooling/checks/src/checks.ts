@@ -38,7 +38,7 @@ export const systemChecks: readonly Check[] = [
     name: 'guides',
     command: ['node', 'tooling/guides/src/main.ts'],
     needs: 'tooling/guides/src/main.ts',
-    timeoutMinutes: 8,
+    timeoutMinutes: 12,
   },
   {
     name: 'hostile',
