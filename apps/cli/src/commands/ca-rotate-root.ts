@@ -7,6 +7,8 @@ import type { Io } from '../cli/io.ts';
 import { describeRotation, type CaStatus } from './ca-status.ts';
 
 const POLL_MS = 500;
+/** Who is away for less may be on the way back: instances open their connections anew when roots change. */
+const AWAY_MS = 5_000;
 
 export const command: Command = defineCommand({
   summary: 'Replace the root of the mesh without a failed handshake, and show how far it is',
@@ -83,6 +85,8 @@ async function follow(
 ): Promise<void> {
   const startedMs = performance.now();
   let said = '';
+  /** Since when nobody is waited for but those that are away. */
+  let awaySinceMs: number | undefined;
   for (;;) {
     const { rootRotation, signingRootId } = await client.must<CaStatus>('GET', '/api/v1/ca');
     const line =
@@ -93,7 +97,11 @@ async function follow(
     said = line;
     if (rootRotation === undefined) return;
     const { phase, waitingFor } = rootRotation;
-    if (phase === 'overlapping' && !toTheEnd && !waitingFor.some((one) => one.connected)) return;
+    if (phase === 'overlapping' && !toTheEnd) {
+      if (waitingFor.length === 0) return;
+      awaySinceMs = waitingFor.some((one) => one.connected) ? undefined : (awaySinceMs ?? performance.now());
+      if (awaySinceMs !== undefined && performance.now() - awaySinceMs >= AWAY_MS) return;
+    }
     if (timeoutS !== undefined && performance.now() - startedMs > timeoutS * 1000)
       throw new CliError(
         EXIT.failed,
