@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from './free-port.ts';
+import { freePort } from '@tulle/testkit/free-port';
 
 const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
 

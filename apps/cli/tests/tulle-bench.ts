@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
 import type { RunningControlPlane } from '@tulle/app-control-plane';
 import { startMesh } from './mesh.ts';
-import { freePort as anyPort } from './free-port.ts';
+import { freePort as anyPort } from '@tulle/testkit/free-port';
 
 const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
 

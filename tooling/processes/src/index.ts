@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
-export { freePort, freePorts } from './free-port.ts';
+export { freePort, freePorts } from '@tulle/testkit/free-port';
 
 /** How a program is started. */
 export interface StartOptions {
