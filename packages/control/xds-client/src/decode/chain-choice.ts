@@ -14,17 +14,15 @@ import {
   SourceTypeInputSchema,
   TransportProtocolInputSchema,
 } from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
-import type { StringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/xds/core/v3/extension';
 import { IPMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/ip';
 import type {
   Matcher,
-  Matcher_MatcherList_Predicate as Predicate,
   Matcher_MatcherTree as MatcherTree,
   Matcher_OnMatch as OnMatch,
 } from '@tulle/xds-proto/xds/type/matcher/v3/matcher';
 import type { DecodeContext } from './context.ts';
-import { decodeStringMatch } from './matchers.ts';
+import { decodePredicate } from './predicate.ts';
 import { present } from './values.ts';
 
 /** Inputs that are no more than their type. */
@@ -74,6 +72,9 @@ function freeName(given: string, taken: ReadonlySet<string>): string {
   return `${wanted}#${nth}`;
 }
 
+/** A condition on one input. */
+type AskedInput = Extract<ChainCondition, { kind: 'input' }>;
+
 function decodeTree(context: DecodeContext, { matcherType, onNoMatch }: Matcher, path: string): ChainChoice {
   const otherwise = onNoMatch && decodeOnMatch(context, onNoMatch, `${path}.on_no_match`);
   switch (matcherType.case) {
@@ -83,7 +84,16 @@ function decodeTree(context: DecodeContext, { matcherType, onNoMatch }: Matcher,
         of: matcherType.value.matchers.map(({ predicate, onMatch }, index) => {
           const here = `${path}.matcher_list.matchers[${index}]`;
           return {
-            when: decodePredicate(context, predicate, `${here}.predicate`),
+            when: decodePredicate<AskedInput>(
+              context,
+              predicate,
+              `${here}.predicate`,
+              (given, match, at) => ({
+                kind: 'input',
+                input: decodeInput(context, given, at),
+                match,
+              }),
+            ),
             choose: decodeOnMatch(context, onMatch, `${here}.on_match`),
           };
         }),
@@ -158,45 +168,6 @@ function decodeOnMatch(context: DecodeContext, onMatch: OnMatch | undefined, pat
   if (message)
     context.refuse(at, `must be a StringValue with the name of a filter chain, not ${message.$typeName}`);
   return NOTHING;
-}
-
-function decodePredicate(
-  context: DecodeContext,
-  predicate: Predicate | undefined,
-  path: string,
-): ChainCondition {
-  const type = predicate?.matchType;
-  switch (type?.case) {
-    case 'singlePredicate': {
-      const { input: given, matcher } = type.value;
-      const at = `${path}.single_predicate`;
-      const input = decodeInput(context, given, `${at}.input`);
-      if (matcher.case === 'valueMatch') {
-        // The two types of string matchers say the same in the same words.
-        const asked = matcher.value as unknown as StringMatcher;
-        return { kind: 'input', input, match: decodeStringMatch(context, asked, `${at}.value_match`) };
-      }
-      context.refuse(at, 'must have a value_match');
-      return { kind: 'all', of: [] };
-    }
-    case 'andMatcher':
-    case 'orMatcher': {
-      const field = type.case === 'andMatcher' ? 'and_matcher' : 'or_matcher';
-      if (type.value.predicate.length < 2)
-        context.refuse(`${path}.${field}.predicate`, 'must hold two or more');
-      return {
-        kind: type.case === 'andMatcher' ? 'all' : 'any',
-        of: type.value.predicate.map((one, index) =>
-          decodePredicate(context, one, `${path}.${field}.predicate[${index}]`),
-        ),
-      };
-    }
-    case 'notMatcher':
-      return { kind: 'not', of: decodePredicate(context, type.value, `${path}.not_matcher`) };
-    default:
-      context.refuse(path, 'names nothing: give single_predicate, and_matcher, or_matcher or not_matcher');
-      return { kind: 'all', of: [] };
-  }
 }
 
 function decodeInput(

@@ -1,21 +1,19 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { ChoiceCondition, HeaderMatch, Route, RouteChoice } from '@tulle/model';
+import type { ChoiceCondition, Route, RouteChoice } from '@tulle/model';
 import {
   type Route as EnvoyRoute,
   RouteListSchema,
   RouteSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
-import type { StringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/xds/core/v3/extension';
 import type {
   Matcher,
-  Matcher_MatcherList_Predicate as Predicate,
   Matcher_MatcherTree as MatcherTree,
   Matcher_OnMatch as OnMatch,
 } from '@tulle/xds-proto/xds/type/matcher/v3/matcher';
 import type { DecodeContext } from './context.ts';
-import { decodeStringMatch } from './matchers.ts';
+import { decodePredicate } from './predicate.ts';
 import { present } from './values.ts';
 
 /** How the routes of a matcher become routes of their virtual host. */
@@ -32,6 +30,9 @@ export function decodeMatcher(
   const choice = reading.matcher(matcher, path);
   return { routes: reading.routes, choice };
 }
+
+/** A condition on one field. */
+type AskedHeader = Extract<ChoiceCondition, { kind: 'header' }>;
 
 class Reading {
   readonly routes: Route[] = [];
@@ -54,7 +55,15 @@ class Reading {
           of: matcherType.value.matchers.map(({ predicate, onMatch }, index) => {
             const here = `${path}.matcher_list.matchers[${index}]`;
             return {
-              when: this.#condition(predicate, `${here}.predicate`),
+              when: decodePredicate<AskedHeader>(
+                this.#context,
+                predicate,
+                `${here}.predicate`,
+                (input, match, at) => ({
+                  kind: 'header',
+                  header: { name: this.#header(input, at), match },
+                }),
+              ),
               choose: this.#onMatch(onMatch, `${here}.on_match`),
             };
           }),
@@ -117,45 +126,6 @@ class Reading {
     const first = this.routes.length;
     for (const [route, path] of routes) this.routes.push(this.#decodeRoute(route, path));
     return { kind: 'routes', routes: routes.map((_, index) => first + index) };
-  }
-
-  #condition(predicate: Predicate | undefined, path: string): ChoiceCondition {
-    const type = predicate?.matchType;
-    switch (type?.case) {
-      case 'singlePredicate': {
-        const { input, matcher } = type.value;
-        const at = `${path}.single_predicate`;
-        const name = this.#header(input, `${at}.input`);
-        if (matcher.case === 'valueMatch') {
-          // The two types of string matchers say the same in the same words.
-          const asked = matcher.value as unknown as StringMatcher;
-          const match = decodeStringMatch(this.#context, asked, `${at}.value_match`);
-          return { kind: 'header', header: { name, match } satisfies HeaderMatch };
-        }
-        this.#context.refuse(at, 'must have a value_match');
-        return { kind: 'all', of: [] };
-      }
-      case 'andMatcher':
-      case 'orMatcher': {
-        const field = type.case === 'andMatcher' ? 'and_matcher' : 'or_matcher';
-        if (type.value.predicate.length < 2)
-          this.#context.refuse(`${path}.${field}.predicate`, 'must hold two or more');
-        return {
-          kind: type.case === 'andMatcher' ? 'all' : 'any',
-          of: type.value.predicate.map((one, index) =>
-            this.#condition(one, `${path}.${field}.predicate[${index}]`),
-          ),
-        };
-      }
-      case 'notMatcher':
-        return { kind: 'not', of: this.#condition(type.value, `${path}.not_matcher`) };
-      default:
-        this.#context.refuse(
-          path,
-          'names nothing: give single_predicate, and_matcher, or_matcher or not_matcher',
-        );
-        return { kind: 'all', of: [] };
-    }
   }
 
   #header(input: TypedExtensionConfig | undefined, path: string): string {
