@@ -1,19 +1,8 @@
-import { type DescMessage, isMessage, type Message } from '@bufbuild/protobuf';
+import { isMessage, type Message } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import type { ChainChoice, ChainCondition, ChainInput, Listener as ModelListener } from '@tulle/model';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import {
-  ApplicationProtocolInputSchema,
-  DestinationIPInputSchema,
-  DestinationPortInputSchema,
-  DirectSourceIPInputSchema,
-  FilterStateInputSchema,
-  ServerNameInputSchema,
-  SourceIPInputSchema,
-  SourcePortInputSchema,
-  SourceTypeInputSchema,
-  TransportProtocolInputSchema,
-} from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
+import { FilterStateInputSchema } from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/xds/core/v3/extension';
 import { IPMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/ip';
 import type {
@@ -22,21 +11,9 @@ import type {
   Matcher_OnMatch as OnMatch,
 } from '@tulle/xds-proto/xds/type/matcher/v3/matcher';
 import type { DecodeContext } from './context.ts';
+import { NETWORK_INPUTS } from './network-inputs.ts';
 import { decodePredicate } from './predicate.ts';
 import { present } from './values.ts';
-
-/** Inputs that are no more than their type. */
-const INPUTS: readonly (readonly [DescMessage, Exclude<ChainInput, object>])[] = [
-  [DestinationIPInputSchema, 'destination-ip'],
-  [DestinationPortInputSchema, 'destination-port'],
-  [SourceIPInputSchema, 'source-ip'],
-  [SourcePortInputSchema, 'source-port'],
-  [DirectSourceIPInputSchema, 'direct-source-ip'],
-  [SourceTypeInputSchema, 'source-type'],
-  [ServerNameInputSchema, 'server-name'],
-  [TransportProtocolInputSchema, 'transport-protocol'],
-  [ApplicationProtocolInputSchema, 'application-protocols'],
-];
 
 /** Stands where something was refused. */
 const NOTHING: ChainChoice = { kind: 'chain', name: '' };
@@ -181,7 +158,7 @@ function decodeInput(
     if (message.key === '') context.refuse(`${at}.key`, 'is missing');
     return { filterState: message.key };
   }
-  const found = message && INPUTS.find(([schema]) => isMessage(message, schema));
+  const found = message && NETWORK_INPUTS.find(([schema]) => isMessage(message, schema));
   if (message && !found)
     context.refuse(
       at,

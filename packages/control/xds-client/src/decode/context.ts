@@ -108,18 +108,7 @@ import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
-import {
-  ApplicationProtocolInputSchema,
-  DestinationIPInputSchema,
-  DestinationPortInputSchema,
-  DirectSourceIPInputSchema,
-  FilterStateInputSchema,
-  ServerNameInputSchema,
-  SourceIPInputSchema,
-  SourcePortInputSchema,
-  SourceTypeInputSchema,
-  TransportProtocolInputSchema,
-} from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
+import { FilterStateInputSchema } from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
 import { IPMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/ip';
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
 import { HeaderMutationSchema as EarlyHeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation';
@@ -150,6 +139,7 @@ import { WasmSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/wasm/
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import type { DiscoverySource, Need } from './discovery-source.ts';
 import { checkFields, type FieldRules } from './field-walk.ts';
+import { NETWORK_INPUTS } from './network-inputs.ts';
 
 /** What may stand in an `Any`. */
 export const decodableTypes: Registry = createRegistry(
@@ -256,16 +246,8 @@ export const decodableTypes: Registry = createRegistry(
   RouteSchema,
   RouteListSchema,
   HttpRequestHeaderMatchInputSchema,
-  ApplicationProtocolInputSchema,
-  DestinationIPInputSchema,
-  DestinationPortInputSchema,
-  DirectSourceIPInputSchema,
+  ...NETWORK_INPUTS.map(([schema]) => schema),
   FilterStateInputSchema,
-  ServerNameInputSchema,
-  SourceIPInputSchema,
-  SourcePortInputSchema,
-  SourceTypeInputSchema,
-  TransportProtocolInputSchema,
   IPMatcherSchema,
   AllowListedRoutesConfigSchema,
   PreviousRoutesConfigSchema,
