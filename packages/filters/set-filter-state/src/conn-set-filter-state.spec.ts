@@ -1,38 +1,23 @@
-import { CONTINUE, defineHttpFilter, FILTER_STATE, putFilterState } from '@tulle/filter';
 import type { FilterStateValue } from '@tulle/model';
-import { runChain } from '@tulle/testkit';
 import { describe, expect, it } from 'vitest';
+import { stateFound } from '../tests/state-found.ts';
 import { connSetFilterState } from './index.ts';
 
-/** What a request finds on a connection behind filters with these values, when it has put `request` down itself. */
-async function stateOf(
+/** What a request finds on a connection behind filters with these values, when it has put `own` down itself. */
+const stateOf = (
   filters: readonly (readonly FilterStateValue[])[],
   own: Readonly<Record<string, string>> = {},
-): Promise<Readonly<Record<string, string>> | undefined> {
-  let state: Readonly<Record<string, string>> | undefined;
-  const looks = defineHttpFilter<object>({
-    apiVersion: 1,
-    id: 'looks',
-    config: {
-      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
-      jsonSchema: {},
+) =>
+  stateFound(
+    {
+      filters: [],
+      connectionFilters: filters.map((values, index) =>
+        connSetFilterState({ values }, { name: `s${index}` }),
+      ),
+      caller: { host: '192.0.2.7' },
     },
-    create: () => ({
-      requestHeaders(stream) {
-        for (const [key, value] of Object.entries(own)) putFilterState(stream, key, value);
-        state = stream.get(FILTER_STATE);
-        return CONTINUE;
-      },
-    }),
-  });
-  const { response } = await runChain({
-    filters: [looks({})],
-    connectionFilters: filters.map((values, index) => connSetFilterState({ values }, { name: `s${index}` })),
-    caller: { host: '192.0.2.7' },
-  });
-  expect(response?.status).toBe(200);
-  return state && { ...state };
-}
+    own,
+  );
 
 describe('what is put down about a connection', () => {
   it('is made of what is known of it, and of what was put down before, and is found by its requests', async () => {

@@ -1,39 +1,17 @@
-import { CONTINUE, defineHttpFilter, FILTER_STATE } from '@tulle/filter';
 import type { FilterStateValue } from '@tulle/model';
-import { runChain } from '@tulle/testkit';
 import { describe, expect, it } from 'vitest';
+import { stateFound } from '../tests/state-found.ts';
 import { setFilterState } from './index.ts';
 
 /** What is there behind filters with these values, for a request with these fields. */
-async function stateBehind(
+const stateBehind = (
   filters: readonly (readonly FilterStateValue[])[],
   headers: Readonly<Record<string, string>> = {},
-): Promise<Readonly<Record<string, string>> | undefined> {
-  let state: Readonly<Record<string, string>> | undefined;
-  const looks = defineHttpFilter<object>({
-    apiVersion: 1,
-    id: 'looks',
-    config: {
-      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
-      jsonSchema: {},
-    },
-    create: () => ({
-      requestHeaders(stream) {
-        state = stream.get(FILTER_STATE);
-        return CONTINUE;
-      },
-    }),
-  });
-  const { response } = await runChain({
-    filters: [
-      ...filters.map((values, index) => setFilterState({ values }, { name: `s${index}` })),
-      looks({}),
-    ],
+) =>
+  stateFound({
+    filters: filters.map((values, index) => setFilterState({ values }, { name: `s${index}` })),
     request: { headers },
   });
-  expect(response?.status).toBe(200);
-  return state && { ...state };
-}
 
 describe('a value', () => {
   it('is made of the request, and of what was put down before it', async () => {
