@@ -227,6 +227,11 @@ describe('a matcher of filter chains', () => {
     expect(read({ matcher_tree: { input: input('SourceIPInput'), custom_match: none } })).toEqual([
       `${at}.matcher_tree.custom_match.typed_config.range_matchers[0].ranges`,
     ]);
+    // Where the name stands that no chain has; the one by default is one too.
+    expect(read({ on_no_match: to('nobody') })).toEqual([`${at}.on_no_match.action.typed_config.value`]);
+    expect(read({ on_no_match: to('rest') }, { default_filter_chain: chain('rest') })).toMatchObject({
+      chainChoice: { kind: 'chain', name: 'rest' },
+    });
     const chains = [chain(''), chain('a', { filter_chain_match: {} }), chain('a')];
     expect(read({ on_no_match: to('a') }, { filter_chains: chains })).toEqual([
       'filter_chains[0].name',

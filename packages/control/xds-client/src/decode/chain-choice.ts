@@ -34,9 +34,14 @@ export function decodeChainChoice(
     if (filterChainMatch)
       context.refuse(`${path}.filter_chain_match`, 'must not be set beside filter_chain_matcher');
   }
+  const defaultChain = defaultFilterChain && freeName(defaultFilterChain.name, names);
   return present({
-    chainChoice: decodeTree(context, matcher, 'filter_chain_matcher'),
-    defaultChain: defaultFilterChain && freeName(defaultFilterChain.name, names),
+    chainChoice: decodeTree(
+      { context, chains: new Set([...names, ...(defaultChain ? [defaultChain] : [])]) },
+      matcher,
+      'filter_chain_matcher',
+    ),
+    defaultChain,
   });
 }
 
@@ -49,11 +54,19 @@ function freeName(given: string, taken: ReadonlySet<string>): string {
   return `${wanted}#${nth}`;
 }
 
+/** What a matcher is read with. */
+interface Reading {
+  readonly context: DecodeContext;
+  /** Names of the chains that there are. */
+  readonly chains: ReadonlySet<string>;
+}
+
 /** A condition on one input. */
 type AskedInput = Extract<ChainCondition, { kind: 'input' }>;
 
-function decodeTree(context: DecodeContext, { matcherType, onNoMatch }: Matcher, path: string): ChainChoice {
-  const otherwise = onNoMatch && decodeOnMatch(context, onNoMatch, `${path}.on_no_match`);
+function decodeTree(reading: Reading, { matcherType, onNoMatch }: Matcher, path: string): ChainChoice {
+  const { context } = reading;
+  const otherwise = onNoMatch && decodeOnMatch(reading, onNoMatch, `${path}.on_no_match`);
   switch (matcherType.case) {
     case 'matcherList':
       return present({
@@ -71,13 +84,13 @@ function decodeTree(context: DecodeContext, { matcherType, onNoMatch }: Matcher,
                 match,
               }),
             ),
-            choose: decodeOnMatch(context, onMatch, `${here}.on_match`),
+            choose: decodeOnMatch(reading, onMatch, `${here}.on_match`),
           };
         }),
         otherwise,
       });
     case 'matcherTree':
-      return decodeMap(context, matcherType.value, otherwise, `${path}.matcher_tree`);
+      return decodeMap(reading, matcherType.value, otherwise, `${path}.matcher_tree`);
     default:
       // One that has nothing to ask chooses what stands behind it.
       if (otherwise === undefined) context.refuse(path, 'is empty: give matcher_list or matcher_tree');
@@ -86,11 +99,12 @@ function decodeTree(context: DecodeContext, { matcherType, onNoMatch }: Matcher,
 }
 
 function decodeMap(
-  context: DecodeContext,
+  reading: Reading,
   { input: given, treeType }: MatcherTree,
   otherwise: ChainChoice | undefined,
   path: string,
 ): ChainChoice {
+  const { context } = reading;
   const input = decodeInput(context, given, `${path}.input`);
   if (treeType.case === 'customMatch') {
     const at = `${path}.custom_match.typed_config`;
@@ -104,7 +118,7 @@ function decodeMap(
           if (ranges.length === 0) context.refuse(`${here}.ranges`, 'is empty');
           return present({
             cidrs: ranges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`),
-            choose: decodeOnMatch(context, onMatch, `${here}.on_match`),
+            choose: decodeOnMatch(reading, onMatch, `${here}.on_match`),
             narrowestAlone: exclusive ? true : undefined,
           });
         }),
@@ -125,23 +139,32 @@ function decodeMap(
     values: Object.fromEntries(
       Object.entries(treeType.value.map).map(([value, onMatch]) => [
         value,
-        decodeOnMatch(context, onMatch, `${path}.${field}.map[${JSON.stringify(value)}]`),
+        decodeOnMatch(reading, onMatch, `${path}.${field}.map[${JSON.stringify(value)}]`),
       ]),
     ),
     otherwise,
   });
 }
 
-function decodeOnMatch(context: DecodeContext, onMatch: OnMatch | undefined, path: string): ChainChoice {
+function decodeOnMatch(reading: Reading, onMatch: OnMatch | undefined, path: string): ChainChoice {
+  const { context, chains } = reading;
   const kind = onMatch?.onMatch;
-  if (kind?.case === 'matcher') return decodeTree(context, kind.value, `${path}.matcher`);
+  if (kind?.case === 'matcher') return decodeTree(reading, kind.value, `${path}.matcher`);
   if (kind?.case !== 'action') {
     context.refuse(path, 'chooses nothing: give action or matcher');
     return NOTHING;
   }
   const at = `${path}.action.typed_config`;
   const message = context.open(kind.value.typedConfig, at);
-  if (message && isMessage(message, StringValueSchema)) return { kind: 'chain', name: message.value };
+  if (message && isMessage(message, StringValueSchema)) {
+    const name = message.value;
+    if (!chains.has(name))
+      context.refuse(
+        `${at}.value`,
+        `must be the name of a filter chain, not ${JSON.stringify(name)}; there is ${[...chains].join(', ')}`,
+      );
+    return { kind: 'chain', name };
+  }
   if (message)
     context.refuse(at, `must be a StringValue with the name of a filter chain, not ${message.$typeName}`);
   return NOTHING;
