@@ -13,12 +13,7 @@ import type { ClusterRef } from '../upstream/cluster.ts';
 import { accessLogClusters, openListenerLogs } from './access-logs.ts';
 import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
-import {
-  openTelemetry,
-  telemetryClusters,
-  type ChainTelemetry,
-  type TelemetryParts,
-} from './chain-telemetry.ts';
+import { openTelemetry, type ChainTelemetry, type TelemetryParts } from './chain-telemetry.ts';
 import { AddressCheck } from './check-addresses.ts';
 import { checkModel } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
@@ -36,15 +31,9 @@ import type { TcpChain } from './compiled-tcp.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
 import { whyDestinationsAreUnknown } from './kernel-destination.ts';
-import { namedClusters } from './named-clusters.ts';
 import { loadEngines } from './load-engines.ts';
-import {
-  compileScopes,
-  findScopes,
-  scopedInternalOnly,
-  type FoundRoutes,
-  type FoundScope,
-} from './compile-scopes.ts';
+import { References } from './references.ts';
+import { compileScopes, scopedInternalOnly, type FoundRoutes, type FoundScope } from './compile-scopes.ts';
 import { SharedTls } from './shared-tls.ts';
 import { TableMaker } from './table-maker.ts';
 import { unique } from './unique.ts';
@@ -108,8 +97,7 @@ class Compilation {
   readonly #issues: Issues = new Issues();
   readonly #undo: (() => void)[] = [];
   readonly #warnings: string[] = [];
-  readonly #references: Set<string> = new Set<string>();
-  readonly #clusterNames: Set<string> = new Set<string>();
+  readonly #references: References;
   readonly #udp: CompiledUdp[] = [];
   /** Filter sets of chains that this compilation made and holds until the chains do. */
   readonly #holds: FilterSet[] = [];
@@ -121,6 +109,7 @@ class Compilation {
     this.#config = config;
     this.#before = listeners;
     this.#base = base;
+    this.#references = new References(config, base, this.#issues, this.#warnings);
   }
 
   discard(): void {
@@ -136,14 +125,12 @@ class Compilation {
     unique(this.#issues, config.clusters, '/clusters');
     unique(this.#issues, config.endpoints, '/endpoints');
     unique(this.#issues, config.listeners, '/listeners');
-    for (const cluster of config.clusters)
-      if (typeof cluster?.name === 'string') this.#clusterNames.add(cluster.name);
     const clusters = new Map<string, CompiledCluster>();
     for (const index of sound.clusters) this.#cluster(index, clusters);
     const listeners = new Map<string, CompiledListener>();
     const addresses = new AddressCheck(this.#issues);
     for (const [index, listener] of config.listeners.entries())
-      if (!sound.listeners.has(index)) this.#noteReferencesOf(listener, `/listeners/${index}`);
+      if (!sound.listeners.has(index)) this.#references.ofListener(listener, `/listeners/${index}`);
     for (const index of sound.listeners) {
       const listener = config.listeners[index] as Listener;
       const path = `/listeners/${index}`;
@@ -158,7 +145,7 @@ class Compilation {
       listeners,
       udp: this.#udp,
       clusters,
-      references: this.#references,
+      references: this.#references.clusters,
       warnings: this.#warnings,
       commit: () => this.#commit(),
       discard: () => this.discard(),
@@ -192,11 +179,11 @@ class Compilation {
       );
     clusters.set(cluster.name, compiled);
     if (cluster.zoneRouting !== undefined && engine.zone !== undefined)
-      this.#ref(engine.zone.cluster, `/clusters/${index}/zoneRouting`);
+      this.#references.cluster(engine.zone.cluster, `/clusters/${index}/zoneRouting`);
     const { discovery } = cluster;
     if (discovery.kind !== 'aggregate') return;
     for (const [part, name] of discovery.clusters.entries())
-      this.#ref(name, `/clusters/${index}/discovery/clusters/${part}`);
+      this.#references.cluster(name, `/clusters/${index}/discovery/clusters/${part}`);
     const circle = circleFrom(cluster.name, this.#config.clusters);
     if (circle !== undefined)
       this.#issues.add(
@@ -205,22 +192,14 @@ class Compilation {
       );
   }
 
-  #ref(name: string, path: string): ClusterRef {
-    this.#references.add(name);
-    if (!this.#clusterNames.has(name)) {
-      const message = `TULLE_CONFIG_REFERENCE: no cluster is named ${JSON.stringify(name)}; there is ${[...this.#clusterNames].join(', ') || 'none'}`;
-      if (this.#base.refuseDangling) this.#issues.add(path, message);
-      else this.#warnings.push(`${path} ${message}`);
-    }
-    return this.#base.ref(name);
-  }
-
   // — listeners —
 
   async #listener(listener: Listener, path: string): Promise<CompiledListener | undefined> {
     if (takesDatagrams(listener)) {
       const { transport } = this.#base.engine;
-      this.#udp.push(...compileUdp(listener, path, (...of) => this.#ref(...of), transport, this.#issues));
+      this.#udp.push(
+        ...compileUdp(listener, path, (...of) => this.#references.cluster(...of), transport, this.#issues),
+      );
       return undefined;
     }
     unique(this.#issues, listener.filterChains, `${path}/filterChains`);
@@ -244,7 +223,7 @@ class Compilation {
         ? before.filters
         : await this.#filterSet([], entries, path, before?.filters);
     for (const [name, at] of accessLogClusters(listener.accessLogs))
-      this.#ref(name, `${path}/accessLogs${at}`);
+      this.#references.cluster(name, `${path}/accessLogs${at}`);
     const logs = await openListenerLogs(listener, path, before, {
       ...this.#base,
       regex: this.#regex,
@@ -291,8 +270,8 @@ class Compilation {
     listener: Listener,
     before: CompiledChain | undefined,
   ): Promise<CompiledChain | undefined> {
-    const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, path) : undefined;
-    const scopes = chain.handler.kind === 'http' ? this.#scopes(chain.handler, path) : [];
+    const routes = chain.handler.kind === 'http' ? this.#references.routes(chain.handler, path) : undefined;
+    const scopes = chain.handler.kind === 'http' ? this.#references.scopes(chain.handler, path) : [];
     const { name, direction } = listener;
     const key = canonical({
       chain,
@@ -304,7 +283,7 @@ class Compilation {
     const tlsConfig = downstreamTls(chain);
     const tlsKey = canonical(tlsConfig);
     if (before?.key === key) {
-      this.#noteReferences(chain, [...(routes ? [routes] : []), ...scopes], path);
+      this.#references.ofChain(chain, [...(routes ? [routes] : []), ...scopes], path);
       return before;
     }
     const match = compileMatch(chain, path, this.#issues);
@@ -356,7 +335,7 @@ class Compilation {
     path: string,
   ): TcpChain {
     return compileTcp(name, handler, parts, path, {
-      ref: (cluster, where) => this.#ref(cluster, where),
+      ref: (cluster, where) => this.#references.cluster(cluster, where),
       issues: this.#issues,
       engine: this.#base.engine,
       generation: this.#base.generation,
@@ -396,54 +375,6 @@ class Compilation {
     return tls;
   }
 
-  #routes(handler: HttpHandler, path: string): FoundRoutes | undefined {
-    return this.#routesOf(handler.routes, `${path}/handler/routes`);
-  }
-
-  #scopes({ scopes }: HttpHandler, path: string): FoundScope[] {
-    if (scopes === undefined) return [];
-    return findScopes(scopes, `${path}/handler/scopes`, this.#issues, (routes, at) =>
-      this.#routesOf(routes, at),
-    );
-  }
-
-  #routesOf(routes: HttpHandler['routes'], path: string): FoundRoutes | undefined {
-    if ('virtualHosts' in routes) return { config: routes, path };
-    const name = routes.routeConfigName;
-    const index = this.#config.routes.findIndex((one) => one.name === name);
-    const config = this.#config.routes[index];
-    if (config !== undefined) return { config, path: `/routes/${index}` };
-    const message = `TULLE_CONFIG_REFERENCE: no route configuration is named ${JSON.stringify(name)}; there is ${this.#config.routes.map((one) => one.name).join(', ') || 'none'}`;
-    if (this.#base.refuseDangling) this.#issues.add(`${path}/routeConfigName`, message);
-    else this.#warnings.push(`${path}/routeConfigName ${message}; requests get 404 until it comes`);
-    return { config: { name, virtualHosts: [] }, path };
-  }
-
-  /** What a listener names that is not made, since the schema found faults in it: all is said at once. */
-  #noteReferencesOf(listener: Listener, path: string): void {
-    try {
-      for (const [index, chain] of listener.filterChains.entries()) {
-        const at = `${path}/filterChains/${index}`;
-        const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, at) : undefined;
-        const scopes = chain.handler.kind === 'http' ? this.#scopes(chain.handler, at) : [];
-        this.#noteReferences(chain, [...(routes ? [routes] : []), ...scopes], at);
-      }
-    } catch {
-      // Its shape is among the faults.
-    }
-  }
-
-  /** A chain that is taken over still has to name clusters that exist. */
-  #noteReferences(chain: FilterChain, routes: readonly FoundRoutes[], path: string): void {
-    for (const [name, at] of telemetryClusters(chain.handler)) this.#ref(name, `${path}/handler${at}`);
-    const [bytes, at] =
-      chain.handler.kind === 'tcp' ? [chain.handler, ''] : [chain.handler.otherwise, '/otherwise'];
-    for (const [index, share] of (bytes?.clusters ?? []).entries())
-      this.#ref(share.name, `${path}/handler${at}/clusters/${index}/name`);
-    for (const { config, path: where } of routes)
-      for (const [name, pointer] of namedClusters(config, where)) this.#ref(name, pointer);
-  }
-
   #http(
     name: string,
     handler: HttpHandler,
@@ -469,7 +400,7 @@ class Compilation {
       issues,
       regex: this.#regex,
       meter: this.#base.engine.meter,
-      cluster: (cluster: string, where: string) => this.#ref(cluster, where),
+      cluster: (cluster: string, where: string) => this.#references.cluster(cluster, where),
       find: (cluster: string) => this.#base.find(cluster),
     };
     const rest = compileRouteConfig(routes.config, routes.path, context);
