@@ -1,7 +1,6 @@
-import { DELIVER, errorRow, RETRY, type ErrorCode } from '@tulle/filter';
+import { errorRow, type ErrorCode } from '@tulle/filter';
 import { FieldTable } from '@tulle/fields';
 import { isFailure, LOCAL_FAILURE, NEUTRAL, type Outcome } from '@tulle/balance';
-import { backoffDelayMs } from '@tulle/time';
 import { normalizeHost } from '@tulle/match';
 import { appendField } from '../chain/append-field.ts';
 import { awaitCluster } from '../chain/await-demand.ts';
@@ -9,14 +8,11 @@ import { recordFailure } from '../chain/reply.ts';
 import { carryOutReply, deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
 import { ATTEMPT_HEADERS } from '../chain/phases.ts';
-import { stateOf, viewOf } from '../chain/run.ts';
-import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
 import { isEndpointFailure, readGrpcStatus } from '../grpc/grpc-status.ts';
 import { takeLoadReport } from './take-load-report.ts';
 import { outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
-import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
 import {
   PAUSE_FLOW,
@@ -30,23 +26,19 @@ import {
   CLUSTER_DROPS,
   CLUSTER_FULL,
   countsOf,
-  RETRY_REFUSALS,
   SITE_ATTEMPT,
   SITE_CLUSTER,
   SITE_ENDPOINT,
   SITE_GRPC_STATUS,
-  SITE_RETRY,
-  SITE_RETRY_REFUSED,
   SITE_STALE,
-  type RetryRefusal,
 } from '../stream/sites.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
-import { disown, isThenable, messageOf } from '../thenable.ts';
 import { chooseEndpoint } from './choose-endpoint.ts';
 import { beginRedirected, redirectedTo } from './internal-redirect.ts';
 import { hashKey } from './hash-key.ts';
-import { isRepeatable, isSafeAgain, mayBeSentTwice } from './repeat.ts';
+import { isRepeatable, mayBeSentTwice } from './repeat.ts';
 import { NO_PIECES } from './replay.ts';
+import { asksForRetry, mayRetry, retry, retryOver } from './retry.ts';
 import { tellAttempt } from './tell-attempt.ts';
 import { takeMarker } from './unsent-marker.ts';
 import type { Bytes } from '../bytes.ts';
@@ -57,9 +49,6 @@ import type { Bytes } from '../bytes.ts';
  * {@link attemptFailed} → {@link decide}: deliver it, or go round again after a delay. Filters propose (attemptEnd), the
  * loop disposes: safety (D5), replay, time left, budget.
  */
-
-/** Used when a filter that asks for a retry gives no delay: Envoy's 25 ms doubling to 250 ms, full jitter. */
-const DEFAULT_BACKOFF = { baseMs: 25, maxMs: 250 };
 
 /** Fresh tries without a policy for requests that endpoints say they did not look at; more is a refusal to serve. */
 const MAX_UNSENT_REPLAYS = 3;
@@ -416,79 +405,4 @@ function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
   if (!attempt.running) return;
   releaseEndpoint(stream, outcome);
   attempt.end(stream.microsAt(nowMs));
-}
-
-/** Runs every attemptEnd hook: each may count; one that says RETRY is enough. */
-function asksForRetry(stream: Stream): boolean {
-  const steps = stream.table.attemptEnd as readonly AttemptStep[];
-  let asked = false;
-  for (let i = 0; i < steps.length; i++) {
-    const step = steps[i] as AttemptStep;
-    const { filter } = step;
-    stream.slot = filter.slot;
-    try {
-      const verdict: unknown = step.run(
-        stream.view ?? viewOf(stream),
-        step.config,
-        filter.states === undefined ? undefined : stateOf(stream, filter),
-      );
-      if (verdict === RETRY) asked = true;
-      else if (verdict !== DELIVER && isThenable(verdict)) {
-        const { engine, requestId } = stream;
-        disown(verdict, (message) => policyFailed(engine, filter, requestId, message));
-      }
-    } catch (error) {
-      policyFailed(stream.engine, filter, stream.requestId, messageOf(error));
-    }
-  }
-  return asked;
-}
-
-/** The outcome is delivered: a failing policy must not repeat requests. */
-function policyFailed(engine: Services, filter: FilterInstance, requestId: string, message: string): void {
-  filter.errors.add();
-  engine.log.error(`filter ${filter.name} failed in attemptEnd: ${message}`, {
-    filter: filter.name,
-    requestId,
-  });
-}
-
-/** Whether the loop allows what a filter asked for; the first reason against it goes into the record. */
-function mayRetry(stream: Stream, nowMs: number): boolean {
-  const refusal = refusalOf(stream, nowMs);
-  if (refusal === '') return true;
-  stream.retryRefused = refusal;
-  stream.note(SITE_RETRY_REFUSED, RETRY_REFUSALS.indexOf(refusal), stream.attemptCount);
-  stream.cluster?.metrics.retryRefused(refusal);
-  return false;
-}
-
-function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
-  const { attempt, engine, cluster } = stream;
-  if (!isSafeAgain(stream, attempt.unsent)) return 'unsafe';
-  if (!attempt.repeatable) return 'replay';
-  if (stream.attemptCount >= engine.limits.maxAttempts) return 'limit';
-  if (stream.requestReceived && !stream.downstream.open) return 'closed';
-  if (attempt.retryDelayMs < 0)
-    attempt.retryDelayMs = backoffDelayMs(stream.attemptCount, DEFAULT_BACKOFF, engine.random);
-  const againMs = nowMs + attempt.retryDelayMs;
-  const { deadlineMs, limitEndMs } = stream;
-  if ((deadlineMs !== 0 && againMs >= deadlineMs) || (limitEndMs !== 0 && againMs >= limitEndMs))
-    return 'timeout';
-  return cluster?.resourcesOf(stream.highPriority).tryRetry(nowMs) === true ? '' : 'budget';
-}
-
-/** The attempt that was made again has its outcome. */
-function retryOver(stream: Stream): void {
-  if (!stream.retrying) return;
-  stream.retrying = false;
-  const resources = stream.cluster?.resourcesOf(stream.highPriority);
-  if (resources !== undefined) resources.retries--;
-}
-
-function retry(stream: Stream): void {
-  stream.retrying = true;
-  stream.note(SITE_RETRY, stream.attemptCount, Math.round(stream.attempt.retryDelayMs));
-  stream.cluster?.metrics.retries.add();
-  stream.armRetryTimer(stream.attempt.retryDelayMs);
 }
