@@ -1,4 +1,6 @@
+import type { ProxyProtocolVersion } from './cluster.ts';
 import type { HeaderValue } from './header-edits.ts';
+import type { StringMatch } from './route.ts';
 
 /** How endpoints are asked whether they are well (Envoy `config.core.v3.HealthCheck`), beside what requests meet. */
 export type HealthCheck = HttpHealthCheck | TcpHealthCheck | GrpcHealthCheck;
@@ -33,6 +35,10 @@ export interface HealthCheckRhythm {
   readonly reuseConnection?: boolean;
   /** Port that is asked in place of the endpoint's (Envoy `alt_port`); an endpoint's own `healthCheck.port` comes first. */
   readonly altPort?: number;
+  /** Protocols that are offered in TLS in place of the cluster's (Envoy `tls_options.alpn_protocols`). */
+  readonly alpn?: readonly string[];
+  /** The cluster's `tlsMatches` are judged by these labels, not by those of the endpoint (Envoy `transport_socket_match_criteria`). */
+  readonly tlsLabels?: Readonly<Record<string, string>>;
 }
 
 /** A request, whose status counts; over HTTP/2 where the endpoint speaks it. */
@@ -47,12 +53,25 @@ export interface HttpHealthCheck extends HealthCheckRhythm {
   /** HTTP/2 is spoken also where the cluster does not (Envoy `codec_client_type`). Default: as the cluster does. */
   readonly codec?: 'http2';
   /** Default GET. */
-  readonly method?: 'GET' | 'HEAD' | 'OPTIONS';
+  readonly method?: HealthCheckMethod;
+  /** Body of the request, hexadecimal; for methods that have one (Envoy `send`). Default none. */
+  readonly send?: string;
+  /** Byte strings, hexadecimal, which the body of the answer must hold in this order; there may be others between. Default none. */
+  readonly receive?: readonly string[];
+  /** So much of an answer's body is looked at for `receive`, in bytes (Envoy `response_buffer_size`); 0: all of it. Default 1,024. */
+  readonly receiveWithinBytes?: number;
+  /** What the answer says of who it is (`x-envoy-upstream-healthchecked-cluster`) must fit; an answer that says nothing is one that says `''`. */
+  readonly serviceName?: StringMatch;
+  /** The request has no `user-agent` of the proxy's (Envoy `request_headers_to_remove`). Default false. */
+  readonly withoutUserAgent?: boolean;
   /** Statuses of a healthy endpoint. Default 200. */
   readonly expectedStatuses?: readonly StatusRange[];
   /** Statuses that count as a failure like any other, towards `unhealthyThreshold`. Default none. */
   readonly retriableStatuses?: readonly StatusRange[];
 }
+
+/** Methods of health checks: all but CONNECT. */
+export type HealthCheckMethod = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'TRACE';
 
 /** From one status to another, both included. */
 export interface StatusRange {
@@ -81,4 +100,6 @@ export interface TcpHealthCheck extends HealthCheckRhythm {
   readonly send?: string;
   /** Byte strings, hexadecimal, which must come in this order; there may be others between. Default none. */
   readonly receive?: readonly string[];
+  /** The connection begins with a header of the PROXY protocol, which says that the proxy itself calls. Default none. */
+  readonly proxyProtocol?: ProxyProtocolVersion;
 }

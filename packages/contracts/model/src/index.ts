@@ -57,6 +57,7 @@ export type {
 export type { Demand, Discover, OnDemand, OnDemandClusters } from './on-demand.ts';
 export type {
   HealthCheck,
+  HealthCheckMethod,
   HealthCheckRhythm,
   GrpcHealthCheck,
   HttpHealthCheck,

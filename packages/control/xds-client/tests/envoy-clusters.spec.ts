@@ -529,7 +529,21 @@ describe("Envoy's health checks", () => {
 
   it.each([
     ['health_checks[0].event_log_path', { event_log_path: '/log', tcp_health_check: {} }],
-    ['health_checks[0].tls_options', { tls_options: { alpn_protocols: ['h2'] }, tcp_health_check: {} }],
+    ['health_checks[0].event_logger', { event_logger: [{ name: 'x' }], tcp_health_check: {} }],
+    ['health_checks[0].http_health_check.send', { http_health_check: { path: '/', send: { text: '00' } } }],
+    [
+      'health_checks[0].http_health_check.receive',
+      { http_health_check: { path: '/', receive: [{ text: '000102' }], response_buffer_size: 2 } },
+    ],
+    [
+      'health_checks[0].http_health_check.request_headers_to_remove[0]',
+      { http_health_check: { path: '/', request_headers_to_remove: ['Host'] } },
+    ],
+    [
+      'health_checks[0].http_health_check.use_alpn_protocol',
+      { http_health_check: { path: '/', use_alpn_protocol: true } },
+    ],
+    ['health_checks[0].http_health_check.method', { http_health_check: { path: '/', method: 'CONNECT' } }],
     [
       'health_checks[0].http_health_check.request_headers_to_add[0].header.value',
       {

@@ -172,6 +172,8 @@ export interface ConnectOptions {
   readonly verifyServerName?: boolean;
   /** Protocols to offer by ALPN where the configuration of TLS names none. */
   readonly alpn?: readonly string[];
+  /** Protocols to offer by ALPN whatever the configuration of TLS names. */
+  readonly onlyAlpn?: readonly string[];
   /** Bytes that go out before anything else, also before TLS. */
   readonly preface?: Buffer;
   /** TLS is spoken over this connection, which may not be open yet, instead of one that is made. With `tls` alone. */

@@ -154,7 +154,8 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       counts.set(name, (counts.get(name) ?? 0) + 1);
       const host = isLoopback(address) ? '127.0.0.1' : (machine?.address ?? '127.0.0.1');
       const [near, far] = pair(address, { host, port: nextPort++ });
-      const offered = options.tls && ((options.tls as FakeTls).config.alpn ?? options.alpn);
+      const offered =
+        options.tls && (options.onlyAlpn ?? (options.tls as FakeTls).config.alpn ?? options.alpn);
       if (options.tls !== undefined && (machine?.identity !== undefined || offered !== undefined))
         presented.set(far, {
           ...(machine?.identity === undefined ? {} : { identity: machine.identity }),

@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, milliseconds, name, oneOf, text, whole } from './parts.ts';
+import { fields, flag, labels, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { stringMatchSchema } from './string-match.ts';
 
 const rhythm: Readonly<Record<string, JsonSchema>> = {
   intervalMs: milliseconds(1),
@@ -16,7 +17,11 @@ const rhythm: Readonly<Record<string, JsonSchema>> = {
   healthyEdgeIntervalMs: milliseconds(1),
   altPort: whole(1, 65_535),
   reuseConnection: flag,
+  alpn: names,
+  tlsLabels: labels,
 };
+/** What a check may be told to look at; an answer of which more counts is no check any more. */
+const MAX_RECEIVED_BYTES = 16 * 1_024 * 1_024;
 const REQUIRED = ['kind', 'intervalMs', 'timeoutMs', 'unhealthyThreshold', 'healthyThreshold'] as const;
 
 const statuses: JsonSchema = listOf(fields(['from', 'to'], { from: whole(100, 599), to: whole(100, 599) }));
@@ -42,11 +47,16 @@ export const healthCheckSchema: JsonSchema = {
         description: 'A path, with a query if need be.',
       },
       host: name,
-      method: oneOf('GET', 'HEAD', 'OPTIONS'),
+      method: oneOf('GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE'),
       headers,
       codec: oneOf('http2'),
       expectedStatuses: statuses,
       retriableStatuses: statuses,
+      send: hex,
+      receive: listOf(hex),
+      receiveWithinBytes: whole(0, MAX_RECEIVED_BYTES),
+      serviceName: stringMatchSchema,
+      withoutUserAgent: flag,
       ...rhythm,
     }),
     fields(REQUIRED, {
@@ -61,6 +71,12 @@ export const healthCheckSchema: JsonSchema = {
       headers,
       ...rhythm,
     }),
-    fields(REQUIRED, { kind: { const: 'tcp' }, send: hex, receive: listOf(hex), ...rhythm }),
+    fields(REQUIRED, {
+      kind: { const: 'tcp' },
+      send: hex,
+      receive: listOf(hex),
+      proxyProtocol: { enum: [1, 2] },
+      ...rhythm,
+    }),
   ],
 };

@@ -277,11 +277,14 @@ const rest = {
   unhealthyEdgeIntervalMs: milliseconds,
   healthyEdgeIntervalMs: milliseconds,
   altPort: fc.integer({ min: 1, max: 65_535 }),
+  alpn: fc.array(label, { minLength: 1, maxLength: 2 }),
+  tlsLabels: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
 };
 const headers = fc.array(fc.record({ name: label, value: label }, { noNullPrototype: true }), {
   minLength: 1,
   maxLength: 2,
 });
+const proxyProtocol: fc.Arbitrary<ProxyProtocolVersion> = fc.constantFrom(1, 2);
 const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
   object<HealthCheck>(
     { kind: fc.constant('grpc'), ...rhythm },
@@ -293,15 +296,29 @@ const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
       host: label,
       headers,
       codec: fc.constant('http2'),
-      method: fc.constantFrom('GET', 'HEAD', 'OPTIONS'),
+      method: fc.constantFrom('GET', 'HEAD', 'OPTIONS', 'PATCH', 'DELETE', 'TRACE'),
+      send: hex,
+      receive: fc.array(hex, { minLength: 1, maxLength: 2 }),
+      receiveWithinBytes: fc.integer({ min: 1_024, max: 9_999 }),
+      serviceName: fc.record(
+        { kind: fc.constantFrom('exact', 'prefix', 'regex'), value: label },
+        { noNullPrototype: true },
+      ),
+      withoutUserAgent: fc.constant(true),
       expectedStatuses: statuses,
       retriableStatuses: statuses,
       ...rest,
     },
+    // Not every method has a body.
+  ).map(
+    (check) =>
+      ('send' in check && check.send !== undefined
+        ? { ...check, method: 'POST' as const }
+        : check) as HealthCheck,
   ),
   object<HealthCheck>(
     { kind: fc.constant('tcp'), ...rhythm },
-    { send: hex, receive: fc.array(hex, { minLength: 1, maxLength: 2 }), ...rest },
+    { send: hex, receive: fc.array(hex, { minLength: 1, maxLength: 2 }), proxyProtocol, ...rest },
   ),
 );
 
@@ -371,8 +388,6 @@ const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
   }),
   sourceAddress: fc.ipV4(),
 });
-
-const proxyProtocol: fc.Arbitrary<ProxyProtocolVersion> = fc.constantFrom(1, 2);
 
 const place: fc.Arbitrary<MetadataPlace> = object<MetadataPlace>({
   namespace: label,

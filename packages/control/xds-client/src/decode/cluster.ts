@@ -71,13 +71,17 @@ function decodeTls(
       );
     return { tls: given, proxyProtocol, passthrough };
   };
+  // A health check may say by labels that it wants that match, which no endpoint needs.
+  const said = cluster.healthChecks.some(
+    ({ transportSocketMatchCriteria: labels }) => labels?.[TLS_MODE] === TLS_DISABLED,
+  );
   const matches: TlsMatch[] = [];
   for (const [index, { name, match = {}, transportSocket }] of cluster.transportSocketMatches.entries()) {
     const path = `transport_socket_matches[${index}]`;
     const transport = decode(transportSocket, `${path}.transport_socket`);
     const isPlain = Object.values(transport).every((part) => part === undefined);
     const switchedOff = Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
-    if (index === 0 && isPlain && switchedOff) continue;
+    if (index === 0 && isPlain && switchedOff && !said) continue;
     matches.push(
       present({ name, labels: decodeLabels(context, match, `${path}.match`) ?? {}, ...transport }),
     );

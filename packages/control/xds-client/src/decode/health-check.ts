@@ -2,9 +2,11 @@ import { Buffer } from 'node:buffer';
 import type {
   HeaderValue,
   HealthCheck as ModelHealthCheck,
+  HealthCheckMethod,
   HealthCheckRhythm,
   StatusRange,
 } from '@tulle/model';
+import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { type HeaderValueOption, RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
 import type {
@@ -14,6 +16,8 @@ import type {
 } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import type { Int64Range } from '@tulle/xds-proto/envoy/type/v3/range';
 import type { DecodeContext } from './context.ts';
+import { decodeLabels } from './labels.ts';
+import { decodeStringMatch } from './matchers.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** The one check that a cluster may have, as in Envoy. */
@@ -36,7 +40,7 @@ export function decodeHealthCheck(
         ...decodeHttp(context, kind.value, `${path}.http_health_check`),
       });
     case 'tcpHealthCheck': {
-      const { send, receive } = kind.value;
+      const { send, receive, proxyProtocolConfig: proxied } = kind.value;
       const at = `${path}.tcp_health_check`;
       return present({
         kind: 'tcp' as const,
@@ -45,6 +49,7 @@ export function decodeHealthCheck(
         receive: filled(
           receive.map((payload, index) => decodePayload(context, payload, `${at}.receive[${index}]`)),
         ),
+        proxyProtocol: proxied && (proxied.version === ProxyVersion.V2 ? (2 as const) : (1 as const)),
       });
     }
     case 'grpcHealthCheck': {
@@ -87,13 +92,24 @@ function decodeRhythm(context: DecodeContext, check: HealthCheck, path: string):
     healthyEdgeIntervalMs: milliseconds(check.healthyEdgeInterval),
     reuseConnection: check.reuseConnection,
     altPort: check.altPort,
+    alpn: filled(check.tlsOptions?.alpnProtocols ?? []),
+    tlsLabels: decodeLabels(
+      context,
+      check.transportSocketMatchCriteria,
+      `${path}.transport_socket_match_criteria`,
+    ),
   });
 }
 
-const METHODS: { readonly [M in RequestMethod]?: 'GET' | 'HEAD' | 'OPTIONS' } = {
+const METHODS: { readonly [M in RequestMethod]?: HealthCheckMethod } = {
   [RequestMethod.GET]: 'GET',
   [RequestMethod.HEAD]: 'HEAD',
   [RequestMethod.OPTIONS]: 'OPTIONS',
+  [RequestMethod.POST]: 'POST',
+  [RequestMethod.PUT]: 'PUT',
+  [RequestMethod.PATCH]: 'PATCH',
+  [RequestMethod.DELETE]: 'DELETE',
+  [RequestMethod.TRACE]: 'TRACE',
 };
 
 function decodeHttp(
@@ -104,7 +120,7 @@ function decodeHttp(
   const { host, path, method, expectedStatuses, retriableStatuses, codecClientType: codec } = check;
   if (codec === CodecClientType.HTTP3) context.refuse(`${at}.codec_client_type`, 'must be HTTP1 or HTTP2');
   if (method !== RequestMethod.METHOD_UNSPECIFIED && METHODS[method] === undefined)
-    context.refuse(`${at}.method`, 'must be GET, HEAD or OPTIONS');
+    context.refuse(`${at}.method`, 'must not be CONNECT');
   return present({
     path,
     host: host === '' ? undefined : host,
@@ -113,8 +129,46 @@ function decodeHttp(
     method: METHODS[method],
     expectedStatuses: filled(expectedStatuses.map(decodeRange)),
     retriableStatuses: filled(retriableStatuses.map(decodeRange)),
+    ...decodeBodies(context, check, at),
   });
 }
+
+/** Methods whose requests have no body, as Envoy has it. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE']);
+
+function decodeBodies(context: DecodeContext, check: HttpHealthCheck, at: string): Bodies {
+  const { send, receive, responseBufferSize: within, serviceNameMatcher: service } = check;
+  const method = METHODS[check.method] ?? 'GET';
+  if (send !== undefined && WITHOUT_BODY.has(method))
+    context.refuse(`${at}.send`, `must be absent where method is ${method}: use POST, PUT, PATCH or OPTIONS`);
+  const wanted = receive.map((payload, index) => decodePayload(context, payload, `${at}.receive[${index}]`));
+  const [bytes, most] = [wanted.reduce((sum, one) => sum + one.length / 2, 0), Number(within ?? 1_024n)];
+  if (most !== 0 && bytes > most)
+    context.refuse(`${at}.receive`, `is ${bytes} bytes long: more than response_buffer_size, ${most}`);
+  if (most > MAX_RECEIVED_BYTES)
+    context.refuse(`${at}.response_buffer_size`, `must be at most ${MAX_RECEIVED_BYTES}, but is ${most}`);
+  const removed = check.requestHeadersToRemove.map((name) => name.toLowerCase());
+  for (const [index, name] of removed.entries())
+    if (name.startsWith(':') || name === 'host')
+      context.refuse(`${at}.request_headers_to_remove[${index}]`, 'must be a field that may be missing');
+  return present({
+    send: send && decodePayload(context, send, `${at}.send`),
+    receive: filled(wanted),
+    receiveWithinBytes: within === undefined ? undefined : most,
+    serviceName: service && decodeStringMatch(context, service, `${at}.service_name_matcher`),
+    // There is no other field that nobody adds.
+    withoutUserAgent: removed.includes('user-agent') || undefined,
+  });
+}
+
+/** More is refused here; Envoy takes any number. */
+const MAX_RECEIVED_BYTES = 16 * 1_024 * 1_024;
+
+/** What is about bodies, and about who answers. */
+type Bodies = Pick<
+  Extract<ModelHealthCheck, { kind: 'http' }>,
+  'send' | 'receive' | 'receiveWithinBytes' | 'serviceName' | 'withoutUserAgent'
+>;
 
 /** Fields of a question. Nothing else adds any, so that it makes no difference how they are added. */
 function decodeHeaders(

@@ -225,11 +225,21 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'unhealthy_edge_interval',
     'healthy_edge_interval',
     'alt_port',
+    'tls_options',
+    'transport_socket_match_criteria',
+    // What logs and statistics call it; there is one of a cluster.
+    'name',
     // What an event log would have; there is none.
     'always_log_health_check_failures',
     'always_log_health_check_success',
   ],
+  'envoy.config.core.v3.HealthCheck.TlsOptions': ['alpn_protocols'],
   'envoy.config.core.v3.HealthCheck.HttpHealthCheck': [
+    'send',
+    'receive',
+    'response_buffer_size',
+    'request_headers_to_remove',
+    'service_name_matcher',
     'host',
     'path',
     'method',
@@ -239,7 +249,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'codec_client_type',
   ],
   'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': ['service_name', 'authority', 'initial_metadata'],
-  'envoy.config.core.v3.HealthCheck.TcpHealthCheck': ['send', 'receive'],
+  'envoy.config.core.v3.HealthCheck.TcpHealthCheck': ['send', 'receive', 'proxy_protocol_config'],
   'envoy.config.core.v3.HealthCheck.Payload': ['text', 'binary'],
   'envoy.config.cluster.v3.CircuitBreakers': ['thresholds', 'per_host_thresholds'],
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': [

@@ -1,8 +1,15 @@
-import type { HeaderValue, HealthCheck as ModelHealthCheck, StatusRange } from '@tulle/model';
+import type {
+  HeaderValue,
+  HealthCheck as ModelHealthCheck,
+  HttpHealthCheck,
+  StatusRange,
+} from '@tulle/model';
 import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
 import { RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import type { HealthCheck, HealthCheckSchema } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
-import { duration, type Fields } from './values.ts';
+import { encodeStringMatch } from './matchers.ts';
+import { duration, type Fields, sortedMap } from './values.ts';
 
 export function encodeHealthCheck(check: ModelHealthCheck): Fields<typeof HealthCheckSchema> {
   const {
@@ -33,11 +40,16 @@ export function encodeHealthCheck(check: ModelHealthCheck): Fields<typeof Health
     }),
     ...(check.altPort !== undefined && { altPort: check.altPort }),
     ...(check.reuseConnection !== undefined && { reuseConnection: check.reuseConnection }),
+    ...(check.alpn !== undefined && { tlsOptions: { alpnProtocols: [...check.alpn] } }),
+    ...(check.tlsLabels !== undefined && {
+      transportSocketMatchCriteria: sortedMap(Object.entries(check.tlsLabels)),
+    }),
     healthChecker: checker(check) as HealthCheck['healthChecker'],
   };
 }
 
-const METHODS = { GET: RequestMethod.GET, HEAD: RequestMethod.HEAD, OPTIONS: RequestMethod.OPTIONS } as const;
+/** Bytes in hexadecimal. */
+const payload = (text: string): object => ({ payload: { case: 'text', value: text } });
 
 function checker(check: ModelHealthCheck): { readonly case: string; readonly value: object } {
   if (check.kind === 'grpc')
@@ -50,12 +62,14 @@ function checker(check: ModelHealthCheck): { readonly case: string; readonly val
       },
     };
   if (check.kind === 'tcp') {
-    const payload = (text: string): object => ({ payload: { case: 'text', value: text } });
     return {
       case: 'tcpHealthCheck',
       value: {
         ...(check.send !== undefined && { send: payload(check.send) }),
         receive: (check.receive ?? []).map(payload),
+        ...(check.proxyProtocol !== undefined && {
+          proxyProtocolConfig: { version: check.proxyProtocol === 2 ? ProxyVersion.V2 : ProxyVersion.V1 },
+        }),
       },
     };
   }
@@ -66,12 +80,34 @@ function checker(check: ModelHealthCheck): { readonly case: string; readonly val
       host: check.host ?? '',
       requestHeadersToAdd: headers(check.headers),
       ...(check.codec === 'http2' && { codecClientType: CodecClientType.HTTP2 }),
-      method: check.method === undefined ? RequestMethod.METHOD_UNSPECIFIED : METHODS[check.method],
+      method: check.method === undefined ? RequestMethod.METHOD_UNSPECIFIED : RequestMethod[check.method],
       expectedStatuses: (check.expectedStatuses ?? []).map(range),
       retriableStatuses: (check.retriableStatuses ?? []).map(range),
+      ...encodeBodies(check),
     },
   };
 }
+
+function encodeBodies({
+  send,
+  receive,
+  receiveWithinBytes,
+  serviceName,
+  withoutUserAgent,
+}: HttpHealthCheck): object {
+  return {
+    ...(send !== undefined && { send: payload(send) }),
+    receive: (receive ?? []).map(payload),
+    ...(receiveWithinBytes !== undefined && { responseBufferSize: BigInt(receiveWithinBytes) }),
+    ...(serviceName !== undefined && {
+      serviceNameMatcher: encodeStringMatch(serviceName.kind === 'present' ? ANY : serviceName),
+    }),
+    ...(withoutUserAgent === true && { requestHeadersToRemove: ['user-agent'] }),
+  };
+}
+
+/** Whatever it is. */
+const ANY = { kind: 'prefix', value: '' } as const;
 
 function headers(list: readonly HeaderValue[] = []): readonly object[] {
   return list.map(({ name, value }) => ({ header: { key: name, value } }));

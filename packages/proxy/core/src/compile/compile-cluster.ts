@@ -1,7 +1,8 @@
 import { isPrime } from '@tulle/balance';
 import { findInvalidName, findInvalidValue } from '@tulle/fields';
 import { isValidAuthority, isValidTarget } from '@tulle/http1';
-import type { Cluster, HealthCheck, HostOverride, UpstreamTls } from '@tulle/model';
+import { CompileContext, compileStringMatch, loadedRegexEngine } from '@tulle/match';
+import type { Cluster, HealthCheck, HostOverride, HttpHealthCheck, UpstreamTls } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
@@ -97,8 +98,25 @@ function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): voi
     issues.add(`${path}/path`, `${JSON.stringify(check.path)} is no path`);
   if (check.host !== undefined && !isValidAuthority(check.host))
     issues.add(`${path}/host`, `${JSON.stringify(check.host)} is no host`);
+  checkBodies(check, path, issues);
   for (const list of ['expectedStatuses', 'retriableStatuses'] as const) {
     for (const [index, { from, to }] of (check[list] ?? []).entries())
       if (from > to) issues.add(`${path}/${list}/${index}`, `from ${from} is more than to ${to}`);
   }
+}
+
+/** Methods whose requests have no body, as Envoy has it. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE']);
+
+function checkBodies(check: HttpHealthCheck, path: string, issues: Issues): void {
+  const { method = 'GET', send, receive = [], receiveWithinBytes: within = 1_024, serviceName } = check;
+  if (send !== undefined && WITHOUT_BODY.has(method))
+    issues.add(`${path}/send`, `must be absent where the method is ${method}, which has no body`);
+  const bytes = receive.reduce((sum, one) => sum + one.length / 2, 0);
+  if (within !== 0 && bytes > within)
+    issues.add(`${path}/receive`, `is ${bytes} bytes long: more than receiveWithinBytes, ${within}`);
+  if (serviceName === undefined) return;
+  const context = new CompileContext(loadedRegexEngine());
+  compileStringMatch(serviceName, context, `${path}/serviceName`);
+  for (const { path: at, message } of context.issues) issues.add(at, message);
 }

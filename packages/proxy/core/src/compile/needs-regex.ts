@@ -32,7 +32,7 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
     ) ||
     clusters.some(
       (cluster, index) =>
-        sound.clusters.has(index) && (hasPattern(cluster.tls) || hasPattern(cluster.tlsMatches)),
+        sound.clusters.has(index) && [cluster.tls, cluster.tlsMatches, cluster.healthCheck].some(hasPattern),
     )
   );
 }

@@ -334,11 +334,17 @@ export class NodeClientTls implements ClientTls {
 
   ready(
     address: Address,
-    { expectedIdentity, serverName: ownName, verifyServerName = false, alpn: otherwise }: ConnectOptions,
+    {
+      expectedIdentity,
+      serverName: ownName,
+      verifyServerName = false,
+      alpn: otherwise,
+      onlyAlpn,
+    }: ConnectOptions,
   ): Ready<ConnectionOptions> | Refusal | undefined {
     const { trust, allowedIds } = this.#config;
     const serverName = ownName ?? this.#config.serverName;
-    const alpn = this.#config.alpn ?? otherwise;
+    const alpn = onlyAlpn ?? this.#config.alpn ?? otherwise;
     const usesMesh = this.#config.certificate?.kind === 'workload' || trust.kind === 'mesh';
     const expected = expectedIdentity === undefined ? allowedIds : [expectedIdentity];
     if (

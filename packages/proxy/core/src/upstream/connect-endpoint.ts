@@ -33,6 +33,8 @@ export interface ConnectFor {
   readonly whose?: ProxiedAddresses | undefined;
   /** Protocols to offer where the cluster's TLS names none. */
   readonly alpn?: readonly string[] | undefined;
+  /** Protocols to offer whatever the cluster's TLS names. */
+  readonly onlyAlpn?: readonly string[] | undefined;
   /** What a listener of this process is told; default: nothing. */
   readonly along?: Along | undefined;
 }
@@ -41,7 +43,7 @@ export interface ConnectFor {
 export function connectEndpoint(
   cluster: ConnectingCluster,
   endpoint: Endpoint,
-  { serverName: name = '', whose, alpn, along }: ConnectFor = {},
+  { serverName: name = '', whose, alpn, onlyAlpn, along }: ConnectFor = {},
 ): Socket {
   const { engine, connectOptions, onDemand } = cluster;
   if (endpoint.mode === 'hbone') return engine.hbone.connect(cluster, endpoint, whose && callerOf(whose));
@@ -70,6 +72,7 @@ export function connectEndpoint(
     expectedIdentity: endpoint.identity,
     ...(serverName === '' ? {} : { serverName }),
     ...(alpn === undefined ? {} : { alpn }),
+    ...(onlyAlpn === undefined ? {} : { onlyAlpn }),
     ...(name !== '' && cluster.serverNames?.verified === true ? { verifyServerName: true } : {}),
   });
 }

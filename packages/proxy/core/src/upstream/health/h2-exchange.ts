@@ -14,8 +14,8 @@ import { readGrpcStatus } from '../../grpc/grpc-status.ts';
 import { Http2Wire, type WireOwner } from '../../http2/wire.ts';
 import type { Socket, SocketFault } from '../../ports.ts';
 
-/** Of a body so much is kept; a check needs a few bytes. */
-const MAX_BODY_BYTES = 4_096;
+/** Of a body so much is kept where nothing is said: a message of gRPC's health checks needs a few bytes. */
+const BODY_BYTES = 4_096;
 
 /** Who asks. */
 export interface ExchangeOwner {
@@ -40,6 +40,7 @@ export class Http2Exchange implements WireOwner, Http2Events<undefined> {
   readonly #owner: ExchangeOwner;
   readonly #socket: Socket;
   readonly #wire: Http2Wire;
+  readonly #keptBytes: number;
   readonly #head: ResponseHead = new ResponseHead();
   #stream: Http2Stream<undefined> | undefined;
   #body: Buffer[] = [];
@@ -47,8 +48,16 @@ export class Http2Exchange implements WireOwner, Http2Events<undefined> {
   #rule = '';
   #closed = false;
 
-  constructor(engine: Engine, socket: Socket, options: Partial<Http2Options>, owner: ExchangeOwner) {
+  /** @param keptBytes of an answer's body, which its owner is told */
+  constructor(
+    engine: Engine,
+    socket: Socket,
+    options: Partial<Http2Options>,
+    owner: ExchangeOwner,
+    keptBytes: number = BODY_BYTES,
+  ) {
     this.#owner = owner;
+    this.#keptBytes = keptBytes;
     this.#socket = socket;
     this.#wire = new Http2Wire(engine, socket, this);
     this.session = new ClientSession<undefined>(this, this.#wire.outbox, options);
@@ -147,7 +156,8 @@ export class Http2Exchange implements WireOwner, Http2Events<undefined> {
     end: number,
     endStream: boolean,
   ): void {
-    if (this.#bodyBytes < MAX_BODY_BYTES) this.#body.push(Buffer.from(chunk.subarray(start, end)));
+    const kept = Math.min(end - start, this.#keptBytes - this.#bodyBytes);
+    if (kept > 0) this.#body.push(Buffer.from(chunk.subarray(start, start + kept)));
     this.#bodyBytes += end - start;
     this.session.consume(stream, end - start);
     if (endStream) this.#whole(undefined);

@@ -85,7 +85,10 @@ export class HealthChecks implements CheckOwner {
       http2: cluster.http2,
       expectsHttp2: cluster.protocol === 'http2' || (config.kind === 'http' && config.codec === 'http2'),
       connect: () =>
-        connectEndpoint(cluster, probedAt(state.endpoint, config.altPort), { alpn: cluster.alpn }),
+        connectEndpoint(cluster, probedAt(state.endpoint, config), {
+          alpn: cluster.alpn,
+          onlyAlpn: config.alpn,
+        }),
     };
     switch (config.kind) {
       case 'tcp':
@@ -114,14 +117,20 @@ export class HealthChecks implements CheckOwner {
 }
 
 /** Where an endpoint is asked. */
-function probedAt(endpoint: Endpoint, altPort: number | undefined): Endpoint {
-  const { address, healthCheck } = endpoint;
+function probedAt(given: Endpoint, { altPort, tlsLabels }: HealthCheck): Endpoint {
+  const { address, healthCheck } = given;
+  const endpoint = tlsLabels === undefined ? given : labelled(given, tlsLabels);
   const port = healthCheck?.port ?? altPort;
   if (!('host' in address) || (port === undefined && healthCheck?.host === undefined)) return endpoint;
   return {
     ...endpoint,
     address: { host: healthCheck?.host ?? address.host, port: port ?? address.port },
   };
+}
+
+/** The endpoint as if it had these labels, which may switch TLS on. */
+function labelled({ mode, ...endpoint }: Endpoint, tlsLabels: Readonly<Record<string, string>>): Endpoint {
+  return { ...endpoint, ...(mode === undefined || mode === 'none' ? {} : { mode }), tlsLabels };
 }
 
 /** What a check without a host of its own says: the host in the cluster's name, its name, or the address. */

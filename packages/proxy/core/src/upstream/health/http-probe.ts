@@ -1,14 +1,13 @@
 import { FieldTable } from '@tulle/fields';
 import { ResponseDecoder, type Http1Fault, type ResponseHead, type ResponseSink } from '@tulle/http1';
-import type { HttpHealthCheck, StatusRange } from '@tulle/model';
+import { CompileContext, loadedRegexEngine } from '@tulle/match';
+import type { HeaderValue, HttpHealthCheck } from '@tulle/model';
 import type { Socket, SocketEvents, SocketFault } from '../../ports.ts';
+import { AnswerTest } from './answer-test.ts';
 import { Http2Exchange, speaksHttp2, type ExchangeOwner, type Question } from './h2-exchange.ts';
 import type { Probe, ProbeHost, ProbeResult } from './probe.ts';
 
-const DEFAULT_EXPECTED: readonly StatusRange[] = [{ from: 200, to: 200 }];
-
-/** Whoever answers with it is well, but should have less to do (Envoy). */
-const DEGRADED = 'x-envoy-degraded';
+const USER_AGENT: HeaderValue = { name: 'user-agent', value: 'tulle-health-check' };
 
 /** Asks by a request; its connection serves further questions as long as the endpoint keeps it. */
 export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwner {
@@ -17,6 +16,9 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
   readonly #method: string;
   readonly #request: Buffer;
   readonly #question: Question;
+  readonly #test: AnswerTest;
+  /** A longer body is not waited for: what was looked at says enough. */
+  readonly #maxBodyBytes: number;
   #socket: Socket | undefined;
   /** Where the endpoint speaks HTTP/2, the socket is its. */
   #exchange: Http2Exchange | undefined;
@@ -25,7 +27,8 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
   #asking = false;
   #status = 0;
   #keepAlive = false;
-  #degraded = false;
+  #fields: FieldTable = new FieldTable();
+  #body: Buffer[] = [];
   #bodyBytes = 0;
 
   /** @param authority what `Host` says */
@@ -33,17 +36,25 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
     this.#host = host;
     this.#check = check;
     this.#method = check.method ?? 'GET';
-    const { headers = [] } = check;
-    this.#request = Buffer.from(
-      `${this.#method} ${check.path} HTTP/1.1\r\nhost: ${authority}\r\nuser-agent: tulle-health-check\r\n${headers
+    const { maxResponseDrainBytes: drained } = host.engine.limits;
+    // The pattern was found sound when the cluster was compiled.
+    this.#test = new AnswerTest(check, drained, new CompileContext(loadedRegexEngine()));
+    this.#maxBodyBytes = Math.max(drained, this.#test.bodyBytes);
+    const { headers = [], withoutUserAgent = false } = check;
+    const body = check.send === undefined ? undefined : Buffer.from(check.send, 'hex');
+    const said = withoutUserAgent || headers.some(({ name }) => name.toLowerCase() === 'user-agent');
+    const all = [...(said ? [] : [USER_AGENT]), ...headers];
+    const length = body === undefined ? '' : `content-length: ${body.length}\r\n`;
+    const head = Buffer.from(
+      `${this.#method} ${check.path} HTTP/1.1\r\nhost: ${authority}\r\n${all
         .map(({ name, value }) => `${name}: ${value}\r\n`)
-        .join('')}${check.reuseConnection === false ? 'connection: close\r\n' : ''}\r\n`,
+        .join('')}${length}${check.reuseConnection === false ? 'connection: close\r\n' : ''}\r\n`,
       'latin1',
     );
+    this.#request = body === undefined ? head : Buffer.concat([head, body]);
     const fields = new FieldTable();
-    fields.add('user-agent', 'tulle-health-check');
-    for (const { name, value } of headers) fields.add(name.toLowerCase(), value);
-    this.#question = { method: this.#method, authority, path: check.path, fields, body: undefined };
+    for (const { name, value } of all) fields.add(name.toLowerCase(), value);
+    this.#question = { method: this.#method, authority, path: check.path, fields, body };
   }
 
   ask(): void {
@@ -56,6 +67,7 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
     }
     this.#asking = true;
     this.#status = 0;
+    this.#body = [];
     this.#bodyBytes = 0;
     if (this.#open) return this.#sendRequest();
     const { engine } = this.#host;
@@ -85,7 +97,7 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
     if (socket === undefined) return;
     const { engine, http2, expectsHttp2 } = this.#host;
     if (speaksHttp2(socket, expectsHttp2)) {
-      this.#exchange = new Http2Exchange(engine, socket, http2, this);
+      this.#exchange = new Http2Exchange(engine, socket, http2, this, this.#test.bodyBytes);
       return this.#exchange.ask(this.#question);
     }
     this.#open = true;
@@ -118,10 +130,10 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
 
   // — ExchangeOwner —
 
-  answered(status: number, _grpcStatus: number, _body: Buffer, fields: FieldTable): void {
+  answered(status: number, _grpcStatus: number, body: Buffer, fields: FieldTable): void {
     if (!this.#asking) return;
     if (this.#check.reuseConnection === false) this.stop();
-    this.#tell(this.#judge(status, fields.get(DEGRADED) !== undefined), `status ${status}`);
+    this.#judge(status, fields, body);
   }
 
   broken(detail: string): void {
@@ -137,13 +149,14 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
   onHead(head: ResponseHead): void {
     this.#status = head.status;
     this.#keepAlive = head.keepAlive;
-    this.#degraded = head.fields.get(DEGRADED) !== undefined;
+    this.#fields = head.fields;
   }
 
-  onData(_chunk: Buffer, start: number, end: number): void {
+  onData(chunk: Buffer, start: number, end: number): void {
+    const kept = Math.min(end - start, this.#test.bodyBytes - this.#bodyBytes);
+    if (kept > 0) this.#body.push(Buffer.from(chunk.subarray(start, start + kept)));
     this.#bodyBytes += end - start;
-    if (this.#bodyBytes <= this.#host.engine.limits.maxResponseDrainBytes) return;
-    // The status says enough.
+    if (this.#bodyBytes <= this.#maxBodyBytes) return;
     this.#keepAlive = false;
     this.onComplete();
   }
@@ -152,9 +165,8 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
 
   onComplete(): void {
     if (!this.#asking) return;
-    const result = this.#judge(this.#status, this.#degraded);
     if (!this.#keepAlive || this.#check.reuseConnection === false) this.stop();
-    this.#tell(result, `status ${this.#status}`);
+    this.#judge(this.#status, this.#fields, Buffer.concat(this.#body));
   }
 
   onFault(fault: Http1Fault): void {
@@ -168,12 +180,10 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
     this.#socket?.write(this.#request);
   }
 
-  #judge(status: number, degraded: boolean): ProbeResult {
-    const { expectedStatuses = DEFAULT_EXPECTED, retriableStatuses = [] } = this.#check;
-    const isIn = (ranges: readonly StatusRange[]): boolean =>
-      ranges.some(({ from, to }) => status >= from && status <= to);
-    if (isIn(expectedStatuses)) return degraded ? 'degraded' : 'passed';
-    return isIn(retriableStatuses) ? 'retriable' : 'unexpected';
+  #judge(status: number, fields: FieldTable, body: Buffer): void {
+    const result = this.#test.judge(status, fields, body);
+    const other = result === 'unexpected' && this.#test.expects(status);
+    this.#tell(result, other ? `status ${status}, but not the body or the service` : `status ${status}`);
   }
 
   #tell(result: ProbeResult, detail: string): void {

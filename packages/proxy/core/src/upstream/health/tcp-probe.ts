@@ -1,5 +1,7 @@
 import type { TcpHealthCheck } from '@tulle/model';
 import type { Socket, SocketEvents, SocketFault } from '../../ports.ts';
+import { writeProxyHeader } from '../proxy-header.ts';
+import { holdsAll, payloadsOf } from './payloads.ts';
 import type { Probe, ProbeHost } from './probe.ts';
 
 /** So much of an answer is looked at; more has nothing in it that was waited for. */
@@ -13,10 +15,11 @@ export class TcpProbe implements Probe, SocketEvents {
   #socket: Socket | undefined;
   #answer: Buffer = Buffer.alloc(0);
 
-  constructor(host: ProbeHost, { send = '', receive = [] }: TcpHealthCheck) {
+  constructor(host: ProbeHost, { send = '', receive, proxyProtocol }: TcpHealthCheck) {
     this.#host = host;
-    this.#send = Buffer.from(send, 'hex');
-    this.#receive = receive.map((bytes) => Buffer.from(bytes, 'hex'));
+    const header = proxyProtocol === undefined ? [] : [writeProxyHeader(proxyProtocol, undefined)];
+    this.#send = Buffer.concat([...header, Buffer.from(send, 'hex')]);
+    this.#receive = payloadsOf(receive);
   }
 
   ask(): void {
@@ -43,16 +46,9 @@ export class TcpProbe implements Probe, SocketEvents {
   onRead(chunk: Buffer, start: number, end: number): void {
     if (this.#socket === undefined) return;
     this.#answer = Buffer.concat([this.#answer, chunk.subarray(start, end)]);
-    let at = 0;
-    for (const wanted of this.#receive) {
-      const found = this.#answer.indexOf(wanted, at);
-      if (found < 0) {
-        if (this.#answer.length > MAX_ANSWER_BYTES) this.#failed('the bytes that it should send do not come');
-        return;
-      }
-      at = found + wanted.length;
-    }
-    this.#passed();
+    if (holdsAll(this.#answer, this.#receive)) this.#passed();
+    else if (this.#answer.length > MAX_ANSWER_BYTES)
+      this.#failed('the bytes that it should send do not come');
   }
 
   onEnd(): void {
