@@ -16,6 +16,10 @@ describe('one host decides', () => {
     ['[2001:DB8::0:1]', '[2001:db8::1]'],
     ['[::ffff:10.0.0.1]', '[::ffff:a00:1]'],
     ['my_service', 'my_service'],
+    // RFC 3986 §3.2.2: what a registered name may have beside letters and digits.
+    ['one.test;', 'one.test;'],
+    [';One.test:80', ';one.test:80'],
+    ["a!$&'()*+=b.test", "a!$&'()*+=b.test"],
   ])('%s is %s', (value, host) => {
     expect(normalizeHost(value)).toBe(host);
     expect(normalizeHost(host)).toBe(host);
@@ -30,7 +34,21 @@ describe('one host decides', () => {
     'user@a',
     'user:pw@a',
     'a,b',
+    'a;,b',
     'a b',
+    'a; b',
+    'a;\r\nb',
+    'a"b',
+    'a\\b',
+    'a|b',
+    'a{b}',
+    'a<b>',
+    'a?b',
+    'a#b',
+    ';@a',
+    'a;..b',
+    'a%3bb',
+    '[::1];',
     'a/b',
     'a%2eb',
     'a:0',
@@ -57,13 +75,13 @@ describe('one host decides', () => {
           fc.string(),
           fc.domain(),
           fc.ipV6().map((ip) => `[${ip}]:443`),
-          fc.stringMatching(/^[a-zA-Z0-9.:@[\]_-]{0,20}$/),
+          fc.stringMatching(/^[a-zA-Z0-9.:@[\]_,;'$-]{0,20}$/),
         ),
         (value) => {
           const host = normalizeHost(value);
           if (host === '') return;
           expect(normalizeHost(host)).toBe(host);
-          expect(host).toMatch(/^(?:[a-z0-9_~.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]*)?$/);
+          expect(host).toMatch(/^(?:[a-z0-9_~!$&'()*+;=.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]*)?$/);
         },
       ),
       { numRuns: 1_000 },

@@ -1,8 +1,15 @@
 import { formatIpv6, parseIpv6 } from './ip.ts';
 
-/** Lower-case characters of a host name: letters, digits, `-`, `_`, `~`. `_` is never taken for `-`. */
+/**
+ * Lower-case characters of a registered name (RFC 3986 §3.2.2): letters, digits, `-`, `_`, `~` and sub-delims, without the comma, as
+ * two hosts that are joined by one are no host. `_` is never taken for `-`.
+ */
 const NAME = new Uint8Array(128);
-for (const char of 'abcdefghijklmnopqrstuvwxyz0123456789-_~') NAME[char.charCodeAt(0)] = 1;
+for (const char of "abcdefghijklmnopqrstuvwxyz0123456789-_~!$&'()*+;=") NAME[char.charCodeAt(0)] = 1;
+
+/** A name or IPv6 in brackets, a trailing dot, a port. */
+const AUTHORITY =
+  /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~!$&'()*+;=-]+(?:\.[A-Za-z0-9_~!$&'()*+;=-]+)*)(\.?)(?::(\d*))?$/;
 
 /** RFC 1035 §2.3.4. */
 const MAX_NAME_LENGTH = 255;
@@ -10,7 +17,7 @@ const MAX_NAME_LENGTH = 255;
 /**
  * The one spelling of a host (`Host`, `:authority`, a URL's authority): lower case, without trailing dot, IPv6 as
  * RFC 5952 writes it, port kept when one was given. `''` when it has to be refused: empty, userinfo, percent-escapes or
- * other characters that no host name has, empty labels, zone, port not 1–65535. Clean input comes back as it is, without
+ * characters that no registered name has, commas, empty labels, zone, port not 1–65535. Clean input comes back as it is, without
  * allocation.
  */
 export function normalizeHost(value: string): string {
@@ -25,7 +32,7 @@ export function normalizeHost(value: string): string {
 }
 
 function rewrite(value: string): string {
-  const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*)(\.?)(?::(\d*))?$/.exec(value);
+  const match = AUTHORITY.exec(value);
   if (match === null || value.length > MAX_NAME_LENGTH + 7) return '';
   const [, name = '', dot, digits = ''] = match;
   let host = name.toLowerCase();

@@ -61,6 +61,21 @@ describe('HTTP/2', () => {
     expect(test.records[0]?.protocol).toBe('HTTP/2');
   });
 
+  it('takes every registered name for an authority, and two for none', async () => {
+    const { test, upstream } = await overHttp2();
+    const client = http2Client(test);
+    const asked = async (host: string): Promise<number> =>
+      (await client.request({ headers: { host } })).status;
+    expect(await asked('One.test;')).toBe(200);
+    expect(await asked("a!$&'()*+=b:81")).toBe(200);
+    expect(await asked('a;,b')).toBe(400);
+    expect(await asked('a"b')).toBe(400);
+    expect(upstream.requests.map((request) => request.header('host'))).toEqual([
+      'one.test;',
+      "a!$&'()*+=b:81",
+    ]);
+  });
+
   it('serves many at a time over one connection each', async () => {
     const { test, upstream } = await overHttp2();
     const client = http2Client(test);

@@ -11,6 +11,9 @@ describe('what callers send', () => {
     ],
     ['HEAD with a target that is none', 'HEAD /a%zz HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+    ['a Host of two', 'GET / HTTP/1.1\r\nHost: a;,b\r\n\r\n', 400],
+    ['a Host with blanks', 'GET / HTTP/1.1\r\nHost: a; b\r\n\r\n', 400],
+    ['a Host with quotes', 'GET / HTTP/1.1\r\nHost: a"b\r\n\r\n', 400],
     ['a bare LF', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
     ['an unknown version', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
     ['an unknown expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n', 417],
@@ -26,6 +29,20 @@ describe('what callers send', () => {
     expect(test.network.connections('10.0.0.1:80')).toBe(0);
     expect(test.records).toHaveLength(1);
     expect(test.records[0]?.status).toBe(status);
+  });
+
+  it('every registered name is a host, in lower case, of HTTP/1.1 and of an absolute target', async () => {
+    const test = await started({
+      listeners: [httpListener({ port: 8080, routes: [route('/', 'api')] })],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: { '10.0.0.1:80': (request) => ({ body: String(request.header('host')) }) },
+    });
+    const client = test.client();
+    const said = async (bytes: string): Promise<string> => (await client.raw(bytes).response()).body;
+    expect(await said('GET / HTTP/1.1\r\nHost: One.test;\r\n\r\n')).toBe('one.test;');
+    expect(await said("GET / HTTP/1.1\r\nHost: a!$&'()*+=b:81\r\n\r\n")).toBe("a!$&'()*+=b:81");
+    expect(await said('GET http://a;b/ HTTP/1.1\r\nHost: a;b\r\n\r\n')).toBe('a;b');
+    expect(test.records.map(({ authority }) => authority)).toEqual(['one.test;', "a!$&'()*+=b:81", 'a;b']);
   });
 
   it('a bad request behind a good one: the good one is answered first, then the connection closes', async () => {

@@ -10,7 +10,8 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)$/;
 /** Characters of a target (RFC 3986 §2), each percent sign with its digits. */
 const TARGET = /^(?:[A-Za-z0-9._~:/?[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+$/;
-const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?)(?::(\d{1,5}))?$/;
+/** A registered name (RFC 3986 §3.2.2) without escapes, empty labels and commas, or IPv6; and a port. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[\w~!$&'()*+;=-]+(?:\.[\w~!$&'()*+;=-]+)*\.?)(?::(\d{1,5}))?$/;
 /** RFC 9112 §3 asks for 8000 octets of a request line; a longer target may be refused. */
 const LONGEST_TARGET = 8_192;
 /** Fields that are taken, as by Envoy where nothing is said. */
