@@ -238,7 +238,8 @@ export interface ForwardAction {
   readonly perTryTimeoutMs?: number;
   /**
    * How long an attempt may go without a byte of its endpoint, from when the request is sent whole; 0 or absent: any time. Before the
-   * answer's head it is over as by {@link perTryTimeoutMs}, after it the answer is broken off (Envoy `per_try_idle_timeout`).
+   * answer's head it is over as by {@link perTryTimeoutMs}, after it the answer is broken off (Envoy `per_try_idle_timeout`). Where
+   * {@link perTryTimeoutMs} passes between two bytes of an answer, the later of the two may take any time, as in Envoy.
    */
   readonly perTryIdleTimeoutMs?: number;
   /**

@@ -77,6 +77,49 @@ describe('an attempt of which nothing comes in time', () => {
     expect(test.proxy.stats.streams).toBe(0);
   });
 
+  it.each([
+    ['passes within the pause', 100, true],
+    ['has not passed yet', 500, false],
+    ['passed before the byte that came last', 40, false],
+  ])(
+    'may pause once within its answer where its whole time %s, as in Envoy: %d ms',
+    async (_, perTryTimeoutMs, waits) => {
+      const test = await simple({
+        answer: () => 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nx',
+        forward: { ...forward, perTryTimeoutMs },
+        handler,
+      });
+      const client = test.client().raw('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await test.clock.advance(60);
+      test.upstream(AT).connections[0]?.send('x');
+      await test.clock.advance(700);
+      if (waits) {
+        expect(test.records).toHaveLength(0);
+        test.upstream(AT).connections[0]?.send('x');
+        expect(await client.response()).toMatchObject({ status: 200, body: 'xxx' });
+        expect(test.meter.value(counted)).toBe(0);
+        return;
+      }
+      await client.connection.over();
+      expect(test.records[0]).toMatchObject({ status: 200, details: 'upstream_per_try_idle_timeout' });
+    },
+  );
+
+  it('may pause but once: behind the next byte its time without one runs again', async () => {
+    const test = await simple({
+      answer: () => 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nx',
+      forward: { ...forward, perTryTimeoutMs: 100 },
+      handler,
+    });
+    const client = test.client().raw('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await test.clock.advance(700);
+    expect(test.records).toHaveLength(0);
+    test.upstream(AT).connections[0]?.send('x');
+    await test.clock.advance(450);
+    await client.connection.over();
+    expect(test.records[0]).toMatchObject({ code: 'TULLE_PER_TRY_TIMEOUT' });
+  });
+
   it('is none while the request is on its way', async () => {
     const test = await simple({ forward });
     const client = test.client();

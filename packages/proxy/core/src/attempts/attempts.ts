@@ -40,6 +40,7 @@ import { isRepeatable, mayBeSentTwice } from './repeat.ts';
 import { NO_PIECES } from './replay.ts';
 import { asksForRetry, mayRetry, retry, retryOver } from './retry.ts';
 import { tellAttempt } from './tell-attempt.ts';
+import { armTryTimers } from './try-timers.ts';
 import { takeMarker } from './unsent-marker.ts';
 import type { Bytes } from '../bytes.ts';
 
@@ -230,9 +231,7 @@ export function armAttemptTimers(stream: Stream): void {
     stream.limitEndMs = endMs;
     if (deadlineMs === 0 || endMs < deadlineMs) stream.armRequestTimer(limitMs);
   }
-  if (action.perTryTimeoutMs > 0 && stream.attempt.running && stream.perTryTimer?.armed !== true)
-    stream.armPerTryTimer(action.perTryTimeoutMs);
-  if (action.perTryIdleMs > 0 && stream.upstream !== undefined) stream.armTryIdleTimer(action.perTryIdleMs);
+  armTryTimers(stream, action);
 }
 
 /** The head of the endpoint's response came. */

@@ -1,5 +1,6 @@
 import type { Stream } from '../stream/stream.ts';
 import { attemptFailed, responseBroken } from './attempts.ts';
+import { isExcused } from './try-timers.ts';
 
 const DETAILS = 'upstream_per_try_idle_timeout';
 
@@ -14,8 +15,8 @@ export function silentTry(stream: Stream): void {
   if (upstream === undefined || action?.kind !== 'forward' || !stream.live) return;
   const leftMs = stream.movedMs + action.perTryIdleMs - engine.turn.nowMs;
   if (leftMs > 0) return stream.armTryIdleTimer(leftMs);
-  // The endpoint is held up by a caller that takes nothing.
-  if (downstream.full) return stream.armTryIdleTimer(action.perTryIdleMs);
+  // The endpoint is held up by a caller that takes nothing, or may take its time.
+  if (downstream.full || isExcused(stream, action)) return stream.armTryIdleTimer(action.perTryIdleMs);
   cluster?.metrics.perTryIdleTimeouts.add();
   if (endpoint !== undefined) endpoint.data.counts.timeouts++;
   if (!attempt.running) return responseBroken(stream, 'TULLE_PER_TRY_TIMEOUT', DETAILS);

@@ -69,6 +69,7 @@ export class Extras {
   matchedAuthority: string = '';
   savedFields: FieldTable | undefined = undefined;
   savedTrailers: FieldTable | undefined = undefined;
+  tryEndMs: number = 0;
   perTryTimer: WheelTimer | undefined = undefined;
   tryIdleTimer: WheelTimer | undefined = undefined;
   retryTimer: WheelTimer | undefined = undefined;
@@ -121,6 +122,7 @@ export class Extras {
     this.responseCounter?.reset();
     if (this.trace !== NO_TRACE) this.trace.reset();
     if (this.slots.size > 0) this.slots.clear();
+    this.tryEndMs = 0;
     this.perTryTimer?.cancel();
     this.tryIdleTimer?.cancel();
     this.retryTimer?.cancel();

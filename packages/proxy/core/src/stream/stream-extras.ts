@@ -376,6 +376,15 @@ export abstract class StreamExtras extends StreamFlags {
     if (this.#extras !== undefined || value !== undefined) this.own().savedTrailers = value;
   }
 
+  /** When the time of the attempt is over, of a route that has one without a byte too; else 0. */
+  get tryEndMs(): number {
+    return this.#extras === undefined ? 0 : this.#extras.tryEndMs;
+  }
+
+  set tryEndMs(value: number) {
+    this.own().tryEndMs = value;
+  }
+
   /** Made when it is armed first, then kept. */
   get perTryTimer(): WheelTimer | undefined {
     return this.#extras === undefined ? undefined : this.#extras.perTryTimer;

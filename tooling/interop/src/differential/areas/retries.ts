@@ -9,10 +9,8 @@ export const retries: Area = {
   make(chance): Configuration {
     const policy = policyOf(chance);
     const inRoute = chance.maybe(0.8);
-    // All attempts together, which a bound of each may be longer than.
-    const timeout: Json = chance.maybe(isBound(policy) ? 0.4 : 0)
-      ? { timeout: chance.pick(['0.15s', '0.35s']) }
-      : {};
+    const most = mostOfAll(policy);
+    const timeout: Json = most !== undefined && chance.maybe(0.4) ? { timeout: chance.pick(most) } : {};
     const cluster = chance.pick(['a', 'a', 'a', 'gone', 'h2']);
     return {
       routes: everyHost(
@@ -58,12 +56,20 @@ function policyOf(chance: Chance): Json {
   };
 }
 
+/** How long all attempts may take together, so that none begins or ends about that time. */
+function mostOfAll(policy: Json): readonly string[] | undefined {
+  const [whole, idle] = [policy['per_try_timeout'], policy['per_try_idle_timeout']];
+  if (whole === '0.1s') return ['0.05s', '0.15s'];
+  if (idle !== undefined) return ['0.08s', '0.22s'];
+  return whole === undefined ? undefined : ['0.1s', '0.3s', '0.5s'];
+}
+
 /** Whether attempts have an end of their own. */
 function isBound(policy: Json): boolean {
   return policy['per_try_timeout'] !== undefined || policy['per_try_idle_timeout'] !== undefined;
 }
 
-function answerOf(chance: Chance, slow: boolean, stalls: boolean): Answer {
+function answerOf(chance: Chance, slow: boolean): Answer {
   return chance.pick<() => Answer>([
     () => ({ status: chance.pick([500, 502, 503, 504, 404, 409, 418, 429]) }),
     () => ({ status: chance.pick([500, 502, 503, 504]) }),
@@ -75,7 +81,7 @@ function answerOf(chance: Chance, slow: boolean, stalls: boolean): Answer {
             { fault: 'silence' },
             { delayMs: 400 },
             { delayMs: 50, status: 503 },
-            stalls ? { stallMs: 400 } : {},
+            { stallMs: 400 },
           ])
         : { status: 503, body: 'x'.repeat(100) },
     () => ({}),
@@ -84,9 +90,7 @@ function answerOf(chance: Chance, slow: boolean, stalls: boolean): Answer {
 
 function request(chance: Chance, policy: Json): Exchange {
   const slow = isBound(policy);
-  // Within an answer Envoy lets the bound pass, whatever its documentation says.
-  const stalls = policy['per_try_idle_timeout'] === undefined;
-  const answers = Array.from({ length: chance.int(1, 4) }, () => answerOf(chance, slow, stalls));
+  const answers = Array.from({ length: chance.int(1, 4) }, () => answerOf(chance, slow));
   const method = chance.pick(['GET', 'GET', 'PUT', 'POST', 'HEAD', 'DELETE']);
   return {
     method,
