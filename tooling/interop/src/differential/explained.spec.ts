@@ -284,11 +284,14 @@ describe('what is meant to differ', () => {
     expect(asked('/y?a=b')).not.toEqual([]);
     expect(asked('/x?a=b', observed(503))).not.toEqual([]);
     expect(asked('/x?a=b', observed(503, [seen({ path: '/apix?a=b' })]))).not.toEqual([]);
-    const byPath = { host_rewrite_path_regex: { substitution: '\\1.test' } };
+    const byPath = {
+      host_rewrite_path_regex: { pattern: { regex: '^/([a-z]+)/?.*$' }, substitution: '\\1.test' },
+    };
     const kept = (path: string, host = 'one.test', to: Json = byPath): string[] =>
       judge(observed(502), passed({ path }, { host, origin: 'h2', version: '2.0' }), { path }, { routes: to })
         .left;
     expect(kept('/?q')).toEqual([]);
+    expect(kept('/~t/ab?q')).toEqual([]);
     expect(kept('/a')).not.toEqual([]);
     expect(kept('/', 'other.test')).not.toEqual([]);
     expect(kept('/', 'one.test', {})).not.toEqual([]);

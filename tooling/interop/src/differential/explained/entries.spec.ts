@@ -272,6 +272,78 @@ describe('an entry of the list', () => {
     ).toEqual(['seen[0].header.x-forwarded-host']);
   });
 
+  it('words-of-tokens: of a token for somebody else beside a good one', () => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = (iss: string, aud: string | string[]): string =>
+      `${part({ alg: 'RS256' })}.${part({ iss, aud })}.AAAA`;
+    const filter = {
+      jwt_authn: 1,
+      providers: { one: { issuer: 'https://one/', audiences: ['a', 'b'] }, two: { issuer: 'https://two/' } },
+    };
+    const asked = (mine: string, other: string | undefined, tulle = refused(401)): string[] => {
+      const exchange: Exchange = {
+        headers: [
+          ['authorization', `Bearer ${mine}`],
+          ...(other === undefined ? [] : [['cookie', `token=${other}`] as const]),
+        ],
+      };
+      return judge(passed(exchange), tulle, exchange, { httpFilters: [{ typed_config: filter }] }).left;
+    };
+    const [bad, good, two] = [
+      token('https://one/', 'c'),
+      token('https://one/', ['c', 'b']),
+      token('https://two/', 'c'),
+    ];
+    expect(asked(bad, two)).toEqual([]);
+    expect(asked(two, bad)).toEqual([]);
+    expect(asked(good, two)).not.toEqual([]);
+    expect(asked(bad, undefined)).not.toEqual([]);
+    expect(asked(bad, two, refused(403))).not.toEqual([]);
+  });
+
+  it('repeats-by-method: an answer that comes when its attempt is over', () => {
+    const asked = (tulle: Observation, method: string, retry: Json): string[] =>
+      judge(
+        observed(200, [seen({ method }), seen({ method })], { 'x-origin': 'a' }),
+        tulle,
+        { method, answers: { a: [{ delayMs: 400 }, {}] } },
+        { routes: { retry_policy: retry } },
+      ).left;
+    const gone: Observation = { ...refused(504), seen: [seen({ method: 'POST' })] };
+    expect(asked(gone, 'POST', { per_try_timeout: '0.1s' })).toEqual([]);
+    expect(asked(gone, 'POST', { per_try_idle_timeout: '0.15s' })).toEqual([]);
+    expect(asked(gone, 'POST', { per_try_timeout: '0.5s' })).not.toEqual([]);
+    expect(asked(gone, 'POST', {})).not.toEqual([]);
+    expect(asked({ ...gone, seen: [seen()] }, 'GET', { per_try_timeout: '0.1s' })).not.toEqual([]);
+    const heard = observed(200, [seen({ method: 'POST' })], { 'x-origin': 'a' });
+    expect(asked({ ...heard, reply: { ...heard.reply, status: 503 } }, 'POST', {})).not.toEqual([]);
+  });
+
+  it('repeats-by-method: an answer where the next one is broken off', () => {
+    const asked = (tulle: Observation, method = 'POST'): string[] =>
+      judge(
+        { tookMs: 350, seen: [seen({ method }), seen({ method })], reply: { outcome: 'cut' } },
+        tulle,
+        { method, answers: { a: [{ fault: 'end' }, { stallMs: 400 }] } },
+        { routes: { timeout: '0.35s', retry_policy: {} } },
+      ).left;
+    const { reply } = refused(503);
+    const whole: Observation = {
+      tookMs: 1,
+      seen: [seen({ method: 'POST' })],
+      reply: {
+        ...reply,
+        fate: 'open',
+        interim: [],
+      },
+    };
+    expect(asked(whole)).toEqual([]);
+    expect(asked({ ...whole, reply: { ...whole.reply, fate: 'closed' } })).toEqual(['reply.fate']);
+    expect(asked({ ...whole, reply: { ...whole.reply, interim: [103] } })).toEqual(['reply.interim']);
+    expect(asked({ ...whole, reply: { ...whole.reply, status: 502 } })).not.toEqual([]);
+    expect(asked({ ...whole, seen: [seen()] }, 'GET')).not.toEqual([]);
+  });
+
   it('words-of-tokens: of two tokens where any may fail', () => {
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const token = `${part({ alg: 'RS256' })}.${part({ sub: 'a' })}.AAAA`;

@@ -1,7 +1,7 @@
 import { type Difference, ordered } from '../compare.ts';
-import type { Exchange, Named } from '../configuration.ts';
+import type { Answer, Exchange, Named } from '../configuration.ts';
 import { answerTo, isEnd } from '../expected.ts';
-import type { Observation, Observations } from '../observe.ts';
+import type { Observations } from '../observe.ts';
 import type { Seen } from '../origins.ts';
 import type { Pair } from './pair.ts';
 import { OWN_TEXT } from './whole.ts';
@@ -35,7 +35,10 @@ export function explainsRepeats(
   if (aspect === 'seen') return true;
   if (at >= 0) return at >= Math.min(sent, other) && (sent > other ? envoy : tulle) === '(none)';
   if (aspect === 'reply.header.x-envoy-attempt-count') return tulle === String(sent);
-  return explainsAnswer(difference, exchange, last.origin, sent - 1 - first, observations.tulle);
+  const answer = answerTo(exchange, last.origin, sent - 1 - first);
+  // What comes after the attempt was given up is no answer.
+  const heard: Answer = isLate(answer, configuration) ? { fault: 'silence' } : answer;
+  return explainsAnswer(difference, exchange, last.origin, heard, observations);
 }
 
 /** What was provably not sent is one thing to Tulle: a connection that is refused, and a request that is. */
@@ -57,6 +60,15 @@ function explainsUnsent(
   );
 }
 
+/** What an answer that is all there has beside its fields. */
+const WHOLE: Readonly<Record<string, string>> = {
+  'reply.outcome': 'answered',
+  'reply.fate': 'open',
+  'reply.interim': '',
+  'reply.header.server': 'envoy',
+  'reply.header.date': '(date)',
+};
+
 const isOwnText = ({ method }: Exchange, body = ''): boolean =>
   method === 'HEAD' ? body === '' : OWN_TEXT.test(body);
 
@@ -70,17 +82,30 @@ function isSame(one: Seen | undefined, other: Seen | undefined): boolean {
   return plain(one) === plain(other);
 }
 
-/** The answer is the one to the last that was sent. @param number which of the origin's answers that is */
+/** Whether an attempt is over before its answer comes, by the shortest time that a route gives it. */
+function isLate({ delayMs = 0 }: Answer, { routes }: Named): boolean {
+  const bounds = JSON.stringify(routes ?? '').matchAll(
+    /"(?:timeout|per_try_timeout|per_try_idle_timeout)":"([\d.]+)s"/g,
+  );
+  const given = [...bounds].map(([, seconds]) => Number(seconds) * 1_000).filter((ms) => ms > 0);
+  return delayMs > Math.min(...given);
+}
+
+/** The answer is the one to the last that was sent. @param answer what its origin says to that */
 function explainsAnswer(
   { aspect, tulle }: Difference,
   exchange: Exchange,
   origin: string,
-  number: number,
-  { reply }: Observation,
+  answer: Answer,
+  { envoy, tulle: { reply } }: Observations,
 ): boolean {
-  const answer = answerTo(exchange, origin, number);
   const status = answer.fault === undefined ? (answer.status ?? 200) : answer.fault === 'silence' ? 504 : 503;
   if (aspect === 'reply.status') return reply.status === status;
+  // Envoy's next attempt may be one that is broken off.
+  if (envoy.reply.outcome === 'cut' && reply.outcome === 'answered' && reply.status === status) {
+    const whole = WHOLE[aspect];
+    if (whole !== undefined) return tulle === whole;
+  }
   if (!/^reply\.(body$|header\.)/.test(aspect)) return false;
   // None came: what Envoy got from its next attempt is not there.
   if (answer.fault !== undefined)

@@ -41,6 +41,16 @@ function isNamedByPath({ configuration }: Pair): boolean {
   return JSON.stringify(configuration.routes ?? '').includes('"host_rewrite_path_regex"');
 }
 
+/** Whether no pattern that makes a host of a path finds one in it. */
+function isNameless({ configuration }: Pair, target: string): boolean {
+  const [path = ''] = target.split('?', 1);
+  const routes = JSON.stringify(configuration.routes ?? '');
+  const patterns = [
+    ...routes.matchAll(/"host_rewrite_path_regex":\{"pattern":\{"regex":("(?:[^"\\]|\\.)*")/g),
+  ].map(([, regex = '""']) => new RegExp(JSON.parse(regex) as string));
+  return patterns.length > 0 && patterns.every((pattern) => !pattern.test(path));
+}
+
 /** An origin does not take what Envoy makes of a target; Tulle sends it with its slash, or with the host that was asked for. */
 function isSentValid(exchange: Exchange, pair: Pair): boolean {
   const { envoy, tulle } = pair.observations ?? {};
@@ -58,10 +68,10 @@ function isSentValid(exchange: Exchange, pair: Pair): boolean {
         isRehosted: true,
       })
     );
-  // No name comes of a path without one: its slash is left.
+  // No name comes of a path in which there is none: all of it is left, with its slash.
   return (
     isNamedByPath(pair) &&
-    /^\/(\?|$)/.test(path) &&
+    isNameless(pair, path) &&
     envoy.reply.status === 502 &&
     one === undefined &&
     isPassedOn(tulle, exchange, { origin })

@@ -1,6 +1,6 @@
 import type { Difference } from '../compare.ts';
 import { asked, reachedOnlyAt } from '../expected.ts';
-import type { Exchange } from '../configuration.ts';
+import type { Exchange, Named } from '../configuration.ts';
 import type { Observations } from '../observe.ts';
 import type { Pair } from './pair.ts';
 
@@ -41,7 +41,11 @@ export function explainsToken(
   const claim = /^seen\[\d+\]\.header\.(x-[a-z]+)$/.exec(aspect)?.[1];
   if (claim !== undefined && filter.includes(`"header_name":"${claim}"`) && isList(envoy, tulle)) return true;
   if (explainsAudience(difference, filter, exchange, observations)) return true;
-  if (isForOthers(filter, exchange, observations) || isNoCredential(exchange, observations))
+  if (
+    isForOthers(filter, exchange, observations) ||
+    isNoCredential(exchange, observations) ||
+    isBesideBad(configuration, exchange, observations)
+  )
     return aspect === 'reply.header.www-authenticate' || reachedOnlyAt('envoy', difference);
   const isNone = isOverlong(exchange) || tokensOf(exchange) > 1;
   const haveBoth = observations.envoy.reply.status === 200 && observations.tulle.reply.status === 200;
@@ -109,6 +113,34 @@ function isNoCredential(exchange: Exchange, { envoy, tulle }: Observations): boo
   if (envoy.reply.status !== 200 || tulle.reply.status !== 401 || tulle.seen.length > 0) return false;
   const credentials = exchange.headers?.filter(([name]) => name === 'authorization') ?? [];
   return credentials.length > 1 || isOverlong(exchange);
+}
+
+/**
+ * Of two tokens one is for somebody else than its provider says: it has to be good wherever it is there (packages/filters/jwt/README.md).
+ * Envoy takes the request for the other one, and passes both on.
+ */
+function isBesideBad({ httpFilters }: Named, exchange: Exchange, { envoy, tulle }: Observations): boolean {
+  if (envoy.reply.status !== 200 || tulle.reply.status !== 401 || tulle.seen.length > 0) return false;
+  if (tokensOf(exchange) < 2) return false;
+  const filter = (httpFilters?.[0]?.['typed_config'] ?? {}) as { readonly providers?: object };
+  const providers = Object.values(filter.providers ?? {}) as readonly Provider[];
+  return payloadsOf(exchange).some(({ iss, aud }) => {
+    const audiences = providers.find(({ issuer }) => issuer === iss)?.audiences ?? [];
+    return audiences.length > 0 && ![aud].flat().some((one) => audiences.includes(String(one)));
+  });
+}
+
+interface Provider {
+  readonly issuer: string;
+  readonly audiences?: readonly string[];
+}
+
+/** Claims of each token of a request. */
+function payloadsOf(exchange: Exchange): { readonly iss?: unknown; readonly aud?: unknown }[] {
+  return [...JSON.stringify(exchange).matchAll(/eyJ[\w-]+\.(eyJ[\w-]+)\./g)].map(
+    ([, payload = '']) =>
+      JSON.parse(Buffer.from(payload, 'base64url').toString()) as { readonly iss?: unknown },
+  );
 }
 
 /** How many tokens a request has, wherever; more than one way is none (RFC 6750 §2). */
