@@ -48,10 +48,15 @@ export class UdpListener implements DatagramEvents, SessionOwner {
 
   onDatagram(bytes: Buffer, address: string, port: number): void {
     if (!this.#active) return;
-    this.#engine.inTurn(
-      () => this.#take(bytes, address, port),
-      () => {},
-    );
+    const { turn } = this.#engine;
+    turn.begin();
+    try {
+      this.#take(bytes, address, port);
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+    } finally {
+      turn.end();
+    }
   }
 
   #take(bytes: Buffer, address: string, port: number): void {

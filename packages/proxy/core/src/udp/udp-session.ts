@@ -133,10 +133,16 @@ export class UdpSession implements DatagramEvents {
 
   onDatagram(bytes: Buffer): void {
     if (this.#over) return;
-    this.#engine.inTurn(
-      () => this.#answered(bytes),
-      () => this.end(),
-    );
+    const { turn } = this.#engine;
+    turn.begin();
+    try {
+      this.#answered(bytes);
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+      this.end();
+    } finally {
+      turn.end();
+    }
   }
 
   #answered(bytes: Buffer): void {
