@@ -1,4 +1,4 @@
-import { SERVICE_NAME_LABEL, type EndpointSlice } from '@tulle/resources';
+import { SERVICE_NAME_LABEL, type EndpointSlice, type Resource } from '@tulle/resources';
 
 /** `namespace/name` of the Service that a slice is of. */
 export function serviceOf({ metadata }: EndpointSlice): string {
@@ -12,4 +12,9 @@ export function workloadsIn({ metadata, endpoints }: EndpointSlice): string[] {
       ? [`${targetRef.namespace ?? metadata.namespace}/${targetRef.name}`]
       : [],
   );
+}
+
+/** Whether a resource says where calls go: what changes there never waits. */
+export function isEndpoints({ kind }: Resource): boolean {
+  return kind === 'Workload' || kind === 'EndpointSlice';
 }
