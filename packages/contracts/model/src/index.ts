@@ -166,6 +166,7 @@ export {
 export { filterStateTestSchema } from './filters/authz-expression.ts';
 export type {
   AuthzExpression,
+  AuthzInput,
   AuthzMetadataTest,
   AuthzValueTest,
   FilterStateTest,
@@ -173,6 +174,7 @@ export type {
 export type {
   AuthzCondition,
   AuthzFilterConfig,
+  AuthzDecider,
   AuthzPolicy,
   AuthzRule,
   AuthzSource,

@@ -1,91 +1,11 @@
-import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
-import { anyPack, BytesValueSchema, StringValueSchema, StructSchema } from '@bufbuild/protobuf/wkt';
+import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { FilterEntry, HttpHandler, RouteConfig, TcpHandler } from '@tulle/model';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
-import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import {
-  BufferPerRouteSchema,
-  BufferSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
-import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
-import {
-  CompressorPerRouteSchema,
-  CompressorSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
-import { CorsPolicySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
-import { HeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
-import { FilterConfigSchema as GrpcStatsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_stats/v3/config';
-import {
-  ExtAuthzPerRouteSchema,
-  ExtAuthzSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
-import { WasmSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/wasm/v3/wasm';
-import {
-  ExternalProcessorSchema,
-  ExtProcPerRouteSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc';
-import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
-import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
-import {
-  JwtAuthenticationSchema,
-  PerRouteConfigSchema as JwtPerRouteSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
-import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
-import {
-  RateLimitPerRouteSchema,
-  RateLimitSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
-import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
-import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
-import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { ConnectionLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/connection_limit/v3/connection_limit';
-import { LocalRateLimitSchema as NetworkRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit';
-import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
-import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
-import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
-import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
-import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
+import { registry } from '@tulle/xds-proto/registry';
 import { createResourceDecoder } from '../src/decode/resource.ts';
 
-/** Types that stand in an `Any` of these tests. */
-const registry = createRegistry(
-  HttpConnectionManagerSchema,
-  TcpProxySchema,
-  RouterSchema,
-  FilterConfigSchema,
-  BufferSchema,
-  BufferPerRouteSchema,
-  GzipSchema,
-  CompressorSchema,
-  CompressorPerRouteSchema,
-  CorsPolicySchema,
-  HeaderMutationSchema,
-  GrpcStatsSchema,
-  ExtAuthzSchema,
-  ExtAuthzPerRouteSchema,
-  WasmSchema,
-  StringValueSchema,
-  BytesValueSchema,
-  StructSchema,
-  ExternalProcessorSchema,
-  ExtProcPerRouteSchema,
-  HealthCheckSchema,
-  HTTPFaultSchema,
-  JwtAuthenticationSchema,
-  JwtPerRouteSchema,
-  LocalRateLimitSchema,
-  RateLimitSchema,
-  RateLimitPerRouteSchema,
-  RBACSchema,
-  RBACPerRouteSchema,
-  NetworkRbacSchema,
-  NetworkRateLimitSchema,
-  ConnectionLimitSchema,
-  UriTemplateMatchConfigSchema,
-  TypedStructSchema,
-  UdpaTypedStructSchema,
-);
 const decoder = createResourceDecoder();
 
 /** A message as protobuf-JSON writes it in an `Any`. @param type full name without `envoy.extensions.filters.` */

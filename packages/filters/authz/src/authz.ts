@@ -72,7 +72,11 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
   },
   // What cannot be decided is denied.
   failOpen: 'forbidden',
-  applies: (config) => config.policies.length > 0 || config.defaultAction === 'deny',
+  applies: (config) =>
+    config.policies.length > 0 ||
+    config.defaultAction === 'deny' ||
+    config.firstMatch !== undefined ||
+    config.shadowFirstMatch !== undefined,
   phase: 'authz',
   requiresFor: (config) => (usesTokens(config) ? [VERIFIED_TOKENS] : []),
   effects: 'none',
@@ -127,6 +131,10 @@ function judge(stream: HttpStream, compiled: Compiled): Verdict {
     stream.note(NOTE_LOGGED, one.index);
   }
   const policy = decidedBy(decision);
+  if (compiled.logs(decision)) {
+    compiled.counts.logged(policy).add();
+    stream.note(NOTE_LOGGED, policy);
+  }
   if (isAllowed(decision)) {
     compiled.counts.allowed.add();
     stream.note(NOTE_ALLOWED, policy);

@@ -15,7 +15,15 @@ import {
   type ConnAuthzFilterConfig,
 } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
-import { compileExpression, expressionUsesRegex, hasPart, type ExpressionTest } from './expression.ts';
+import { compileDeciders, type Decider, firstOf } from './deciders.ts';
+import {
+  compileExpression,
+  expressionUsesRegex,
+  hasPart,
+  type ExpressionTest,
+  type JudgedConnection,
+} from './expression.ts';
+import { decidedBy, isAllowed } from './policies.ts';
 
 interface Policy {
   readonly name: string;
@@ -41,19 +49,15 @@ async function createConnAuthz(
   host: FilterHost,
   config: ConnAuthzFilterConfig,
 ): Promise<ConnHooks<ConnAuthzFilterConfig>> {
-  const regex = config.policies.some(({ expression }) => expressionUsesRegex(expression))
-    ? await loadRegexEngine()
-    : undefined;
+  const regex = expressionsOf(config).some(expressionUsesRegex) ? await loadRegexEngine() : undefined;
   if (hasCel(config)) await loadCelEngine();
-  const { inForce, all } = compile(config, regex);
+  const { inForce, all, matchers } = compile(config, regex);
   const hasShadow = inForce.length < all.length;
   const defaultAllows = config.defaultAction !== 'deny';
+  const named = [...new Set([...all, ...(matchers.inForce ?? []), ...(matchers.watched ?? [])].map(nameOf))];
   const count = (name: string, help: string): ((policy: string) => HostCounter) => {
     const counters = new Map(
-      ['none', ...all.map((policy) => policy.name)].map((policy) => [
-        policy,
-        host.counter(name, help, { policy }),
-      ]),
+      ['none', ...named].map((policy) => [policy, host.counter(name, help, { policy })]),
     );
     return (policy) => counters.get(policy) as HostCounter;
   };
@@ -65,12 +69,32 @@ async function createConnAuthz(
   const logged = count('conn_authz_logged_total', 'Connections that a policy matched which decides nothing');
   const logging = all.filter(({ action }) => action === 'LOG');
 
+  /** @returns who denies; `undefined` where it may pass */
+  const byMatcher = (
+    deciders: readonly Decider[],
+    connection: JudgedConnection,
+    counts: boolean,
+  ): string | undefined => {
+    const decision = firstOf(deciders, connection, undefined);
+    const decider = deciders[decidedBy(decision)];
+    if (counts && decider?.log === true) logged(decider.name).add();
+    return isAllowed(decision) ? undefined : (decider?.name ?? 'none');
+  };
+  const byPolicies = (policies: readonly Policy[], connection: JudgedConnection): string | undefined =>
+    denierOf(policies, (policy) => policy.matches(connection, undefined), defaultAllows);
+
   return {
     handshake(connection) {
       for (const { name, matches } of logging) if (matches(connection, undefined)) logged(name).add();
-      const denier = denierOf(inForce, (policy) => policy.matches(connection, undefined), defaultAllows);
-      if (hasShadow && denier === undefined) {
-        const imagined = denierOf(all, (policy) => policy.matches(connection, undefined), defaultAllows);
+      const denier = matchers.inForce
+        ? byMatcher(matchers.inForce, connection, true)
+        : byPolicies(inForce, connection);
+      if (denier === undefined) {
+        const imagined = matchers.watched
+          ? byMatcher(matchers.watched, connection, false)
+          : hasShadow
+            ? byPolicies(all, connection)
+            : undefined;
         if (imagined !== undefined) shadowDenied(imagined).add();
       }
       if (denier === undefined) return CONTINUE;
@@ -83,15 +107,39 @@ async function createConnAuthz(
   };
 }
 
+const nameOf = ({ name }: { readonly name: string }): string => name;
+
+function expressionsOf({
+  policies,
+  firstMatch = [],
+  shadowFirstMatch = [],
+}: ConnAuthzFilterConfig): readonly AuthzExpression[] {
+  return [...policies, ...firstMatch, ...shadowFirstMatch].map(({ expression }) => expression);
+}
+
+interface Compiled {
+  readonly inForce: readonly Policy[];
+  readonly all: readonly Policy[];
+  /** In their place; absent: none is. */
+  readonly matchers: {
+    readonly inForce: readonly Decider[] | undefined;
+    readonly watched: readonly Decider[] | undefined;
+  };
+}
+
 function compile(
-  { policies }: ConnAuthzFilterConfig,
+  { policies, firstMatch, shadowFirstMatch }: ConnAuthzFilterConfig,
   regex: RegexEngine | undefined,
-): { readonly inForce: readonly Policy[]; readonly all: readonly Policy[] } {
+): Compiled {
   const context = new CompileContext(regex);
+  const matcher = (deciders: typeof firstMatch, path: string): readonly Decider[] | undefined => {
+    for (const [index, { expression }] of deciders?.entries() ?? [])
+      if (hasPart(expression, ofRequests)) context.issue(`${path}/${index}/expression`, OF_REQUESTS);
+    return deciders && compileDeciders(deciders, context, path, 0, false);
+  };
   const compiled = policies.map(({ name, action, shadow = false, expression }, index) => {
     const path = `/policies/${index}/expression`;
-    if (hasPart(expression, ofRequests))
-      context.issue(path, 'asks for a path, header or metadata, which a connection has none of');
+    if (hasPart(expression, ofRequests)) context.issue(path, OF_REQUESTS);
     return {
       name,
       action,
@@ -99,11 +147,18 @@ function compile(
       matches: compileExpression(expression, context, path, { denies: action === 'DENY', ofRequests: false }),
     };
   });
+  const matchers = {
+    inForce: matcher(firstMatch, '/firstMatch'),
+    watched: matcher(shadowFirstMatch, '/shadowFirstMatch'),
+  };
   context.finish('authorization of connections');
-  return { inForce: compiled.filter(({ shadow }) => !shadow), all: compiled };
+  return { inForce: compiled.filter(({ shadow }) => !shadow), all: compiled, matchers };
 }
 
+const OF_REQUESTS = 'asks for a path, header or metadata, which a connection has none of';
+
 function ofRequests(part: AuthzExpression): boolean {
+  if ('input' in part) return typeof part.input !== 'string';
   return 'path' in part || 'header' in part || 'metadata' in part;
 }
 

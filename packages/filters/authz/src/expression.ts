@@ -17,6 +17,7 @@ import {
 } from '@tulle/match';
 import type { AuthzExpression, ValueMatch } from '@tulle/model';
 import { compileCel } from './cel.ts';
+import { compileInput } from './input.ts';
 
 /** A connection, with what its filters put down where it is judged by itself. */
 export type JudgedConnection = ConnectionInfo & Partial<Pick<HoldsSlots, 'get'>>;
@@ -113,6 +114,7 @@ export function compileExpression(
     return (connection, stream) =>
       test(stream === undefined ? connection.get?.(FILTER_STATE) : stream.get(FILTER_STATE));
   }
+  if ('input' in expression) return compileInput(expression, context, path, use);
   if ('cel' in expression) return compileCel(expression.cel, context, `${path}/cel`, use);
   const test = compileMetadataMatch(expression.metadata, context, `${path}/metadata`);
   return (_connection, stream) => test(stream?.get(DYNAMIC_METADATA));

@@ -18,6 +18,7 @@ import type { JsonSchema } from './json-schema.ts';
  *   it (`remote_ip`). Where nobody says another one, all three are the same.
  * - `metadata`: what an earlier filter found out, e.g. a verified token's claims (`metadata`).
  * - `filterState`: what filters put down under a key, about the request or its connection (`filter_state`).
+ * - `input`: a text that a matcher asks for (`xds.type.matcher.v3.Matcher`), which must be there.
  * - `cel`: a condition in CEL on Envoy's attributes (`Policy.condition`), e.g. `request.size < 1024`. One that asks for what is not there
  *   does not hold; one that cannot be judged otherwise (types that do not fit) denies.
  */
@@ -37,7 +38,25 @@ export type AuthzExpression =
   | { readonly client: string }
   | { readonly metadata: AuthzMetadataTest }
   | { readonly filterState: FilterStateTest }
+  | { readonly input: AuthzInput; readonly match: StringMatch }
   | { readonly cel: string };
+
+/** Inputs of matchers that are texts of a connection. */
+export const AUTHZ_INPUTS = [
+  'destination-ip',
+  'destination-port',
+  'source-ip',
+  'source-port',
+  'direct-source-ip',
+  'server-name',
+] as const;
+
+/**
+ * What a matcher looks at (`envoy.extensions.matching.common_inputs.network.v3`, `HttpRequestHeaderMatchInput`). `source-ip` of a request is
+ * the caller's, which `x-forwarded-for` names where the listener believes it; it has the port 0 then. A header that comes in several
+ * lines is one text with commas in Envoy; here what allows asks for each line, and what denies for any of them or the text.
+ */
+export type AuthzInput = (typeof AUTHZ_INPUTS)[number] | { readonly header: string };
 
 /**
  * What filter state must hold under a key (`envoy.type.matcher.v3.FilterStateMatcher`): a text that fulfils a condition, or an address,
@@ -156,6 +175,12 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('client', network),
       one('metadata', authzMetadataTestSchema),
       one('filterState', filterStateTestSchema),
+      object(['input', 'match'], {
+        input: {
+          anyOf: [{ enum: [...AUTHZ_INPUTS] }, one('header', { type: 'string', minLength: 1 })],
+        },
+        match: stringMatchSchema,
+      }),
       one('cel', { type: 'string', minLength: 1, maxLength: 4096 }),
     ],
   },

@@ -19,6 +19,22 @@ export interface AuthzFilterConfig {
    * `<this>shadow_effective_policy_id` and `<this>shadow_engine_result` (Envoy `shadow_rules_stat_prefix`). Absent: no.
    */
   readonly shadowMetadata?: string;
+  /**
+   * In place of policies that allow (Envoy `RBAC.matcher`): the first that holds decides, and where none does, who asks is denied. Policies that
+   * deny come before.
+   */
+  readonly firstMatch?: readonly AuthzDecider[];
+  /** The same, watched only (Envoy `RBAC.shadow_matcher`). */
+  readonly shadowFirstMatch?: readonly AuthzDecider[];
+}
+
+/** One decision of a matcher (`envoy.config.rbac.v3.Action`). */
+export interface AuthzDecider {
+  /** Shown in details and metrics; several may have the same. */
+  readonly name: string;
+  /** `LOG` lets pass, and is counted and noted. */
+  readonly action: 'ALLOW' | 'DENY' | 'LOG';
+  readonly expression: AuthzExpression;
 }
 
 /** One policy. */
@@ -193,12 +209,34 @@ const ruleWithExpression: JsonSchema = {
   },
 };
 
+const decidersSchema = (description: string): JsonSchema => ({
+  type: 'array',
+  description,
+  items: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'action', 'expression'],
+    properties: {
+      name: { type: 'string', minLength: 1, description: 'Shown in metrics and details.' },
+      action: { enum: ['ALLOW', 'DENY', 'LOG'] },
+      expression: { $ref: '#/$defs/expression' },
+    },
+  },
+});
+const matcherProperties: Readonly<Record<string, JsonSchema>> = {
+  firstMatch: decidersSchema(
+    'In place of policies that allow: the first that holds decides; where none does, denied.',
+  ),
+  shadowFirstMatch: decidersSchema('The same, watched only.'),
+};
+
 /** JSON Schema of {@link AuthzFilterConfig}. */
 export const authzFilterSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['policies'],
   properties: {
+    ...matcherProperties,
     defaultAction: {
       enum: ['allow', 'deny'],
       default: 'allow',
@@ -240,6 +278,10 @@ export interface ConnAuthzFilterConfig {
   readonly policies: readonly ConnAuthzPolicy[];
   /** What happens where no ALLOW policy exists. Default `allow`. */
   readonly defaultAction?: 'allow' | 'deny';
+  /** As {@link AuthzFilterConfig.firstMatch}, of what connections have. */
+  readonly firstMatch?: readonly AuthzDecider[];
+  /** The same, watched only. */
+  readonly shadowFirstMatch?: readonly AuthzDecider[];
 }
 
 /** One policy over connections. */
@@ -261,6 +303,7 @@ export const connAuthzFilterSchema: JsonSchema = {
   additionalProperties: false,
   required: ['policies'],
   properties: {
+    ...matcherProperties,
     defaultAction: {
       enum: ['allow', 'deny'],
       default: 'allow',

@@ -108,7 +108,16 @@ import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
-import { FilterStateInputSchema } from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
+import {
+  DynamicMetadataInputSchema,
+  FilterStateInputSchema,
+} from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs';
+import { UriSanInputSchema } from '@tulle/xds-proto/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs';
+import { IpSchema } from '@tulle/xds-proto/envoy/extensions/matching/input_matchers/ip/v3/ip';
+import { MetadataSchema as MetadataMatchSchema } from '@tulle/xds-proto/envoy/extensions/matching/input_matchers/metadata/v3/metadata';
+import { ActionSchema as RbacActionSchema } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
+import { CelMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/cel';
+import { HttpAttributesCelMatchInputSchema } from '@tulle/xds-proto/xds/type/matcher/v3/http_inputs';
 import { IPMatcherSchema } from '@tulle/xds-proto/xds/type/matcher/v3/ip';
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
 import { HeaderMutationSchema as EarlyHeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation';
@@ -249,6 +258,13 @@ export const decodableTypes: Registry = createRegistry(
   ...NETWORK_INPUTS.map(([schema]) => schema),
   FilterStateInputSchema,
   IPMatcherSchema,
+  DynamicMetadataInputSchema,
+  UriSanInputSchema,
+  IpSchema,
+  MetadataMatchSchema,
+  CelMatcherSchema,
+  HttpAttributesCelMatchInputSchema,
+  RbacActionSchema,
   AllowListedRoutesConfigSchema,
   PreviousRoutesConfigSchema,
   SafeCrossSchemeConfigSchema,

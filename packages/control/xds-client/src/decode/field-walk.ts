@@ -28,7 +28,7 @@ export function checkFields(
     report(path, `${desc.typeName} has field number ${numbers}, which this version does not know`);
   }
   // What an expression says is for whoever reads it.
-  if (/^google\.(?:protobuf|api\.expr)\./.test(desc.typeName)) return;
+  if (/^(?:google\.(?:protobuf|api\.expr)|cel\.expr)\./.test(desc.typeName)) return;
   for (const { field, honoured, child } of planOf(desc)) {
     const value = valueOf(field, message);
     if (value === undefined) continue;

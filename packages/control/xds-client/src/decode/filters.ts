@@ -159,8 +159,8 @@ function toldApart(entries: readonly FilterEntry[]): FilterEntry[] {
 }
 
 /** Two that allow must both allow, which one filter here would not ask. */
-function allowsNothing({ rules }: RBAC): boolean {
-  return rules === undefined || rules.action === Action.DENY;
+function allowsNothing({ rules, matcher, shadowMatcher }: RBAC): boolean {
+  return !matcher && !shadowMatcher && (rules === undefined || rules.action === Action.DENY);
 }
 
 /** The other half of the authorization filter, by which it is known. */
@@ -295,9 +295,12 @@ function joinHalves(overrides: FilterConfigs, configs: { readonly [slot: string]
   };
 }
 
-function deniesOnly({ policies, defaultAction }: AuthzFilterConfig): boolean {
+function deniesOnly({ policies, defaultAction, firstMatch, shadowFirstMatch }: AuthzFilterConfig): boolean {
   return (
-    defaultAction !== 'deny' && policies.every(({ action, shadow }) => action === 'DENY' || shadow === true)
+    !firstMatch &&
+    !shadowFirstMatch &&
+    defaultAction !== 'deny' &&
+    policies.every(({ action, shadow }) => action === 'DENY' || shadow === true)
   );
 }
 

@@ -331,12 +331,27 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   'envoy.extensions.filters.network.rbac.v3.RBAC': [
     'rules',
     'shadow_rules',
+    'matcher',
+    'shadow_matcher',
     // What is judged of a connection does not change, so once and always are the same.
     'enforcement_type',
     'stat_prefix',
     'shadow_rules_stat_prefix',
   ],
   'envoy.config.rbac.v3.RBAC': ['action', 'policies'],
+  'envoy.config.rbac.v3.Action': ['name', 'action'],
+  'envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput': [],
+  'envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput': ['filter', 'path'],
+  'envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput.PathSegment': ['key'],
+  'envoy.extensions.matching.input_matchers.ip.v3.Ip': [
+    'cidr_ranges',
+    // A name of statistics.
+    'stat_prefix',
+  ],
+  'envoy.extensions.matching.input_matchers.metadata.v3.Metadata': ['value', 'invert'],
+  'xds.type.matcher.v3.HttpAttributesCelMatchInput': [],
+  'xds.type.matcher.v3.CelMatcher': ['expr_match', 'description'],
+  'xds.type.v3.CelExpression': ['parsed_expr', 'checked_expr', 'cel_expr_parsed', 'cel_expr_checked'],
   'envoy.config.rbac.v3.Policy': ['permissions', 'principals', 'condition', 'checked_condition'],
   'envoy.config.rbac.v3.Permission': [
     'and_rules',
@@ -390,6 +405,8 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   'envoy.extensions.filters.http.rbac.v3.RBAC': [
     'rules',
     'shadow_rules',
+    'matcher',
+    'shadow_matcher',
     // How Envoy names its statistics.
     'rules_stat_prefix',
     'shadow_rules_stat_prefix',

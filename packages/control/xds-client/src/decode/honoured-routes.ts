@@ -69,7 +69,12 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'and_matcher',
     'not_matcher',
   ],
-  'xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate': ['input', 'value_match'],
+  'xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate': [
+    'input',
+    'value_match',
+    // Refused where it is not one that is done there.
+    'custom_match',
+  ],
   'xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList': ['predicate'],
   'xds.type.matcher.v3.Matcher.MatcherTree': ['input', 'exact_match_map', 'prefix_match_map', 'custom_match'],
   'xds.type.matcher.v3.Matcher.MatcherTree.MatchMap': ['map'],

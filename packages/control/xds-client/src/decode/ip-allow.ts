@@ -8,11 +8,24 @@ import type { RBAC } from '@tulle/xds-proto/envoy/extensions/filters/network/rba
 import { decodeCidr } from './address.ts';
 
 /** A network RBAC that speaks of peers' addresses alone. @returns `undefined` for one that says more */
-export function decodeIpAllow({ rules, shadowRules }: RBAC): IpAllowFilterConfig | undefined {
+export function decodeIpAllow({
+  rules,
+  shadowRules,
+  matcher,
+  shadowMatcher,
+}: RBAC): IpAllowFilterConfig | undefined {
   const policies = Object.values(rules?.policies ?? {});
   const [policy] = policies;
   const peers = policy?.principals[0];
-  if (shadowRules || policies.length !== 1 || !peers || policy.principals.length !== 1) return undefined;
+  if (
+    shadowRules ||
+    matcher ||
+    shadowMatcher ||
+    policies.length !== 1 ||
+    !peers ||
+    policy.principals.length !== 1
+  )
+    return undefined;
   if (policy.permissions.length !== 1 || !isAny(policy.permissions[0])) return undefined;
   const decoded = decodePeers(peers);
   const deny = rules?.action === Action.DENY;

@@ -18,18 +18,30 @@ export type DecodeLeaf<Leaf> = (
   path: string,
 ) => Leaf;
 
-/** A condition whose single parts ask an input for a text (`value_match`). */
+/** What asks an input by something other than a text (`custom_match`). @param path of the part */
+export type DecodeCustom<Leaf> = (
+  input: TypedExtensionConfig | undefined,
+  custom: TypedExtensionConfig,
+  path: string,
+) => Leaf;
+
+/**
+ * A condition whose single parts ask an input for a text (`value_match`).
+ * @param custom for those that ask otherwise; absent: they are refused
+ */
 export function decodePredicate<Leaf>(
   context: DecodeContext,
   predicate: Predicate | undefined,
   path: string,
   leaf: DecodeLeaf<Leaf>,
+  custom?: DecodeCustom<Leaf>,
 ): Condition<Leaf> {
   const type = predicate?.matchType;
   switch (type?.case) {
     case 'singlePredicate': {
       const { input, matcher } = type.value;
       const at = `${path}.single_predicate`;
+      if (matcher.case === 'customMatch' && custom) return custom(input, matcher.value, at);
       // The two types of string matchers say the same in the same words.
       const asked = matcher.case === 'valueMatch' ? (matcher.value as unknown as StringMatcher) : undefined;
       if (asked === undefined) context.refuse(at, 'must have a value_match');
@@ -45,12 +57,12 @@ export function decodePredicate<Leaf>(
       return {
         kind: type.case === 'andMatcher' ? 'all' : 'any',
         of: type.value.predicate.map((one, index) =>
-          decodePredicate(context, one, `${path}.${field}.predicate[${index}]`, leaf),
+          decodePredicate(context, one, `${path}.${field}.predicate[${index}]`, leaf, custom),
         ),
       };
     }
     case 'notMatcher':
-      return { kind: 'not', of: decodePredicate(context, type.value, `${path}.not_matcher`, leaf) };
+      return { kind: 'not', of: decodePredicate(context, type.value, `${path}.not_matcher`, leaf, custom) };
     default:
       context.refuse(path, 'names nothing: give single_predicate, and_matcher, or_matcher or not_matcher');
       return { kind: 'all', of: [] };

@@ -1,6 +1,7 @@
 import type { AuthzExpression } from '@tulle/model';
 import type { Policy } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import type { Constant, Expr } from '@tulle/xds-proto/google/api/expr/v1alpha1/syntax';
+import type { CelMatcher } from '@tulle/xds-proto/xds/type/matcher/v3/cel';
 import type { DecodeContext } from '../context.ts';
 
 /** The condition of a policy, which comes parsed, as text: that is what a person reads, and what the model has. */
@@ -16,14 +17,44 @@ export function decodeCondition(
       ? [checkedCondition?.expr, `${path}.checked_condition.expr`]
       : [condition, `${path}.condition`];
   if (checkedCondition !== undefined && expr === undefined) context.refuse(here, 'is missing');
-  if (expr === undefined) return undefined;
+  return expr && saidAsText(context, expr, here);
+}
+
+type CelExpression = Extract<AuthzExpression, { readonly cel: string }>;
+
+function saidAsText(context: DecodeContext, expr: Expr, path: string): CelExpression {
   try {
     return { cel: textOf(expr, MAX_DEPTH) };
   } catch (error) {
     if (!(error instanceof Unsayable)) throw error;
-    context.refuse(here, error.message);
+    context.refuse(path, error.message);
     return { cel: 'false' };
   }
+}
+
+/** An expression in a matcher (`xds.type.matcher.v3.CelMatcher`). */
+export function decodeCelMatcher(
+  context: DecodeContext,
+  { exprMatch }: CelMatcher,
+  path: string,
+): CelExpression {
+  const at = `${path}.expr_match`;
+  const { celExprChecked, celExprParsed, exprSpecifier: other } = exprMatch ?? {};
+  const given: readonly (readonly [field: string, expr: unknown])[] = [
+    ['cel_expr_checked', celExprChecked?.expr],
+    ['cel_expr_parsed', celExprParsed?.expr],
+    [other?.case === 'checkedExpr' ? 'checked_expr' : 'parsed_expr', other?.value?.expr],
+  ];
+  // The messages of CEL's own packages and of Google's say the same in the same words.
+  const [found, ...more] = given.filter(([, expr]) => expr !== undefined);
+  if (found === undefined || more.length > 0) {
+    context.refuse(
+      at,
+      'must have one expression that is parsed: cel_expr_parsed, cel_expr_checked, parsed_expr or checked_expr',
+    );
+    return { cel: 'false' };
+  }
+  return saidAsText(context, found[1] as Expr, `${at}.${found[0]}.expr`);
 }
 
 /** As deep as parts stand in parts: deeper ones no parser takes. */

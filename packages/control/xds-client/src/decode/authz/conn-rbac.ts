@@ -4,6 +4,7 @@ import type { RBAC } from '@tulle/xds-proto/envoy/extensions/filters/network/rba
 import type { DecodeContext } from '../context.ts';
 import { present } from '../values.ts';
 import { decodePolicyExpression } from './expression.ts';
+import { decodeMatchers } from './matcher.ts';
 
 const ACTIONS: ReadonlyMap<Action, ConnAuthzPolicy['action']> = new Map([
   [Action.ALLOW, 'ALLOW'],
@@ -17,6 +18,7 @@ export function decodeConnAuthz(context: DecodeContext, rbac: RBAC, path: string
   const watched = rbac.shadowRules ? policiesOf(context, rbac.shadowRules, true, `${path}.shadow_rules`) : [];
   const allowsNobody = rbac.rules?.action === Action.ALLOW && inForce.length === 0;
   return present({
+    ...decodeMatchers(context, rbac, false, path),
     policies: [...inForce, ...watched],
     defaultAction: allowsNobody ? ('deny' as const) : undefined,
   });
@@ -49,14 +51,17 @@ function policiesOf(
  * @param config of the filter; where it travelled as it stands, nobody has looked at it yet
  */
 export function asksForServerName(config: unknown): boolean {
-  const policies = partOf(config, 'policies');
-  return Array.isArray(policies) && policies.some((policy) => namesServer(partOf(policy, 'expression')));
+  return ['policies', 'firstMatch', 'shadowFirstMatch'].some((key) => {
+    const judges = partOf(config, key);
+    return Array.isArray(judges) && judges.some((one) => namesServer(partOf(one, 'expression')));
+  });
 }
 
 function namesServer(expression: unknown): boolean {
   const parts = [partOf(expression, 'allOf'), partOf(expression, 'anyOf'), [partOf(expression, 'not')]];
   return (
     partOf(expression, 'serverName') !== undefined ||
+    partOf(expression, 'input') === 'server-name' ||
     parts.some((part) => Array.isArray(part) && part.some((one) => one !== undefined && namesServer(one)))
   );
 }

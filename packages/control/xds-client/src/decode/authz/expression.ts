@@ -188,12 +188,17 @@ export function decodeMetadataMatch(
   return {
     namespace: matcher.filter,
     path: keys,
-    value: valueOf(context, matcher.value, `${path}.value`),
+    value: decodeValueTest(context, matcher.value, `${path}.value`),
     ...(matcher.invert && { invert: true }),
   };
 }
 
-function valueOf(context: DecodeContext, matcher: ValueMatcher | undefined, path: string): AuthzValueTest {
+/** What a value must be. */
+export function decodeValueTest(
+  context: DecodeContext,
+  matcher: ValueMatcher | undefined,
+  path: string,
+): AuthzValueTest {
   const pattern = matcher?.matchPattern;
   switch (pattern?.case) {
     case 'nullMatch':
@@ -214,13 +219,13 @@ function valueOf(context: DecodeContext, matcher: ValueMatcher | undefined, path
     case 'listMatch': {
       const { matchPattern } = pattern.value;
       if (matchPattern.case === 'oneOf')
-        return { element: valueOf(context, matchPattern.value, `${path}.list_match.one_of`) };
+        return { element: decodeValueTest(context, matchPattern.value, `${path}.list_match.one_of`) };
       break;
     }
     case 'orMatch':
       return {
         anyOf: pattern.value.valueMatchers.map((one, index) =>
-          valueOf(context, one, `${path}.or_match.value_matchers[${index}]`),
+          decodeValueTest(context, one, `${path}.or_match.value_matchers[${index}]`),
         ),
       };
     default:
@@ -230,7 +235,7 @@ function valueOf(context: DecodeContext, matcher: ValueMatcher | undefined, path
 }
 
 /** Whether a SPIFFE id may begin so, or be so. */
-function mayBeSpiffe({ kind, value }: { readonly kind: string; readonly value: string }): boolean {
+export function mayBeSpiffe({ kind, value }: { readonly kind: string; readonly value: string }): boolean {
   const scheme = 'spiffe://';
   return value.startsWith(scheme) || (kind === 'prefix' && scheme.startsWith(value));
 }

@@ -10,6 +10,7 @@ import { decodeCondition } from './condition.ts';
 import { decodePolicyExpression } from './expression.ts';
 import { present } from '../values.ts';
 import { decodeFrom, decodeTo } from './conditions.ts';
+import { decodeMatchers } from './matcher.ts';
 
 /** One of Envoy's filters, which has one action. Those that deny come first. */
 export function decodeAuthz(context: DecodeContext, rbac: RBAC, path: string): AuthzFilterConfig {
@@ -21,10 +22,12 @@ export function decodeAuthz(context: DecodeContext, rbac: RBAC, path: string): A
   // Those in force are watched beside the others: they are said once.
   const shadow = watched.filter(({ name }) => !names.has(name));
   const allowsNobody = rbac.rules?.action === Action.ALLOW && Object.keys(rbac.rules.policies).length === 0;
+  const isWatched = rbac.shadowRules !== undefined || rbac.shadowMatcher !== undefined;
   return present({
+    ...decodeMatchers(context, rbac, true, path),
     policies: sorted([...inForce, ...shadow]),
     defaultAction: allowsNobody ? ('deny' as const) : undefined,
-    shadowMetadata: rbac.shadowRules && (rbac.shadowRulesStatPrefix || undefined),
+    shadowMetadata: isWatched ? rbac.shadowRulesStatPrefix || undefined : undefined,
   });
 }
 
@@ -33,6 +36,8 @@ export function joinAuthz(deny: AuthzFilterConfig, allow: AuthzFilterConfig): Au
   const { defaultAction } = allow;
   const shadowMetadata = deny.shadowMetadata ?? allow.shadowMetadata;
   return present({
+    firstMatch: allow.firstMatch,
+    shadowFirstMatch: allow.shadowFirstMatch,
     policies: sorted([...deny.policies, ...allow.policies]),
     defaultAction,
     shadowMetadata,
