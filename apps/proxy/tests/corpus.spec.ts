@@ -101,6 +101,7 @@ const NOT_IN_MEMORY = new Set([
   'upstream-proxy-protocol',
   'internal-listeners',
   'tunnel-answers',
+  'connect-attempts',
   'filter-chain-matcher',
   'rbac-filter-state',
 ]);

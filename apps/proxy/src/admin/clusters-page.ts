@@ -24,6 +24,7 @@ interface EndpointPart {
   readonly opened: number;
   readonly connectFailures: number;
   readonly carried: number;
+  readonly uncarried: number;
   readonly sent: number;
   readonly timeouts: number;
   readonly waiting: number;
@@ -50,13 +51,13 @@ const partsOf = (page: Readonly<Record<string, unknown>>): readonly ClusterPart[
 const isAdded = (host: AdminHost, name: string): boolean =>
   !host.fixed().clusters.some((cluster) => cluster.name === name);
 
-/** Numbers of an endpoint, counters first, as there; connections of bytes are no success of a request. */
+/** Numbers of an endpoint, counters first, as there; connections of bytes are no success of a request, and no error. */
 const numbersOf = (
   endpoint: EndpointPart,
 ): readonly (readonly [name: string, value: number, type: 'COUNTER' | 'GAUGE'])[] => [
   ['cx_connect_fail', endpoint.connectFailures, 'COUNTER'],
   ['cx_total', endpoint.opened, 'COUNTER'],
-  ['rq_error', endpoint.failed, 'COUNTER'],
+  ['rq_error', endpoint.failed - endpoint.uncarried, 'COUNTER'],
   ['rq_success', endpoint.succeeded - endpoint.carried, 'COUNTER'],
   ['rq_timeout', endpoint.timeouts, 'COUNTER'],
   ['rq_total', endpoint.sent, 'COUNTER'],

@@ -358,7 +358,7 @@ describe('a listener', () => {
       handler({ hash_policy: [{ filter_state: { key: 'k' } }] }),
     ]).toMatchObject([
       { hash: 'source-ip', maxConnectAttempts: 3, maxDurationMs: 60_000 },
-      { clusters: [{ name: 'c', subset: { x: '1' } }] },
+      { clusters: [{ name: 'c', subset: { x: '1' } }], maxConnectAttempts: 1 },
       {
         clusters: [
           { name: 'a', subset: { x: '1', y: '2' } },

@@ -30,6 +30,7 @@ const SUMMED = new Set([
   'opened',
   'connectFailures',
   'carried',
+  'uncarried',
   'sent',
   'timeouts',
   'waiting',

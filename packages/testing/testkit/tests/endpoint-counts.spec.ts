@@ -38,12 +38,21 @@ async function countsOf({ proxy }: TestProxy): Promise<object> {
   const { port } = (proxy as typeof proxy & { adminAddress: { port: number } }).adminAddress;
   const page = await fetch(`http://127.0.0.1:${port}/clusters?format=json`);
   const { clusters } = (await page.json()) as { clusters: { endpoints: Record<string, unknown>[] }[] };
-  const { opened, connectFailures, sent, carried, timeouts, connections, waiting } =
+  const { opened, connectFailures, sent, carried, uncarried, timeouts, connections, waiting } =
     clusters[0]?.endpoints[0] ?? {};
-  return { opened, connectFailures, sent, carried, timeouts, connections, waiting };
+  return { opened, connectFailures, sent, carried, uncarried, timeouts, connections, waiting };
 }
 
-const NONE = { opened: 0, connectFailures: 0, sent: 0, carried: 0, timeouts: 0, connections: 0, waiting: 0 };
+const NONE = {
+  opened: 0,
+  connectFailures: 0,
+  sent: 0,
+  carried: 0,
+  uncarried: 0,
+  timeouts: 0,
+  connections: 0,
+  waiting: 0,
+};
 
 it('are of requests, and of the connections that they share', async () => {
   const test = await withEndpoint({}, { '10.0.0.1:80': () => ({ body: 'a' }) });
@@ -92,6 +101,14 @@ it('are of connections of bytes', async () => {
   await test.clock.advance(5);
   expect(await countsOf(test)).toMatchObject({ opened: 1, sent: 1, carried: 1, connections: 0 });
   expect(await countsOf(await withEndpoint({}, {}))).toEqual(NONE);
+});
+
+it('know what could not be connected for bytes, which is no error of a request', async () => {
+  const test = await withEndpoint({}, {});
+  const connection = test.connect({ listener: 'tcp' });
+  await test.clock.advance(100);
+  expect(connection.closed || connection.ended).toBe(true);
+  expect(await countsOf(test)).toEqual({ ...NONE, opened: 1, connectFailures: 1, uncarried: 1 });
 });
 
 it('are of who waits, where no connection may be opened', async () => {

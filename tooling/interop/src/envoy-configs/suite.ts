@@ -253,7 +253,7 @@ async function compareCounts(corpus: Corpus): Promise<string> {
 /** Of connections that fail, attempts that are repeated, requests without an answer, and bytes. */
 async function compareEndpoints(corpus: Corpus): Promise<string> {
   let lines = 0;
-  for (const name of ['retry-priority', 'timeouts', 'listener-logs']) {
+  for (const name of ['retry-priority', 'timeouts', 'listener-logs', 'connect-attempts']) {
     const requests = expectations()[name] ?? [];
     const look = async (ports: ReadonlyMap<number, number>): Promise<readonly string[]> => {
       const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);

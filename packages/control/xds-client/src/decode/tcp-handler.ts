@@ -39,7 +39,8 @@ export function decodeTcpHandler(
     clusters,
     filters: filled(filters),
     hash: decodeHash(context, proxy, path),
-    maxConnectAttempts: proxy.maxConnectAttempts,
+    // As in Envoy; Tulle's own control plane always says how many (docs/decisions/034).
+    maxConnectAttempts: proxy.maxConnectAttempts ?? 1,
     connectBackoff: decodeBackoff(context, proxy.backoffOptions, `${path}.backoff_options`),
     maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),

@@ -95,6 +95,8 @@ function chain(value: FilterChain, listenerName: string): FilterChain {
               ...handler,
               clusters: handler.clusters.map((one) => without(one, { weight: 1 })),
               filters: handler.filters?.map(entry),
+              // Said on the wire, where nothing would mean Envoy's number.
+              maxConnectAttempts: handler.maxConnectAttempts ?? 3,
               logMoments: momentsOf(handler),
               tunnel:
                 handler.tunnel &&

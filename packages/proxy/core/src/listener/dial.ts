@@ -315,6 +315,7 @@ export class EndpointDial implements Dial {
     const counts = this.endpoint?.data.counts;
     if (counts !== undefined) counts.dialled--;
     if (counts !== undefined && outcome === SUCCESS) counts.carried++;
+    else if (counts !== undefined && outcome !== NEUTRAL && !this.#resting) counts.uncarried++;
     if (!this.#resting) this.endpoint?.onEnd(outcome, connectMs, this.#engine.turn.nowMs);
   }
 

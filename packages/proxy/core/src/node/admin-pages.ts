@@ -259,6 +259,7 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
           opened: state.data.counts.opened,
           connectFailures: state.data.counts.connectFailures,
           carried: state.data.counts.carried,
+          uncarried: state.data.counts.uncarried,
           sent: state.data.counts.sent,
           timeouts: state.data.counts.timeouts,
           waiting: state.data.waiting,

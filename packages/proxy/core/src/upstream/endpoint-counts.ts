@@ -10,6 +10,8 @@ export class EndpointCounts {
   timeouts = 0;
   /** Connections of bytes that it served well. */
   carried = 0;
+  /** Connections of bytes that it did not serve well, be it that they could not be opened. */
+  uncarried = 0;
   /** Connections of bytes, open or connecting. */
   dialled = 0;
 }
