@@ -37,7 +37,7 @@ export interface SubsetSelector {
  *   `fullScan`. `activeRequestBias`: how much active requests count against weights; 0: weights alone. Default 1.
  * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
  * - `pick-first`: always the first that is well, in the order of the set, or with `shuffle` in an order by chance.
- * - `ring-hash`, `maglev`: by a hash of what the route's `hashPolicy` says, so that what is equal goes to the same endpoint
+ * - `ring-hash`, `maglev`: by a hash of what the `hashPolicy` of the cluster, else of the route, says, so that what is equal goes to the same endpoint
  *   as long as that is well; at random without one. A ring has `minRingSize` points (default 1,024), as many more as
  *   weights need, at most `maxRingSize` (default 65,537; Envoy 8,388,608). A maglev table has `tableSize` places, a prime
  *   (default 65,537): more even, and more of it moves when the set changes. See {@link HashOptions}.

@@ -1,3 +1,4 @@
+import type { HashPolicy } from './route.ts';
 import type { TcpAddress } from './address.ts';
 import type { BalancePolicy, HostOverride, SubsetRules, ZoneRouting } from './balance-policy.ts';
 import type { Endpoint, EndpointPolicy } from './endpoint.ts';
@@ -53,6 +54,11 @@ export interface Cluster {
    * (`auto_san_validation`); default false. Connections are shared only by requests with the same name. Not for mesh trust.
    */
   readonly serverNameFrom?: { readonly header?: string; readonly verified?: boolean };
+  /**
+   * What requests have in common that go to the same endpoint, where `balance` goes by hashes; in place of what their routes say (Envoy
+   * `HttpProtocolOptions.hash_policy` and `ConsistentHashingLbConfig.hash_policy`). Default: as the route says.
+   */
+  readonly hashPolicy?: readonly HashPolicy[];
   /**
    * Connections begin with a header of the PROXY protocol of that version, before TLS, which says who called (Envoy
    * `ProxyProtocolUpstreamTransport`): only requests of one connection share some. Health checks say that the proxy itself calls.

@@ -3,6 +3,7 @@ import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { HostOverride } from '@tulle/model';
 import type { EncodeFault, ResponseHead } from '@tulle/http1';
+import type { CompiledHashPolicy } from './compile/compiled-hash-policy.ts';
 import type { ConnectionState } from './internal/connection-state.ts';
 import type { InternalEnds } from './internal/passed.ts';
 import type { Socket } from './ports.ts';
@@ -131,6 +132,8 @@ export interface UpstreamCluster {
   readonly own: Pick<Balancer<UpstreamPool>, 'get'>;
   /** Where requests say themselves which of them they go to; else `undefined`. */
   readonly hostOverride: HostOverride | undefined;
+  /** What its requests are told together by, whatever their routes say; `null`: as those say. */
+  readonly hashPolicy: readonly CompiledHashPolicy[] | null;
   /** What refuses a share of its requests; else `undefined`. */
   readonly drops: Drops | undefined;
   /** Where endpoints are made when they are asked for; else `undefined`. */

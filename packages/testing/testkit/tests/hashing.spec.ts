@@ -30,6 +30,7 @@ const putsDown = filter('puts-down', {
 function hashed(
   hashPolicy: readonly HashPolicy[],
   balance: BalancePolicy = { policy: 'ring-hash' },
+  ofCluster?: readonly HashPolicy[],
 ): Promise<TestProxy> {
   return started({
     listeners: [
@@ -44,6 +45,7 @@ function hashed(
       {
         name: 'api',
         balance,
+        ...(ofCluster && { hashPolicy: ofCluster }),
         discovery: { kind: 'static', endpoints: HOSTS.map((host) => ({ address: { host, port: 80 } })) },
       },
     ],
@@ -65,6 +67,23 @@ const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
 
 describe.each(['ring-hash', 'maglev'] as const)('requests balanced by %s', (policy) => {
+  it('go by what the cluster says, whatever the route does', async () => {
+    const test = await hashed([{ kind: 'header', name: 'x-route' }], { policy }, [
+      { kind: 'header', name: 'X-Cluster', rewrite: { kind: 'regex', pattern: '-.*', substitution: '' } },
+    ]);
+    const ask = (of: (index: number) => Record<string, string>): Promise<string[]> =>
+      answers(
+        test,
+        times(30, (index) => ({ headers: of(index) })),
+      );
+    const same = await ask((index) => ({ 'x-cluster': `ada-${index}`, 'x-route': String(index) }));
+    expect(new Set(same).size).toBe(1);
+    const others = await ask((index) => ({ 'x-cluster': String(index), 'x-route': 'ada' }));
+    expect(new Set(others).size).toBeGreaterThan(1);
+    // Without what the cluster asks for, any endpoint is as good.
+    expect(new Set(await ask(() => ({ 'x-route': 'ada' }))).size).toBeGreaterThan(1);
+  });
+
   it('go to the same endpoint where a header is the same, and elsewhere where it is not', async () => {
     const test = await hashed([{ kind: 'header', name: 'X-User' }], { policy });
     const same = await answers(

@@ -13,6 +13,7 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { hashPolicySchema } from './hash-policy.ts';
 import { healthCheckSchema } from './health-check.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { upstreamTlsSchema } from './tls.ts';
@@ -263,6 +264,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   proxyProtocol,
   passthrough,
   serverNameFrom: fields([], { header: name, verified: flag }),
+  hashPolicy: listOf(hashPolicySchema),
   tlsMatches: listOf(
     fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema, proxyProtocol, passthrough }),
   ),

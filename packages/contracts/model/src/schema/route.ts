@@ -16,6 +16,8 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { hashPolicySchema } from './hash-policy.ts';
+import { regexRewriteSchema } from './regex-rewrite.ts';
 import { routeChoiceDefinitions, routeChoiceSchema } from './route-choice.ts';
 import { routeDecoratorSchema, routeTracingSchema } from './tracing.ts';
 import { rateLimitActionsSchema } from './rate-limit-actions.ts';
@@ -23,7 +25,6 @@ import { rateLimitActionsSchema } from './rate-limit-actions.ts';
 /** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
 const filterConfigs: JsonSchema = { type: 'object' };
 
-const pair: JsonSchema = fields(['name', 'value'], { name, value: text });
 const values: JsonSchema = listOf(fields(['name', 'value'], { name, value: text, format: flag }));
 const headerAdditions = {
   set: values,
@@ -68,13 +69,8 @@ const match: JsonSchema = fields(['path'], {
   metadata: listOf(metadataTestSchema(MAX_DEPTH)),
 });
 
-const regexRewrite: JsonSchema = fields(['kind', 'pattern', 'substitution'], {
-  kind: { const: 'regex' },
-  pattern: name,
-  substitution: text,
-});
 const pathRewrite = (...kinds: readonly string[]): JsonSchema => ({
-  anyOf: [fields(['kind', 'value'], { kind: oneOf(...kinds), value: text }), regexRewrite],
+  anyOf: [fields(['kind', 'value'], { kind: oneOf(...kinds), value: text }), regexRewriteSchema],
 });
 
 const share = {
@@ -93,23 +89,6 @@ const weighted: JsonSchema = {
 const mirror: JsonSchema = {
   ...fields([], { cluster: name, clusterHeader: name, percent, shadowHost: flag }),
   oneOf: [{ required: ['cluster'] }, { required: ['clusterHeader'] }],
-};
-
-const terminal: JsonSchema = flag;
-const hashPolicy: JsonSchema = {
-  anyOf: [
-    fields(['kind', 'name'], { kind: { const: 'header' }, name, rewrite: regexRewrite, terminal }),
-    fields(['kind', 'name'], { kind: oneOf('query', 'filter-state'), name, terminal }),
-    fields(['kind', 'name'], {
-      kind: { const: 'cookie' },
-      name,
-      ttlMs: milliseconds(),
-      path: name,
-      attributes: listOf(pair),
-      terminal,
-    }),
-    fields(['kind'], { kind: { const: 'source-ip' }, terminal }),
-  ],
 };
 
 /** Schema of `SessionPersistence`, which the xds packages check what they are sent by too. */
@@ -147,13 +126,13 @@ const action: JsonSchema = {
           anyOf: [
             fields(['kind', 'name'], { kind: { const: 'header' }, name }),
             fields(['kind'], { kind: { const: 'endpoint' } }),
-            regexRewrite,
+            regexRewriteSchema,
           ],
         },
         forwardHost: flag,
         path: pathRewrite('full', 'prefix', 'template'),
       }),
-      hashPolicy: listOf(hashPolicy),
+      hashPolicy: listOf(hashPolicySchema),
       persistence: sessionPersistenceSchema,
       mirrors: listOf(mirror),
       maxReplayBytes: whole(0, 4_294_967_295),

@@ -37,6 +37,7 @@ import {
   spiffeId,
   uint32,
 } from './basics.ts';
+import { hashPolicy } from './routes.ts';
 import { upstreamTls } from './tls.ts';
 import { tunnel } from './tunnel.ts';
 
@@ -436,6 +437,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       tls: upstreamTls,
       proxyProtocol,
       serverNameFrom: options<NonNullable<Cluster['serverNameFrom']>>({ header: label } as never),
+      hashPolicy: fc.array(hashPolicy, { minLength: 1, maxLength: 2 }),
       tlsMatches: fc.array(
         object<TlsMatch>(
           {

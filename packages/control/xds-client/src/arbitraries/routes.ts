@@ -107,7 +107,8 @@ const mirror: fc.Arbitrary<Mirror> = object<Mirror>(
 ).chain((one) => named(one, 'cluster'));
 
 const terminal = fc.boolean();
-const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
+/** Of a route or of a cluster. */
+export const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
   object<HashPolicy>({ kind: fc.constant('header'), name: label }, { terminal, rewrite: regexRewrite }),
   object<HashPolicy>({ kind: fc.constantFrom('query', 'filter-state'), name: label }, { terminal }),
   object<HashPolicy>({ kind: fc.constant('source-ip') }, { terminal }),

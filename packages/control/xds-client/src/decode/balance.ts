@@ -31,6 +31,7 @@ import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balanc
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
 import { createDecodeContext, type DecodeContext } from './context.ts';
 import { readObject } from './extras.ts';
+import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHostOverride } from './host-override.ts';
 import { decodeSubsets } from './subsets.ts';
 import { isObject, milliseconds, present, structOf } from './values.ts';
@@ -46,6 +47,7 @@ export type Balancing = {
       | 'subsets'
       | 'hostOverride'
       | 'zoneRouting'
+      | 'hashPolicy'
   ]?: ModelCluster[K] | undefined;
 };
 
@@ -143,6 +145,16 @@ function hashOptions(
     useHostname: config?.useHostnameForHashing || undefined,
     balanceFactorPercent: config?.hashBalanceFactor,
   });
+}
+
+function hashedBy(
+  context: DecodeContext,
+  config: ConsistentHashingLbConfig | undefined,
+  path: string,
+): Pick<Balancing, 'hashPolicy'> {
+  const at = `${path}.consistent_hashing_lb_config`;
+  const hashPolicy = config && decodeHashPolicies(context, config.hashPolicy, at);
+  return hashPolicy === undefined ? {} : { hashPolicy };
 }
 
 interface RingSizes {
@@ -278,11 +290,13 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
         ...ringHash(message),
         ...hashOptions(message.consistentHashingLbConfig ?? message),
       },
+      ...hashedBy(context, message.consistentHashingLbConfig, path),
       ...(message.localityWeightedLbConfig && { localityWeighted: true }),
     };
   if (isMessage(message, MaglevSchema))
     return {
       balance: { ...maglev(message.tableSize), ...hashOptions(message.consistentHashingLbConfig) },
+      ...hashedBy(context, message.consistentHashingLbConfig, path),
       ...(message.localityWeightedLbConfig && { localityWeighted: true }),
     };
   if (isMessage(message, PickFirstSchema))

@@ -16,11 +16,13 @@ import { filled, METADATA_PATH, milliseconds, present } from './values.ts';
 
 export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCluster {
   const extras = readExtras(context, cluster.metadata, '');
-  const { pool, serverNames } = decodePool(context, cluster, extras);
+  const { pool, serverNames, hashPolicy } = decodePool(context, cluster, extras);
   const discovery = decodeDiscovery(context, cluster, extras);
   const decoded: ModelCluster = present({
     name: cluster.name,
     discovery,
+    hashPolicy,
+    // What a policy says of hashes wins over what is said for HTTP.
     ...decodeBalancing(context, cluster),
     ...(extras.flag('failOnPanic') === true && { failOnPanic: true }),
     connectTimeoutMs: milliseconds(cluster.connectTimeout),

@@ -152,7 +152,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector': SUBSET_SELECTOR,
   'envoy.config.cluster.v3.Cluster.LbSubsetConfig': SUBSETS,
   'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector': SUBSET_SELECTOR,
-  'envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig': HASHING,
+  'envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig': [...HASHING, 'hash_policy'],
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': HASHING,
   'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig': [
     'zone_aware_lb_config',
@@ -299,6 +299,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'explicit_http_config',
     'auto_config',
     'use_downstream_protocol_config',
+    'hash_policy',
   ],
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': [
     'http_protocol_options',

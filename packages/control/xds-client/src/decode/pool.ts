@@ -13,6 +13,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
+import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHttp2 } from './http2.ts';
 import { checkKeyFormat } from './key-format.ts';
 import { milliseconds, present } from './values.ts';
@@ -26,8 +27,13 @@ export function decodePool(
 ): {
   readonly pool: PoolOptions | undefined;
   readonly serverNames: ModelCluster['serverNameFrom'];
+  readonly hashPolicy: ModelCluster['hashPolicy'];
 } {
-  const { pool: newer, names = cluster.upstreamHttpProtocolOptions } = decodeOptions(context, cluster);
+  const {
+    pool: newer,
+    hashPolicy,
+    names = cluster.upstreamHttpProtocolOptions,
+  } = decodeOptions(context, cluster);
   const own = newer ?? decodeDeprecated(context, cluster);
   const pool: PoolOptions = present({
     ...own,
@@ -47,6 +53,7 @@ export function decodePool(
           verified: names.autoSanValidation || undefined,
         })
       : undefined,
+    hashPolicy,
   };
 }
 
@@ -57,9 +64,11 @@ function decodeOptions(
 ): {
   readonly pool?: PoolOptions | undefined;
   readonly names?: UpstreamHttpProtocolOptions | undefined;
+  readonly hashPolicy?: ModelCluster['hashPolicy'];
 } {
   let pool: PoolOptions | undefined;
   let names: UpstreamHttpProtocolOptions | undefined;
+  let hashPolicy: ModelCluster['hashPolicy'];
   for (const [key, any] of Object.entries(options)) {
     const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
     if (key !== HTTP_PROTOCOL_OPTIONS) {
@@ -74,6 +83,7 @@ function decodeOptions(
     }
     const { commonHttpProtocolOptions: common, upstreamProtocolOptions: chosen } = message;
     names = message.upstreamHttpProtocolOptions;
+    hashPolicy = decodeHashPolicies(context, message.hashPolicy, path);
     const protocol = decodeProtocol(context, chosen, path);
     if (protocol === undefined)
       context.refuse(
@@ -85,7 +95,7 @@ function decodeOptions(
       ...protocol,
     });
   }
-  return { pool, names };
+  return { pool, names, hashPolicy };
 }
 
 /** The fields of the cluster itself in which this stood before; Envoy reads them where there is nothing newer. */

@@ -82,6 +82,7 @@ export function canonicalCluster(cluster: Cluster): Cluster {
       tlsMatches: cluster.tlsMatches?.map((match) =>
         without({ ...match, ...(match.tls && { tls: endpointTls(match.tls, discovery) }) }),
       ),
+      hashPolicy: cluster.hashPolicy?.map((policy) => without(policy, { terminal: false })),
       // These kinds choose endpoints themselves.
       ...(['aggregate', 'forward-proxy', 'original-dst'].includes(discovery.kind) && {
         balance: undefined,

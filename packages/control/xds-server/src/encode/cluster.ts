@@ -26,6 +26,7 @@ import { encodeInner, withHostOverride } from './host-override.ts';
 import { encodeZones } from './zone-routing.ts';
 import { discovery, isProvided } from './discovery.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeHashPolicy } from './hash-policy.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier.ts';
@@ -41,7 +42,7 @@ const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOp
 type ClusterInit = Fields<typeof ClusterSchema>;
 
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
-  const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
+  const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, hashPolicy, labels } = cluster;
   localOnly(pool?.network, 'pool.network');
   const own = {
     labels: labels && canonicalObject(labels),
@@ -66,9 +67,9 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
     ...(pool && connections(pool)),
-    ...((pool ?? serverNameFrom) && {
+    ...((pool ?? serverNameFrom ?? hashPolicy) && {
       typedExtensionProtocolOptions: {
-        [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool ?? {}, serverNameFrom, form),
+        [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool ?? {}, cluster, form),
       },
     }),
     ...transportSockets(cluster, form),
@@ -189,7 +190,11 @@ function ownBudget({ limits = {} }: ModelCluster, { release }: EncodeForm): obje
   return release === 'before' || (maxRetries ?? retryConcurrency) !== undefined ? undefined : {};
 }
 
-function protocolOptions(pool: PoolOptions, names: ModelCluster['serverNameFrom'], form: EncodeForm): Any {
+function protocolOptions(
+  pool: PoolOptions,
+  { serverNameFrom: names, hashPolicy = [] }: ModelCluster,
+  form: EncodeForm,
+): Any {
   const { idleTimeoutMs, maxRequestsPerConnection } = pool;
   const common = {
     ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
@@ -205,6 +210,7 @@ function protocolOptions(pool: PoolOptions, names: ModelCluster['serverNameFrom'
       },
     }),
     upstreamProtocolOptions: protocolOf(pool, form),
+    hashPolicy: hashPolicy.map(encodeHashPolicy),
   });
   return anyPack(HttpProtocolOptionsSchema, options);
 }

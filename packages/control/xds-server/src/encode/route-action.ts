@@ -4,10 +4,8 @@ import type {
   DirectResponseAction as ModelDirectResponse,
   FilterConfigs,
   ForwardAction,
-  HashPolicy,
   PathMatch,
   RedirectAction as ModelRedirect,
-  RegexRewrite,
   Rewrite,
   Route,
   WeightedCluster,
@@ -21,7 +19,6 @@ import {
   RedirectActionSchema,
   type RouteAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
-  type RouteAction_HashPolicySchema as HashPolicySchema,
   RouteActionSchema,
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
@@ -30,14 +27,12 @@ import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { LB_METADATA } from '../wire.ts';
 import { share } from './percent.ts';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
-import {
-  type RegexMatchAndSubstitute,
-  RegexMatchAndSubstituteSchema,
-} from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeEditsOf } from './header-edits.ts';
 import { encodeRateLimits } from './rate-limit-actions.ts';
+import { encodeHashPolicy } from './hash-policy.ts';
+import { encodeRegexRewrite } from './regex-rewrite.ts';
 import { encodeUpgrades } from './route-upgrades.ts';
 import { refuseNotSent } from './not-sent.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
@@ -99,7 +94,7 @@ export function encodeForward(
       disableShadowHostSuffixAppend: !shadowHost,
     })),
     priority: action.circuitPriority === 'high' ? RoutingPriority.HIGH : RoutingPriority.DEFAULT,
-    hashPolicy: (action.hashPolicy ?? []).map(hashPolicy),
+    hashPolicy: (action.hashPolicy ?? []).map(encodeHashPolicy),
     clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });
 }
@@ -166,44 +161,6 @@ function clusterWeight(cluster: WeightedCluster, form: EncodeForm): Fields<typeo
     ...encodeEditsOf(cluster, form.release),
     typedPerFilterConfig: encodeOverrides(cluster.filterConfigs, form),
   };
-}
-
-function hashPolicy(policy: HashPolicy): Fields<typeof HashPolicySchema> {
-  const terminal = policy.terminal ?? false;
-  switch (policy.kind) {
-    case 'header':
-      return {
-        policySpecifier: {
-          case: 'header',
-          value: {
-            headerName: policy.name,
-            ...(policy.rewrite && { regexRewrite: encodeRegexRewrite(policy.rewrite) }),
-          },
-        },
-        terminal,
-      };
-    case 'query':
-      return { policySpecifier: { case: 'queryParameter', value: { name: policy.name } }, terminal };
-    case 'filter-state':
-      return { policySpecifier: { case: 'filterState', value: { key: policy.name } }, terminal };
-    case 'source-ip':
-      return { policySpecifier: { case: 'connectionProperties', value: { sourceIp: true } }, terminal };
-    case 'cookie': {
-      const { name, ttlMs, path = '', attributes = [] } = policy;
-      const value = { name, path, attributes: attributes.map((attribute) => ({ ...attribute })) };
-      return {
-        policySpecifier: {
-          case: 'cookie',
-          value: ttlMs === undefined ? value : { ...value, ttl: duration(ttlMs) },
-        },
-        terminal,
-      };
-    }
-  }
-}
-
-function encodeRegexRewrite({ pattern, substitution }: RegexRewrite): RegexMatchAndSubstitute {
-  return create(RegexMatchAndSubstituteSchema, { pattern: { regex: pattern }, substitution });
 }
 
 function hostSpecifier({ host, hostFrom }: Rewrite): Fields<typeof RouteActionSchema> {

@@ -82,8 +82,10 @@ export function beginAttempts(stream: Stream): void {
   const nowMs = stream.engine.turn.nowMs;
   cluster.resourcesOf(stream.highPriority).budget?.onRequest(nowMs);
   if (action?.kind === 'forward') {
-    if (cluster.balancer.hashes && action.hashPolicy !== null)
-      stream.hash = hashKey(stream, action.hashPolicy);
+    if (cluster.balancer.hashes) {
+      const policy = cluster.hashPolicy ?? action.hashPolicy;
+      if (policy !== null) stream.hash = hashKey(stream, policy);
+    }
     if (action.mirrors !== null) stream.engine.mirrors.start(stream);
   }
   nextAttempt(stream);

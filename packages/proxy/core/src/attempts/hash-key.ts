@@ -1,7 +1,7 @@
 import { addHash, hashText } from '@tulle/balance';
 import { FILTER_STATE } from '@tulle/filter';
 import { cookieValue, firstQueryValue } from '@tulle/match';
-import type { CompiledHashPolicy } from '../compile/compiled.ts';
+import type { CompiledHashPolicy } from '../compile/compiled-hash-policy.ts';
 import type { Stream } from '../stream/stream.ts';
 
 /**

@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
 import { canonical } from './canonical.ts';
+import { compileHashPolicy } from './compile-hash-policy.ts';
 import type { Issues } from './issues.ts';
 
 /** A cluster that was checked, with its TLS ready (none when the running cluster is kept); made into a runtime before the configuration is applied. */
@@ -40,6 +41,9 @@ export function compileCluster(
   if (cluster.hostOverride !== undefined)
     checkHostOverride(cluster.hostOverride, cluster.discovery.kind, `${path}/hostOverride`, issues);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
+  const context = new CompileContext(loadedRegexEngine());
+  compileHashPolicy(cluster.hashPolicy, `${path}/hashPolicy`, context);
+  for (const { path: at, message } of context.issues) issues.add(at, message);
   const { discovery } = cluster;
   // Endpoints given in the cluster change in place; everything else makes another cluster.
   const key = canonical({

@@ -1,7 +1,7 @@
 import { findInvalidName, findInvalidValue } from '@tulle/fields';
-import type { CompileContext } from '@tulle/match';
+import { CompileContext, loadedRegexEngine } from '@tulle/match';
 import type { HashPolicy } from '@tulle/model';
-import type { CompiledHashPolicy } from './compiled.ts';
+import type { CompiledHashPolicy } from './compiled-hash-policy.ts';
 
 /** Compiles what requests are told together by; names and values are checked here. `null`: nothing. */
 export function compileHashPolicy(
@@ -31,6 +31,15 @@ export function compileHashPolicy(
       };
     }),
   );
+}
+
+/** Of a cluster, whose policies were found sound when it was compiled. */
+export function hashPolicyOf(
+  policies: readonly HashPolicy[] | undefined,
+): readonly CompiledHashPolicy[] | null {
+  return policies === undefined
+    ? null
+    : compileHashPolicy(policies, '', new CompileContext(loadedRegexEngine()));
 }
 
 /** What follows the value of a cookie that is made up (RFC 6265 §4.1.1); `undefined`: none is. */

@@ -8,7 +8,6 @@ import type {
   CertificatePart,
   ConnectTermination,
   DirectResponseAction,
-  HashPolicy,
   RedirectAction,
   RouteDecorator,
   RouteMatch,
@@ -20,6 +19,7 @@ import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
 import type { ChainLogs, ChainTracer, CompiledLog } from '../stream/logs.ts';
+import type { CompiledHashPolicy } from './compiled-hash-policy.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
 import type { CountersOf } from '../upstream/route-metrics.ts';
@@ -170,18 +170,6 @@ export interface CompiledMirror {
   /** 100: of all. */
   readonly percent: number;
   readonly shadowHost: boolean;
-}
-
-/** A part of what requests are told together by. */
-export interface CompiledHashPolicy {
-  readonly kind: HashPolicy['kind'];
-  /** Of a header in lower case. */
-  readonly name: string;
-  readonly terminal: boolean;
-  /** Of a header: what becomes of each line before it is hashed. */
-  readonly rewrite: ((value: string) => string) | undefined;
-  /** Attributes of a cookie that is made up; `undefined`: none is. */
-  readonly cookieTail: string | undefined;
 }
 
 /** What a route does. */

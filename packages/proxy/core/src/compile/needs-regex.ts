@@ -32,7 +32,8 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
     ) ||
     clusters.some(
       (cluster, index) =>
-        sound.clusters.has(index) && [cluster.tls, cluster.tlsMatches, cluster.healthCheck].some(hasPattern),
+        sound.clusters.has(index) &&
+        [cluster.tls, cluster.tlsMatches, cluster.healthCheck, cluster.hashPolicy].some(hasPattern),
     )
   );
 }

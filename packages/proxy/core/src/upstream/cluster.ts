@@ -8,6 +8,8 @@ import {
 import { aggregateOf } from './aggregate.ts';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
 import type { Cluster, Endpoint, EndpointPolicy, PoolOptions } from '@tulle/model';
+import { hashPolicyOf } from '../compile/compile-hash-policy.ts';
+import type { CompiledHashPolicy } from '../compile/compiled-hash-policy.ts';
 import { spokenAlpn } from '../compile/alpn.ts';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
@@ -89,6 +91,8 @@ export class ClusterRuntime {
   readonly hostOverride: Cluster['hostOverride'];
   /** Where requests say the server name for TLS; else `undefined`. */
   readonly serverNames: Cluster['serverNameFrom'];
+  /** What its requests are told together by, whatever their routes say; `null`: as those say. */
+  readonly hashPolicy: readonly CompiledHashPolicy[] | null;
   /** Of its endpoints together, as set last. */
   policy: EndpointPolicy | undefined;
   /** What refuses a share of its requests; else `undefined`. */
@@ -119,6 +123,7 @@ export class ClusterRuntime {
     this.passthrough = passthrough;
     this.serverNames = config.serverNameFrom;
     this.hostOverride = config.hostOverride;
+    this.hashPolicy = hashPolicyOf(config.hashPolicy);
     const { limits, pool } = config;
     this.perDownstream = pool?.perDownstreamConnection === true;
     this.maxConnectionsPerEndpoint = limits?.maxConnectionsPerEndpoint ?? Infinity;
