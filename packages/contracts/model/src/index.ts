@@ -224,6 +224,7 @@ export type {
 } from './filters/jwt.ts';
 export {
   CONN_SET_FILTER_STATE_FILTER,
+  connSetFilterStateFilterSchema,
   SET_FILTER_STATE_FILTER,
   setFilterStateFilterSchema,
 } from './filters/set-filter-state.ts';

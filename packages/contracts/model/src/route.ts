@@ -1,5 +1,5 @@
 import type { ProxyProtocolVersion } from './cluster.ts';
-import type { AuthzMetadataTest } from './filters/authz-expression.ts';
+import type { AuthzMetadataTest, FilterStateTest } from './filters/authz-expression.ts';
 import type { HeaderValue, RouteHeaderEdits } from './header-edits.ts';
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
@@ -144,6 +144,8 @@ export interface RouteMatch {
    * once more, where they ask for that. On routes only.
    */
   readonly metadata?: readonly AuthzMetadataTest[];
+  /** The same of what filters have put down about the request or its connection (Envoy `RouteMatch.filter_state`). On routes only. */
+  readonly filterState?: readonly FilterStateTest[];
 }
 
 /**

@@ -154,7 +154,6 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${TLS}.common_tls_context.validation_context.require_signed_certificate_timestamp`, true],
   [`${TLS}.common_tls_context.validation_context.custom_validator_config`, { name: 'x' }],
   // Newer than Envoy 1.31.
-  [`${ROUTE}.match.filter_state`, [{ key: 'k', string_match: { exact: 'x' } }]],
   [`${ROUTE}.route_specifiers`, [{ name: 'x' }]],
   [`${ROUTE}.route.rate_limits[0].hits_addend`, { number: 2 }],
   [`${ROUTE}.route.rate_limits[0].apply_on_stream_done`, true],

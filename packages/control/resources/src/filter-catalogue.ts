@@ -46,6 +46,7 @@ import {
   localRepliesSchema,
   rateLimitFilterSchema,
   retryFilterSchema,
+  connSetFilterStateFilterSchema,
   setFilterStateFilterSchema,
   wasmFilterSchema,
   type JsonSchema,
@@ -86,7 +87,7 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   standard(CONN_EXT_AUTHZ_FILTER, connExtAuthzFilterSchema, 'connection'),
   standard(CONN_LIMIT_FILTER, connLimitFilterSchema, 'connection'),
   standard(CONN_RATE_LIMIT_FILTER, connRateLimitFilterSchema, 'connection'),
-  standard(CONN_SET_FILTER_STATE_FILTER, setFilterStateFilterSchema, 'connection'),
+  standard(CONN_SET_FILTER_STATE_FILTER, connSetFilterStateFilterSchema, 'connection'),
   standard(CORS_FILTER, corsFilterSchema, 'cors'),
   // Beside what it decides it may add headers that others go by.
   standard(EXT_AUTHZ_FILTER, extAuthzFilterSchema, 'authz', 'authn', 'custom'),

@@ -58,6 +58,26 @@ it('a route is for requests of which filters found something out', () => {
   );
 });
 
+it('a route is for requests of which filters put something down', () => {
+  const filter_state = [
+    { key: 'a', string_match: { exact: 'x' } },
+    { key: 'b', address_match: { ranges: [{ address_prefix: '10.0.0.0', prefix_len: 8 }] } },
+  ];
+  expect(readRoute({ match: { prefix: '/', filter_state } })).toMatchObject({
+    match: {
+      filterState: [
+        { key: 'a', match: { kind: 'exact', value: 'x' } },
+        { key: 'b', cidrs: ['10.0.0.0/8'] },
+      ],
+    },
+  });
+  expect(readRoute({ match: { prefix: '/', filter_state: [{}] } })).toEqual([
+    'match.filter_state[0].key',
+    'match.filter_state[0]',
+    'match.filter_state[0].string_match',
+  ]);
+});
+
 it('a route is for requests with cookies', () => {
   const string_match = { exact: 'x' };
   expect(

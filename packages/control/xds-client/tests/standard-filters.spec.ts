@@ -46,7 +46,7 @@ import {
   admissionControlConfig,
   extAuthzRouteConfig,
   connExtAuthzConfig,
-  setFilterStateConfig,
+  connSetFilterStateConfig,
   connLimitConfig,
   connRateLimitConfig,
   ipAllowConfig,
@@ -325,7 +325,7 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
     [
       'filter state',
       CONN_SET_FILTER_STATE_FILTER,
-      setFilterStateConfig,
+      connSetFilterStateConfig,
       'network.set_filter_state.v3.Config',
     ],
     ['external authorization', CONN_EXT_AUTHZ_FILTER, connExtAuthzConfig, 'network.ext_authz.v3.ExtAuthz'],

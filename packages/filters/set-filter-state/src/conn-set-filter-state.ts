@@ -1,8 +1,8 @@
 import { CONTINUE, defineConnFilter, type ConnFilter } from '@tulle/filter';
 import {
   CONN_SET_FILTER_STATE_FILTER,
+  connSetFilterStateFilterSchema,
   type ConnSetFilterStateConfig,
-  setFilterStateFilterSchema,
 } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
 import { compileValues, putValues } from './values.ts';
@@ -13,7 +13,7 @@ export const connSetFilterState: ConnFilter<ConnSetFilterStateConfig> =
     apiVersion: 1,
     id: CONN_SET_FILTER_STATE_FILTER,
     summary: 'Puts texts made of connections down under keys, for their requests, later filters and logs.',
-    config: jsonSchema<ConnSetFilterStateConfig>(setFilterStateFilterSchema),
+    config: jsonSchema<ConnSetFilterStateConfig>(connSetFilterStateFilterSchema),
     effects: 'none',
     async create(_host, { values }) {
       const compiled = await compileValues(values);

@@ -1,5 +1,6 @@
 import type { FilterStateValue } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
+import { runChain } from '@tulle/testkit';
 import { stateFound } from '../tests/state-found.ts';
 import { setFilterState } from './index.ts';
 
@@ -51,4 +52,26 @@ describe('a value', () => {
       /values\/0\/format column 3: .*NO_SUCH/,
     );
   });
+});
+
+it('may have the route matched again, which asks for what was put down', async () => {
+  const routes = ['acme', 'others'].map((name, index) => ({
+    name,
+    match: {
+      path: { kind: 'prefix' as const, value: '/' },
+      ...(name === 'acme' && {
+        filterState: [{ key: 'tenant', match: { kind: 'exact' as const, value: 'acme' } }],
+      }),
+    },
+    action: { kind: 'direct' as const, status: 210 + index },
+  }));
+  const status = async (rematch: boolean, tenant: string) => {
+    const values = [{ key: 'tenant', format: '%REQ(x-tenant)%' }];
+    const request = { headers: { 'x-tenant': tenant } };
+    return (await runChain({ filters: [setFilterState({ values, rematch })], routes, request })).response
+      ?.status;
+  };
+  expect([await status(true, 'acme'), await status(true, 'b'), await status(false, 'acme')]).toEqual([
+    210, 211, 211,
+  ]);
 });

@@ -11,11 +11,12 @@ export const setFilterState: HttpFilter<SetFilterStateConfig> = defineHttpFilter
   config: jsonSchema<SetFilterStateConfig>(setFilterStateFilterSchema),
   phase: 'transform',
   effects: 'none',
-  async create(_host, { values }) {
+  async create(_host, { values, rematch = false }) {
     const compiled = await compileValues(values);
     return {
       requestHeaders(stream) {
         putValues(stream, compiled);
+        if (rematch) stream.rematch();
         return CONTINUE;
       },
     };

@@ -1,3 +1,4 @@
+import type { FilterStateCheck } from './filter-state-match.ts';
 import { isGrpcContentType } from './grpc.ts';
 import type { MetadataTest } from './metadata-match.ts';
 import { testPath, type PathTest } from './path-match.ts';
@@ -22,6 +23,7 @@ export interface RouteCandidate<Payload> {
   /** `undefined`: whoever calls. */
   readonly provenPeer: boolean | undefined;
   readonly metadata: readonly MetadataTest[];
+  readonly filterState: readonly FilterStateCheck[];
   readonly payload: Payload;
 }
 
@@ -35,6 +37,7 @@ export type FailedCondition =
   | 'cookie'
   | 'peer'
   | 'metadata'
+  | 'filter state'
   | 'share';
 
 /** What became of one route when a request was held against it. */
@@ -151,6 +154,8 @@ function failureOf(
     return { failed: 'peer', condition: 0 };
   const metadata = candidate.metadata.findIndex((test) => !test(request.metadata));
   if (metadata >= 0) return { failed: 'metadata', condition: metadata };
+  const state = candidate.filterState.findIndex((test) => !test(request.filterState));
+  if (state >= 0) return { failed: 'filter state', condition: state };
   return { failed: inShare(candidate, request) ? undefined : 'share', condition: 0 };
 }
 
@@ -206,5 +211,6 @@ function matchesRest<Payload>(candidate: RouteCandidate<Payload>, request: Match
   const { provenPeer } = candidate;
   if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false)) return false;
   for (const test of candidate.metadata) if (!test(request.metadata)) return false;
+  for (const test of candidate.filterState) if (!test(request.filterState)) return false;
   return inShare(candidate, request);
 }

@@ -1,6 +1,7 @@
 import type { AuthzValueTest, Route, RouteConfig, RouteMatch, VirtualHost } from '@tulle/model';
 import { CompileContext } from './compile-context.ts';
 import { DomainTable } from './domain-table.ts';
+import { compileFilterStateMatch } from './filter-state-match.ts';
 import { compileMetadataMatch } from './metadata-match.ts';
 import { compilePathMatch } from './path-match.ts';
 import { choosesByRegex, compileChoice, type HostRoutes } from './route-choice.ts';
@@ -33,6 +34,7 @@ export function usesRegex(config: RouteConfig): boolean {
         ({ match }) =>
           match.path.kind === 'regex' ||
           (match.metadata ?? []).some(({ value }) => asksByRegex(value)) ||
+          (match.filterState ?? []).some((test) => 'match' in test && test.match.kind === 'regex') ||
           [...(match.headers ?? []), ...(match.query ?? []), ...(match.cookies ?? [])].some(
             (value) => value.match.kind === 'regex',
           ),
@@ -108,6 +110,9 @@ function compileRouteMatch(
     provenPeer: match.provenPeer,
     metadata: (match.metadata ?? []).map((test, index) =>
       compileMetadataMatch(test, context, `${path}/metadata/${index}`),
+    ),
+    filterState: (match.filterState ?? []).map((test, index) =>
+      compileFilterStateMatch(test, context, `${path}/filterState/${index}`),
     ),
     headers: (match.headers ?? []).map((condition, index) =>
       compileRequestMatch(condition, context, `${path}/headers/${index}`),

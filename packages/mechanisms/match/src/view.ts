@@ -12,6 +12,8 @@ export interface MatchView extends Readonly<Pick<RequestHead, 'authority' | 'met
   readonly provenPeer?: boolean;
   /** What filters have found out, by namespace. Absent: nothing. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Texts that filters have put down, by key. Absent: none. */
+  readonly filterState?: Readonly<Record<string, string>> | undefined;
   /** Uniform in [0, 1), the same whenever it is asked for one request. Absent: 0, which is in every share. */
   draw?(): number;
 }

@@ -1,4 +1,4 @@
-import { addMetadata, CONTINUE } from '@tulle/filter';
+import { addMetadata, CONTINUE, putFilterState } from '@tulle/filter';
 import type { AuthzMetadataTest, Route, RouteMatch } from '@tulle/model';
 import { httpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
@@ -58,6 +58,18 @@ const findsOut = filter('finds-out', {
     return CONTINUE;
   },
 })({});
+
+/** Texts about a request; whether it is matched again then. */
+const putsDown = (again: boolean) =>
+  filter('puts-down', {
+    requestHeaders(stream) {
+      const [tenant = '', from = ''] = (stream.request.headers.get('x-put') ?? '').split(',');
+      if (tenant !== '') putFilterState(stream, 'tenant', tenant);
+      if (from !== '') putFilterState(stream, 'from', from);
+      if (again) stream.rematch();
+      return CONTINUE;
+    },
+  })({});
 
 const header = (name: string, value: string): TestRequest => ({ headers: { [name]: value } });
 
@@ -184,6 +196,37 @@ describe('a route', () => {
     ];
     const requests = ['anna,cook', 'anna,guest', 'constructor,cook', ''].map((who) => header('x-who', who));
     expect(await taken(matches, requests, { filters: [findsOut] })).toEqual(['r0', 'r2', 'r2', 'r1']);
+  });
+
+  it('is for requests of which filters put something down, when they ask for it', async () => {
+    const matches: RouteMatch[] = [
+      {
+        path: ALL,
+        filterState: [
+          { key: 'tenant', match: { kind: 'regex', value: 'ac.e' } },
+          { key: 'from', cidrs: ['10.0.0.0/8', 'fd00::/8'] },
+        ],
+      },
+      { path: ALL, filterState: [{ key: 'tenant', match: { kind: 'prefix', value: '' } }] },
+      { path: ALL },
+    ];
+    const requests = [
+      'acme,10.1.2.3:80',
+      'acme,[fd00::1]:9',
+      'acme,11.1.2.3:80',
+      'acme,nowhere',
+      'other,10.1.2.3',
+      '',
+    ].map((what) => header('x-put', what));
+    expect(await taken(matches, requests, { filters: [putsDown(true)] })).toEqual([
+      'r0',
+      'r0',
+      'r1',
+      'r1',
+      'r1',
+      'r2',
+    ]);
+    expect(await taken(matches, requests.slice(0, 1), { filters: [putsDown(false)] })).toEqual(['r2']);
   });
 
   it('is for CONNECT, which other methods do not take', async () => {

@@ -7,6 +7,8 @@ import type { JsonSchema } from './json-schema.ts';
 export interface SetFilterStateConfig {
   /** One after the other: a later one finds what an earlier one has put down. */
   readonly values: readonly FilterStateValue[];
+  /** The route is matched again after that, as it may ask for what was put down (Envoy `clear_route_cache`). Default false. */
+  readonly rematch?: boolean;
 }
 
 /** One of them. */
@@ -35,7 +37,7 @@ export interface FilterStateValue {
  * `filters.network.set_filter_state.v3.Config`): operators stand for what is known of a connection. Its requests have what is put
  * down, and put no other values down under the keys.
  */
-export type ConnSetFilterStateConfig = SetFilterStateConfig;
+export type ConnSetFilterStateConfig = Pick<SetFilterStateConfig, 'values'>;
 
 /** Id of the filter of connections. */
 export const CONN_SET_FILTER_STATE_FILTER = 'tulle.conn.set-filter-state';
@@ -43,54 +45,69 @@ export const CONN_SET_FILTER_STATE_FILTER = 'tulle.conn.set-filter-state';
 /** Id of the filter. */
 export const SET_FILTER_STATE_FILTER = 'tulle.http.set-filter-state';
 
-/** JSON Schema of {@link SetFilterStateConfig}. */
-export const setFilterStateFilterSchema: JsonSchema = {
+const properties: Readonly<Record<string, JsonSchema>> = {
+  values: {
+    type: 'array',
+    minItems: 1,
+    maxItems: 64,
+    description: 'What is put down, in this order.',
+    items: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['key', 'format'],
+      properties: {
+        key: { type: 'string', minLength: 1, maxLength: 256, description: 'Where it is put down.' },
+        format: {
+          type: 'string',
+          maxLength: 4_096,
+          description: 'A text with operators of access logs, e.g. `%REQ(x-tenant)%`.',
+        },
+        omitEmpty: {
+          type: 'boolean',
+          default: false,
+          description: 'Whether operators without a value stand for nothing instead of `-`.',
+        },
+        readOnly: {
+          type: 'boolean',
+          default: false,
+          description: 'Whether nobody can put another value down under the key.',
+        },
+        skipIfEmpty: {
+          type: 'boolean',
+          default: false,
+          description: 'Whether a text that comes to nothing is not put down.',
+        },
+        kind: {
+          enum: ['address'],
+          description: 'address: only an IP address with a port is put down.',
+        },
+        shared: {
+          enum: ['once', 'always'],
+          description:
+            'Whether the listener of the same process has it to which the request goes; always: also those behind that one.',
+        },
+      },
+    },
+  },
+};
+
+/** JSON Schema of {@link ConnSetFilterStateConfig}. */
+export const connSetFilterStateFilterSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['values'],
+  properties,
+};
+
+/** JSON Schema of {@link SetFilterStateConfig}. */
+export const setFilterStateFilterSchema: JsonSchema = {
+  ...connSetFilterStateFilterSchema,
   properties: {
-    values: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 64,
-      description: 'What is put down, in this order.',
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['key', 'format'],
-        properties: {
-          key: { type: 'string', minLength: 1, maxLength: 256, description: 'Where it is put down.' },
-          format: {
-            type: 'string',
-            maxLength: 4_096,
-            description: 'A text with operators of access logs, e.g. `%REQ(x-tenant)%`.',
-          },
-          omitEmpty: {
-            type: 'boolean',
-            default: false,
-            description: 'Whether operators without a value stand for nothing instead of `-`.',
-          },
-          readOnly: {
-            type: 'boolean',
-            default: false,
-            description: 'Whether nobody can put another value down under the key.',
-          },
-          skipIfEmpty: {
-            type: 'boolean',
-            default: false,
-            description: 'Whether a text that comes to nothing is not put down.',
-          },
-          kind: {
-            enum: ['address'],
-            description: 'address: only an IP address with a port is put down.',
-          },
-          shared: {
-            enum: ['once', 'always'],
-            description:
-              'Whether the listener of the same process has it to which the request goes; always: also those behind that one.',
-          },
-        },
-      },
+    ...properties,
+    rematch: {
+      type: 'boolean',
+      default: false,
+      description: 'Match the route again after that, as it may ask for what was put down.',
     },
   },
 };

@@ -1,5 +1,5 @@
 import { stringMatchSchema } from '../filters/authz.ts';
-import { metadataTestSchema } from '../filters/authz-expression.ts';
+import { filterStateTestSchema, metadataTestSchema } from '../filters/authz-expression.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { headerMatchesSchema } from './header-match.ts';
 import { onDemandClustersSchema } from './on-demand.ts';
@@ -67,6 +67,7 @@ const match: JsonSchema = fields(['path'], {
   percent,
   provenPeer: flag,
   metadata: listOf(metadataTestSchema(MAX_DEPTH)),
+  filterState: listOf(filterStateTestSchema),
 });
 
 const pathRewrite = (...kinds: readonly string[]): JsonSchema => ({

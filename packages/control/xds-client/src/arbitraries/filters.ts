@@ -6,6 +6,7 @@ import {
   BUFFER_FILTER,
   SET_FILTER_STATE_FILTER,
   type BufferFilterConfig,
+  type ConnSetFilterStateConfig,
   type FilterStateValue,
   type SetFilterStateConfig,
   COMPRESSION_FILTER,
@@ -107,22 +108,28 @@ export const bufferConfig: fc.Arbitrary<BufferFilterConfig> = object<BufferFilte
 
 const only: fc.Arbitrary<true> = fc.constant(true as const);
 
-/** What a filter puts down about requests. */
-export const setFilterStateConfig: fc.Arbitrary<SetFilterStateConfig> = object<SetFilterStateConfig>({
-  values: fc.array(
-    object<FilterStateValue>(
-      { key: label, format: label.map((name) => `%REQ(${name})%/x`) },
-      {
-        omitEmpty: only,
-        readOnly: only,
-        skipIfEmpty: only,
-        kind: fc.constant('address' as const),
-        shared: fc.constantFrom('once' as const, 'always' as const),
-      },
+/** What a filter puts down about connections. */
+export const connSetFilterStateConfig: fc.Arbitrary<ConnSetFilterStateConfig> =
+  object<ConnSetFilterStateConfig>({
+    values: fc.array(
+      object<FilterStateValue>(
+        { key: label, format: label.map((name) => `%REQ(${name})%/x`) },
+        {
+          omitEmpty: only,
+          readOnly: only,
+          skipIfEmpty: only,
+          kind: fc.constant('address' as const),
+          shared: fc.constantFrom('once' as const, 'always' as const),
+        },
+      ),
+      { minLength: 1, maxLength: 2 },
     ),
-    { minLength: 1, maxLength: 2 },
-  ),
-});
+  });
+
+/** What a filter puts down about requests. */
+export const setFilterStateConfig: fc.Arbitrary<SetFilterStateConfig> = fc
+  .tuple(connSetFilterStateConfig, fc.boolean())
+  .map(([config, rematch]) => (rematch ? { ...config, rematch } : config));
 
 export const healthCheckConfig: fc.Arbitrary<HealthCheckFilterConfig> = object<HealthCheckFilterConfig>(
   { match: fc.array(valueMatch, { minLength: 1, maxLength: 2 }) },
@@ -291,7 +298,7 @@ export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
       fc.tuple(fc.constant(IP_ALLOW_FILTER), fc.oneof(ipAllowConfig, json)),
       fc.tuple(fc.constant(CONN_RATE_LIMIT_FILTER), fc.oneof(connRateLimitConfig, json)),
       fc.tuple(fc.constant(CONN_EXT_AUTHZ_FILTER), fc.oneof(connExtAuthzConfig, json)),
-      fc.tuple(fc.constant(CONN_SET_FILTER_STATE_FILTER), fc.oneof(setFilterStateConfig, json)),
+      fc.tuple(fc.constant(CONN_SET_FILTER_STATE_FILTER), fc.oneof(connSetFilterStateConfig, json)),
       fc.tuple(fc.constant(CONN_LIMIT_FILTER), fc.oneof(connLimitConfig, json)),
     )
     .chain(([filter, config]) =>

@@ -14,6 +14,7 @@ export { cluster, endpoint, endpointSet } from './clusters.ts';
 export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
 export {
+  connSetFilterStateConfig,
   faultConfig,
   filterConfigs,
   headersConfig,

@@ -181,7 +181,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'cluster_min_healthy_percentages',
     'headers',
   ],
-  'envoy.extensions.filters.http.set_filter_state.v3.Config': ['on_request_headers'],
+  'envoy.extensions.filters.http.set_filter_state.v3.Config': ['on_request_headers', 'clear_route_cache'],
   'envoy.extensions.filters.network.set_filter_state.v3.Config': ['on_new_connection'],
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': [
     'object_key',

@@ -117,6 +117,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'cookies',
     'grpc',
     'dynamic_metadata',
+    'filter_state',
   ],
   'envoy.config.route.v3.CookieMatcher': ['name', 'string_match', 'invert_match'],
   'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': [],

@@ -224,6 +224,8 @@ export function decodeFilterMatch(
   }
   if (match !== undefined && match.dynamicMetadata.length > 0)
     context.refuse(`${path}.dynamic_metadata`, 'is honoured on routes only');
+  if (match !== undefined && match.filterState.length > 0)
+    context.refuse(`${path}.filter_state`, 'is honoured on routes only');
   const { headers, ...decoded } = decodeRouteMatch(context, match, { query: [], headers: [] }, path);
   for (const [key, field] of [
     ['percent', 'runtime_fraction'],

@@ -15,7 +15,6 @@ import {
   type VirtualHost,
   VirtualHost_TlsRequirementType as TlsRequirement,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import { decodeMetadataMatch } from './authz/expression.ts';
 import { readSource } from './config-source.ts';
 import { decodePersistence } from './session-persistence.ts';
 import type { DecodeContext } from './context.ts';
@@ -25,6 +24,7 @@ import { decodeOverrides } from './filters.ts';
 import { decodeHeaderCondition, decodeRouteMatch } from './matchers.ts';
 import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
+import { decodeFacts } from './route-facts.ts';
 import { decodeRetry, decodeAttempts, type RetryAttempts } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
 import { decodeMatcher } from './route-choice.ts';
@@ -267,7 +267,7 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
   };
   const match = {
     ...decodeRouteMatch(context, route.match, notes, `${path}.match`),
-    ...decodeMetadata(context, route, `${path}.match.dynamic_metadata`),
+    ...decodeFacts(context, route.match, `${path}.match`),
   };
   const here = `${path}.typed_per_filter_config`;
   const { overrides: left, onDemand } = takeOnDemand(context, route.typedPerFilterConfig, here);
@@ -287,16 +287,6 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     ...decodeEditsOf(context, route, path),
     filterConfigs: merged(overrides, decodeOverrides(context, given, here)),
   });
-}
-
-function decodeMetadata(
-  context: DecodeContext,
-  { match }: Route,
-  path: string,
-): Pick<ModelRoute['match'], 'metadata'> {
-  const asked = match?.dynamicMetadata ?? [];
-  if (asked.length === 0) return {};
-  return { metadata: asked.map((one, index) => decodeMetadataMatch(context, one, `${path}[${index}]`)) };
 }
 
 /** The two words for how much of a request's body is kept. @param base of the paths, with its dot */

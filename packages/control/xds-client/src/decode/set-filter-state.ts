@@ -32,10 +32,11 @@ const SHARED: ReadonlyMap<Shared, NonNullable<FilterStateValue['shared']>> = new
 
 export function decodeSetFilterState(
   context: DecodeContext,
-  { onRequestHeaders }: Config,
+  { onRequestHeaders, clearRouteCache }: Config,
   path: string,
 ): SetFilterStateConfig {
-  return decodeValues(context, onRequestHeaders, `${path}.on_request_headers`);
+  const decoded = decodeValues(context, onRequestHeaders, `${path}.on_request_headers`);
+  return clearRouteCache ? { ...decoded, rematch: true } : decoded;
 }
 
 export function decodeConnSetFilterState(
@@ -50,7 +51,7 @@ function decodeValues(
   context: DecodeContext,
   values: readonly EnvoyValue[],
   path: string,
-): SetFilterStateConfig {
+): ConnSetFilterStateConfig {
   if (values.length === 0) context.refuse(path, 'is empty');
   return { values: values.map((value, index) => decodeValue(context, value, `${path}[${index}]`)) };
 }

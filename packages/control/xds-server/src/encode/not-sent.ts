@@ -46,7 +46,8 @@ export function refuseNotSentOfListener(listener: Listener): void {
 /** @throws Error likewise */
 export function refuseNotSentOfRoute(route: Route): void {
   refuse(route, NOT_SENT_OF_ROUTES);
-  refuse(route.match, { metadata: 'this control plane chooses routes by the request alone' });
+  const why = 'this control plane chooses routes by the request alone';
+  refuse(route.match, { metadata: why, filterState: why });
 }
 
 function refuse(

@@ -21,8 +21,10 @@ const SHARED = { once: Shared.ONCE, always: Shared.TRANSITIVE } as const;
 
 /** @returns `undefined` where Envoy's type would not say exactly the same */
 export function encodeSetFilterState(config: unknown): Config | undefined {
-  const onRequestHeaders = valuesOf(config);
-  return onRequestHeaders && create(ConfigSchema, { onRequestHeaders });
+  if (!isObject(config) || !hasOnly(config, ['values', 'rematch'])) return undefined;
+  const { values, rematch } = config;
+  const onRequestHeaders = rematch === undefined || rematch === true ? valuesOf({ values }) : undefined;
+  return onRequestHeaders && create(ConfigSchema, { onRequestHeaders, clearRouteCache: rematch === true });
 }
 
 /** The same of connections. */

@@ -108,9 +108,17 @@ function fieldsOf(stream: Stream, { copyHeaders }: CompiledInternalRedirect): Fi
 
 /** The route that would take it; `undefined`: none. */
 function routeOf(stream: Stream, place: Place, headers: FieldTable): string | undefined {
-  const { method, provenPeer, metadata } = stream;
+  const { method, provenPeer, metadata, filterState } = stream;
   const { matcher } = stream.chain.place?.current ?? stream.chain;
-  return matcher.match({ ...place, method, headers, provenPeer, metadata, draw: () => stream.draw() })?.name;
+  return matcher.match({
+    ...place,
+    method,
+    headers,
+    provenPeer,
+    metadata,
+    filterState,
+    draw: () => stream.draw(),
+  })?.name;
 }
 
 /** RFC 9110 §15.4.4: what a 303 leads to is asked for by GET. */

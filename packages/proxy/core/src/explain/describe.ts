@@ -20,6 +20,7 @@ export function describeMatch(match: RouteMatch): string {
     percent,
     provenPeer,
     metadata = [],
+    filterState = [],
   } = match;
   return [
     describePath(path),
@@ -30,6 +31,7 @@ export function describeMatch(match: RouteMatch): string {
     ...cookies.map((condition) => `cookie ${describeCookie(condition)}`),
     ...(provenPeer === undefined ? [] : [`caller ${provenPeer ? 'with' : 'without'} a certificate`]),
     ...metadata.map(({ namespace, path: way }) => `metadata ${[namespace, ...way].join(':')}`),
+    ...filterState.map(({ key }) => `filter state ${key}`),
     ...(percent === undefined ? [] : [`${percent} % of the requests`]),
   ].join(', ');
 }

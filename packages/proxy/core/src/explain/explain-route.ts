@@ -64,6 +64,11 @@ export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined,
         'metadata',
         `asks for metadata at ${[match.metadata?.[condition]?.namespace, ...(match.metadata?.[condition]?.path ?? [])].join(':')}, which filters did not find so`,
       );
+    if (failed === 'filter state')
+      return why(
+        'filter state',
+        `asks for filter state at ${match.filterState?.[condition]?.key ?? ''}, which filters did not put down so`,
+      );
     if (failed === 'share')
       return why('share', `takes ${match.percent ?? 100} % of the requests, not this one`);
     const cookie = failed === 'cookie' ? match.cookies?.[condition] : undefined;

@@ -1,5 +1,5 @@
 import { FieldTable } from '@tulle/fields';
-import { DYNAMIC_METADATA, type HttpStream, type ResponseFlag } from '@tulle/filter';
+import { DYNAMIC_METADATA, FILTER_STATE, type HttpStream, type ResponseFlag } from '@tulle/filter';
 import { RequestHead, ResponseHead } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
 import { EMPTY_TABLE, type PhaseTable } from '../chain/tables.ts';
@@ -193,6 +193,11 @@ export class Stream extends StreamExtras {
   /** What filters have found out, by namespace. */
   get metadata(): Readonly<Record<string, unknown>> | undefined {
     return this.getSlot(DYNAMIC_METADATA);
+  }
+
+  /** Texts that filters have put down, by key. */
+  get filterState(): Readonly<Record<string, string>> | undefined {
+    return this.getSlot(FILTER_STATE);
   }
 
   // — times: V8 keeps a whole number in the field itself, for any other it makes an object —
