@@ -79,7 +79,8 @@ export interface Cluster {
  *   `all` uses every address (Envoy STRICT_DNS), `first` one at a time (LOGICAL_DNS). `family` says which addresses of a
  *   name are used, by default all (Envoy `dns_lookup_family` ALL). `respectTtl`: as long as DNS says that they hold instead
  *   of every `refreshMs`, where it says so (Envoy `respect_dns_ttl`). `failureRefresh`: how soon a name is asked for again
- *   that could not be resolved; by default after `refreshMs`.
+ *   that could not be resolved; by default after `refreshMs`. `jitterMs`: up to this is added at random to the wait after a name was
+ *   found (Envoy `dns_jitter`); default 0.
  * - `aggregate`: the endpoints of other clusters, the priorities of the second behind those of the first, and so on: load goes
  *   on as less of one may be picked. They are reached, balanced, limited in connections and checked as their own cluster says;
  *   requests and retries are counted here (Envoy `extensions.clusters.aggregate.v3`).
@@ -99,6 +100,7 @@ export type ClusterDiscovery =
       readonly refreshMs?: number;
       readonly family?: AddressFamily;
       readonly respectTtl?: boolean;
+      readonly jitterMs?: number;
       readonly failureRefresh?: RefreshBackoff;
     }
   | { readonly kind: 'aggregate'; readonly clusters: readonly string[] }

@@ -161,7 +161,7 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${HCM}.route_config.vhost_header`, 'x-host'],
   [`${HCM}.forward_client_cert_matcher`, {}],
   [`${HCM}.stream_flush_timeout`, '1s'],
-  [`${CLUSTER}.dns_jitter`, '1s'],
+  [`${CLUSTER}.use_tcp_for_dns_lookups`, true],
   [`${CLUSTER}.transport_socket_matcher`, {}],
 ];
 

@@ -4,6 +4,7 @@ import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/e
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { DnsClusterSchema } from '@tulle/xds-proto/envoy/extensions/clusters/dns/v3/dns_cluster';
 import { CaresDnsResolverConfigSchema as CaresSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
@@ -29,6 +30,7 @@ describe("Envoy's clusters of names", () => {
         dns_lookup_family: 'V4_ONLY',
         dns_refresh_rate: '7s',
         respect_dns_ttl: true,
+        dns_jitter: '3s',
         dns_failure_refresh_rate: { base_interval: '2s', max_interval: '10s' },
       }).discovery,
     ).toMatchObject({
@@ -36,11 +38,67 @@ describe("Envoy's clusters of names", () => {
       family: 'v4',
       refreshMs: 7_000,
       respectTtl: true,
+      jitterMs: 3_000,
       failureRefresh: { baseMs: 2_000, maxMs: 10_000 },
     });
     expect(clusterOf({ type: 'STRICT_DNS', dns_lookup_family: 'ALL' }).discovery).not.toHaveProperty(
       'family',
     );
+  });
+});
+
+describe("Envoy's extension for names", () => {
+  const named = (fields: JsonObject): JsonObject => ({
+    cluster_type: {
+      name: 'envoy.clusters.dns',
+      typed_config: { '@type': `type.googleapis.com/${DnsClusterSchema.typeName}`, ...fields },
+    },
+    load_assignment: {
+      endpoints: [
+        {
+          lb_endpoints: [
+            { endpoint: { address: { socket_address: { address: 'api.example', port_value: 80 } } } },
+          ],
+        },
+      ],
+    },
+  });
+
+  it('says what its kinds of clusters say', () => {
+    const endpoints = [{ address: { host: 'api.example', port: 80 } }];
+    expect(clusterOf(named({}), DnsClusterSchema).discovery).toEqual({
+      kind: 'dns',
+      use: 'all',
+      family: 'v6-first',
+      endpoints,
+    });
+    const all = named({
+      dns_lookup_family: 'V4_ONLY',
+      dns_refresh_rate: '7s',
+      respect_dns_ttl: true,
+      dns_jitter: '3s',
+      dns_failure_refresh_rate: { base_interval: '2s', max_interval: '10s' },
+      all_addresses_in_single_endpoint: true,
+    });
+    expect(clusterOf(all, DnsClusterSchema).discovery).toEqual({
+      kind: 'dns',
+      use: 'first',
+      family: 'v4',
+      refreshMs: 7_000,
+      respectTtl: true,
+      jitterMs: 3_000,
+      failureRefresh: { baseMs: 2_000, maxMs: 10_000 },
+      endpoints,
+    });
+    expect(clusterOf(named({ dns_lookup_family: 'ALL' }), DnsClusterSchema).discovery).not.toHaveProperty(
+      'family',
+    );
+  });
+
+  it('is refused where it says what is not done', () => {
+    expect(refusedAt(named({ dns_min_refresh_rate: '1s' }), DnsClusterSchema)).toEqual([
+      'cluster_type.typed_config.dns_min_refresh_rate',
+    ]);
   });
 });
 

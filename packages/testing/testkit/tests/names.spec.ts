@@ -9,6 +9,7 @@ const BOTH = ['10.0.0.1', 'fd00::1'];
 function named(
   discovery: Partial<Extract<ClusterDiscovery, { kind: 'dns' }>>,
   addresses: readonly string[] = BOTH,
+  random?: () => number,
 ): Promise<TestProxy> {
   const { name } = cluster('api', []);
   return started({
@@ -25,6 +26,7 @@ function named(
       },
     ],
     names: { 'api.example': addresses },
+    ...(random && { random }),
     upstreams: {
       '10.0.0.1:80': () => ({ body: 'v4' }),
       '[fd00::1]:80': () => ({ body: 'v6' }),
@@ -56,6 +58,18 @@ describe('names of a cluster', () => {
     expect(test.log.lines.map(({ message }) => message)).toContainEqual(
       expect.stringContaining('none of the family v6'),
     );
+  });
+
+  it.each([
+    [0, 10_000],
+    [0.5, 11_000],
+  ])('are asked for again with jitter: chance %f, after %i ms', async (chance, afterMs) => {
+    const test = await named({ refreshMs: 10_000, jitterMs: 2_000 }, ['10.0.0.1'], () => chance);
+    test.network.names.set('api.example', ['fd00::1']);
+    await test.clock.advance(afterMs - 1);
+    expect(await answers(test)).toEqual(['v4']);
+    await test.clock.advance(1);
+    expect(await answers(test)).toEqual(['v6']);
   });
 
   it('are asked for again sooner after a failure, as failureRefresh says', async () => {

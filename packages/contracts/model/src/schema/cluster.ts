@@ -86,6 +86,7 @@ const discovery: JsonSchema = {
       refreshMs: { type: 'number', minimum: 100, maximum: 86_400_000 },
       family,
       respectTtl: flag,
+      jitterMs: milliseconds(),
       failureRefresh,
     }),
   ],

@@ -137,6 +137,7 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
       refreshMs: milliseconds,
       policy,
       family,
+      jitterMs: milliseconds,
       respectTtl: fc.boolean(),
       failureRefresh,
     },

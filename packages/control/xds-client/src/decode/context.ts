@@ -95,6 +95,7 @@ import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancin
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
+import { DnsClusterSchema } from '@tulle/xds-proto/envoy/extensions/clusters/dns/v3/dns_cluster';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
 import { CaresDnsResolverConfigSchema as CaresSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
@@ -209,6 +210,7 @@ export const decodableTypes: Registry = createRegistry(
   TypedStructSchema,
   UdpaTypedStructSchema,
   AggregateSchema,
+  DnsClusterSchema,
   ForwardProxySchema,
   ForwardProxyFilterSchema,
   ForwardProxyPerRouteSchema,

@@ -13,6 +13,11 @@ import {
   Cluster_DnsLookupFamily as DnsLookupFamily,
   type Cluster_RefreshRate as RefreshRate,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { DnsLookupFamily as NewFamily } from '@tulle/xds-proto/envoy/extensions/clusters/common/dns/v3/dns';
+import {
+  type DnsCluster,
+  DnsClusterSchema,
+} from '@tulle/xds-proto/envoy/extensions/clusters/dns/v3/dns_cluster';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
@@ -28,7 +33,7 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras
   const maxHosts = extras.number('maxHosts');
   checkResolver(context, cluster.typedDnsResolverConfig, 'typed_dns_resolver_config');
   const kind = cluster.clusterDiscoveryType;
-  if (kind.case === 'clusterType') return decodeExtension(context, kind.value);
+  if (kind.case === 'clusterType') return decodeExtension(context, kind.value, cluster);
   const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC;
   const given = cluster.loadAssignment
     ? decodeAssignment(context, cluster.loadAssignment, 'load_assignment')
@@ -58,6 +63,7 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras
         refreshMs: milliseconds(cluster.dnsRefreshRate),
         family: FAMILIES[cluster.dnsLookupFamily],
         respectTtl: cluster.respectDnsTtl || undefined,
+        jitterMs: milliseconds(cluster.dnsJitter),
         failureRefresh: decodeRefreshRate(context, cluster.dnsFailureRefreshRate, 'dns_failure_refresh_rate'),
       });
     case DiscoveryType.ORIGINAL_DST:
@@ -69,12 +75,20 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras
 }
 
 /** A kind of cluster that is an extension. */
-function decodeExtension(context: DecodeContext, { typedConfig }: CustomClusterType): ClusterDiscovery {
+function decodeExtension(
+  context: DecodeContext,
+  { typedConfig }: CustomClusterType,
+  { loadAssignment }: Cluster,
+): ClusterDiscovery {
   const path = 'cluster_type.typed_config';
   const message = context.open(typedConfig, path);
   if (message && isMessage(message, AggregateSchema)) {
     if (message.clusters.length === 0) context.refuse(`${path}.clusters`, 'is empty');
     return { kind: 'aggregate', clusters: message.clusters };
+  }
+  if (message && isMessage(message, DnsClusterSchema)) {
+    const given = loadAssignment && decodeAssignment(context, loadAssignment, 'load_assignment');
+    return { ...decodeDns(context, message, path), ...(given ?? { endpoints: [] }) };
   }
   if (message && isMessage(message, ForwardProxySchema)) {
     const { clusterImplementationSpecifier: how } = message;
@@ -93,6 +107,24 @@ function decodeExtension(context: DecodeContext, { typedConfig }: CustomClusterT
     context.refuse(path, 'must have a dns_cache_config');
   } else if (message) context.refuse(path, 'is no kind of cluster');
   return { kind: 'static', endpoints: [] };
+}
+
+/** The newer form of STRICT_DNS and LOGICAL_DNS. */
+function decodeDns(
+  context: DecodeContext,
+  dns: DnsCluster,
+  path: string,
+): Omit<Extract<ClusterDiscovery, { kind: 'dns' }>, 'endpoints'> {
+  checkResolver(context, dns.typedDnsResolverConfig, `${path}.typed_dns_resolver_config`);
+  return present({
+    kind: 'dns' as const,
+    use: dns.allAddressesInSingleEndpoint ? ('first' as const) : ('all' as const),
+    refreshMs: milliseconds(dns.dnsRefreshRate),
+    family: NEW_FAMILIES[dns.dnsLookupFamily],
+    respectTtl: dns.respectDnsTtl || undefined,
+    jitterMs: milliseconds(dns.dnsJitter),
+    failureRefresh: decodeRefreshRate(context, dns.dnsFailureRefreshRate, `${path}.dns_failure_refresh_rate`),
+  });
 }
 
 /** Names are looked up as the system does; whatever says who else is to be asked is refused by its path. */
@@ -156,9 +188,18 @@ export const FAMILIES: { readonly [F in DnsLookupFamily]?: AddressFamily } = {
   [DnsLookupFamily.V4_PREFERRED]: 'v4-first',
 };
 
+/** Likewise; who says nothing means AUTO there. */
+const NEW_FAMILIES: { readonly [F in NewFamily]?: AddressFamily } = {
+  [NewFamily.UNSPECIFIED]: 'v6-first',
+  [NewFamily.AUTO]: 'v6-first',
+  [NewFamily.V4_ONLY]: 'v4',
+  [NewFamily.V6_ONLY]: 'v6',
+  [NewFamily.V4_PREFERRED]: 'v4-first',
+};
+
 export function decodeRefreshRate(
   context: DecodeContext,
-  rate: RefreshRate | undefined,
+  rate: Pick<RefreshRate, 'baseInterval' | 'maxInterval'> | undefined,
   path: string,
 ): RefreshBackoff | undefined {
   if (rate === undefined) return undefined;

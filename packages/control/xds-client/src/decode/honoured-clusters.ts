@@ -29,6 +29,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'connect_timeout',
     'dns_refresh_rate',
     'dns_failure_refresh_rate',
+    'dns_jitter',
     'dns_lookup_family',
     'respect_dns_ttl',
     // What is not of a resolver's own settings says who asks, which is the system here.
@@ -65,6 +66,16 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   ],
   'envoy.config.cluster.v3.Cluster.CustomClusterType': ['name', 'typed_config'],
   'envoy.extensions.clusters.aggregate.v3.ClusterConfig': ['clusters'],
+  'envoy.extensions.clusters.dns.v3.DnsCluster': [
+    'dns_refresh_rate',
+    'dns_failure_refresh_rate',
+    'respect_dns_ttl',
+    'dns_jitter',
+    'typed_dns_resolver_config',
+    'dns_lookup_family',
+    'all_addresses_in_single_endpoint',
+  ],
+  'envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate': ['base_interval', 'max_interval'],
   'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig': [
     'dns_cache_config',
     'allow_insecure_cluster_options',

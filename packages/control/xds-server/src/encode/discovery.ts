@@ -114,6 +114,7 @@ export function discovery({ name, discovery: source }: ModelCluster, { release }
           dnsLookupFamily: source.family === undefined ? DnsLookupFamily.ALL : FAMILIES[source.family],
         }),
         ...(source.respectTtl === true && { respectDnsTtl: true }),
+        ...(source.jitterMs !== undefined && { dnsJitter: duration(source.jitterMs) }),
         ...(source.failureRefresh && { dnsFailureRefreshRate: refreshRate(source.failureRefresh) }),
       };
   }

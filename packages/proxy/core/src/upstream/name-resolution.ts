@@ -74,14 +74,15 @@ export class NameResolution {
 
   /** Until the next round. @param ttlMs how long what was found holds; `Infinity`: nobody says */
   #delayMs(failed: boolean, ttlMs: number): number {
-    const { failureRefresh } = this.#discovery;
+    const { failureRefresh, jitterMs = 0 } = this.#discovery;
     this.#failedRounds = failed ? this.#failedRounds + 1 : 0;
     if (failed && failureRefresh !== undefined) {
       const { baseMs, maxMs = 10 * baseMs } = failureRefresh;
       const delayMs = backoffDelayMs(this.#failedRounds, { baseMs, maxMs }, this.#cluster.engine.random);
       return Math.max(delayMs, baseMs / 2);
     }
-    return ttlMs === Infinity ? this.#refreshMs : Math.max(ttlMs, MIN_TTL_MS);
+    const waitMs = ttlMs === Infinity ? this.#refreshMs : Math.max(ttlMs, MIN_TTL_MS);
+    return waitMs + (failed ? 0 : jitterMs * this.#cluster.engine.random());
   }
 
   /** As many addresses as are used of one name. */
