@@ -28,7 +28,7 @@ export interface EngineLimits {
   readonly maxAddressesPerName: number;
   /** Mirrored requests under way in the whole proxy; others are not mirrored. Default 256: copies are worth less than what they take from callers. Metric `tulle_mirror_dropped_total{reason="limit"}`. */
   readonly maxMirrors: number;
-  /** Bytes of a mirrored request's body that wait for a connection; past it the copy is dropped, likewise where `bufferLimitBytes` wait for its endpoint to take them. Default 65,536. Metric `tulle_mirror_dropped_total{reason="body"}`. */
+  /** Bytes of a mirrored request's body that wait for a connection; past it, or past half of `maxReplayBytesTotal` by all that is held, the copy is dropped, likewise where `bufferLimitBytes` wait for its endpoint to take them. Default 1 MiB, as Envoy (`per_connection_buffer_limit_bytes`). Metric `tulle_mirror_dropped_total{reason="body"}`. */
   readonly maxMirrorBytes: number;
   /** Health checks under way at a time, in all clusters; others wait for their turn. Default 256: a thousand endpoints are asked within seconds, without a burst of connections. Metric `tulle_health_checks_delayed_total`. */
   readonly maxHealthChecks: number;
@@ -77,7 +77,7 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   maxConnectAttempts: 3,
   maxAddressesPerName: 256,
   maxMirrors: 256,
-  maxMirrorBytes: 65_536,
+  maxMirrorBytes: 1024 * 1024,
   maxHealthChecks: 256,
   maxEarlyConnections: 1_024,
   maxPipelinedBytes: 65_536,

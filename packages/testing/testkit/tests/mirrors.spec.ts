@@ -216,6 +216,28 @@ describe('a mirror', () => {
     expect(test.meter.value('tulle_replay_bytes')).toBe(0);
   });
 
+  it('that is not connected to yet gets a body of several reads', async () => {
+    const test = await mirrored(SHADOW);
+    const body = 'y'.repeat(300_000);
+    expect(await test.client().request({ method: 'POST', body })).toMatchObject({ body: 'POST 300000' });
+    await test.clock.advance(10);
+    expect(copies(test)[0]?.body).toBe(body);
+    expect(dropped(test, 'body')).toBe(0);
+    expect(test.meter.value('tulle_replay_bytes')).toBe(0);
+  });
+
+  it('that is not there holds no more than half of what the proxy may hold of bodies', async () => {
+    const held = async (bytes: number): Promise<number | undefined> => {
+      const test = await mirrored(SHADOW, { limits: { maxReplayBytesTotal: 100_000 } });
+      test.network.refuse('10.0.0.2:80', 'silence');
+      const body = 'y'.repeat(bytes);
+      expect(await test.client().request({ method: 'POST', body })).toMatchObject({ status: 200 });
+      return dropped(test, 'body');
+    };
+    expect(await held(45_000)).toBe(0);
+    expect(await held(55_000)).toBe(1);
+  });
+
   it('that stops reading loses the copy at bufferLimitBytes; the request goes on', async () => {
     const test = await mirrored(SHADOW, { limits: { bufferLimitBytes: 50_000, maxMirrorBytes: 1_000_000 } });
     await test.client().request();

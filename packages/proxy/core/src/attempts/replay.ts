@@ -30,9 +30,10 @@ export class ReplayBuffer {
     this.#account = account;
   }
 
-  /** Whether another `size` bytes fit. */
-  fits(size: number): boolean {
-    return this.bytes + size <= this.maxBytes && this.#account.usedBytes + size <= this.#account.maxBytes;
+  /** Whether another `size` bytes fit. @param share of what the whole proxy may hold, from 0 to 1 */
+  fits(size: number, share = 1): boolean {
+    const { usedBytes, maxBytes } = this.#account;
+    return this.bytes + size <= this.maxBytes && usedBytes + size <= maxBytes * share;
   }
 
   /** Keeps a copy; when it does not fit, all is let go and the body cannot be sent again. @returns whether it was kept */

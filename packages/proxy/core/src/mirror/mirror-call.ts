@@ -15,6 +15,9 @@ import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
 import type { MirrorMetrics } from './mirror-metrics.ts';
 
+/** Of what the proxy may hold of bodies copies take a part, so that requests keep their retries. */
+const MOST_OF_REPLAY = 0.5;
+
 /** What a copy is made of, beside the request. */
 export interface MirrorPlan {
   readonly target: ForwardTarget;
@@ -87,7 +90,7 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
     if (stream === undefined) return;
     const { upstream, replay } = stream;
     const waits = upstream === undefined;
-    if (waits ? !replay.fits(end - start) : upstream.full) {
+    if (waits ? !replay.fits(end - start, MOST_OF_REPLAY) : upstream.full) {
       this.#metrics.tooSlow.add();
       return this.#end();
     }

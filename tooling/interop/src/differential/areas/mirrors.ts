@@ -97,7 +97,14 @@ function request(chance: Chance): Exchange {
       ...(chance.maybe(0.6) ? [['x-copy', chance.pick(['d', 'd', 'gone', 'unknown'])] as const] : []),
     ],
     ...(['POST', 'PUT', 'PATCH'].includes(method) && {
-      body: chance.pick(['', 'hello', 'x'.repeat(3000), 'x'.repeat(50_000)]),
+      body: chance.pick([
+        '',
+        'hello',
+        'x'.repeat(3000),
+        'x'.repeat(50_000),
+        'x'.repeat(70_000),
+        'x'.repeat(300_000),
+      ]),
       chunked: chance.maybe(0.3),
     }),
     answers: {
