@@ -40,7 +40,7 @@ export function aspectsOf(
   // Streams of one connection reach their origin over several, in any order.
   const arrived =
     exchange.counted === true
-      ? seen.toSorted((one, other) => (one.path < other.path ? -1 : one.path > other.path ? 1 : 0))
+      ? seen.toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : keyOf(one) > keyOf(other) ? 1 : 0))
       : seen;
   for (const [index, one] of ordered(arrived).entries()) {
     const at = `seen[${index}]`;
@@ -68,6 +68,12 @@ export interface Ports {
 export function ordered(seen: readonly Seen[]): Seen[] {
   const place = ({ origin }: Seen): string => (origin === 'h2' ? 'a' : origin);
   return seen.toSorted((one, other) => (place(one) < place(other) ? -1 : place(one) > place(other) ? 1 : 0));
+}
+
+/** What tells requests apart that arrive in any order: all of them but the id that each proxy gives. */
+function keyOf({ path, headers }: Seen): string {
+  const own = headers.filter(([name]) => name !== 'x-request-id').map((field) => field.join(': '));
+  return [path, ...own.toSorted()].join('\n');
 }
 
 /** Field lines of one name stay apart and in order; lines of several names are in no order (RFC 9110 §5.3). */

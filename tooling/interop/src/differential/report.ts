@@ -40,8 +40,25 @@ export function hitsOf(results: readonly AreaResult[]): ReadonlyMap<string, numb
 }
 
 /** The list of what is meant to differ, with how often it did. */
-export function explanationsText(hits: ReadonlyMap<string, number>): string {
+function explanationsText(hits: ReadonlyMap<string, number>): string {
   return EXPLANATIONS.map(
     ({ id, citation }) => `${String(hits.get(id) ?? 0).padStart(6)} × ${id} (${citation})`,
   ).join('\n');
+}
+
+/** Exchanges, and configurations, of which something is not explained. */
+export function unexplainedOf(results: readonly AreaResult[]): number {
+  return results.reduce((sum, one) => sum + one.findings.length, 0);
+}
+
+/** What all of a run came to: seeds, numbers, and how often each explanation was needed. */
+export function wholeText(results: readonly AreaResult[]): string {
+  const total = (of: (one: AreaResult) => number): number => results.reduce((sum, one) => sum + of(one), 0);
+  const seeds = [...new Set(results.map(({ seed }) => seed))];
+  return [
+    `${total(({ cases }) => cases)} cases of ${total(({ configurations }) => configurations)} configurations, seed${
+      seeds.length === 1 ? '' : 's'
+    } ${seeds.join(', ')}: ${unexplainedOf(results)} with unexplained differences; explained, by entry:`,
+    explanationsText(hitsOf(results)),
+  ].join('\n');
 }

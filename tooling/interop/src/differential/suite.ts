@@ -5,15 +5,14 @@ import type { Case, Opened, Suite } from '../suite.ts';
 import { AREAS } from './areas/index.ts';
 import type { Area } from './configuration.ts';
 import { EXPLANATIONS } from './explained.ts';
-import { areaText, explanationsText, hitsOf } from './report.ts';
+import { LONG_FORM, protocolOf } from './long-form.ts';
+import { areaText, hitsOf, unexplainedOf, wholeText } from './report.ts';
 import { type AreaResult, runArea } from './run.ts';
 import { shrink } from './shrink.ts';
 import { openSides, type Sides } from './sides.ts';
 
 /** The seed of the short form. */
 const SEED = 1;
-/** Seeds of the long form, and how many times as many configurations of each. */
-const NIGHTLY = { seeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], times: 2 } as const;
 /** What a run compares at least. */
 const LEAST_CASES = 5_000;
 /** Differences that may be meant. */
@@ -40,8 +39,8 @@ async function open(): Promise<Opened<Run>> {
 }
 
 function caseOf(area: Area, seed: number): Case<Run> {
-  const count = area.short * (isNightly ? NIGHTLY.times : 1);
-  const protocol: RawProtocol = isNightly && seed % 2 === 0 ? 'state-of-the-world' : 'delta';
+  const count = area.short * (isNightly ? LONG_FORM.times : 1);
+  const protocol: RawProtocol = isNightly ? protocolOf(seed) : 'delta';
   return {
     name: `${area.name}, configurations by ${protocol}`,
     async run({ sides, results }) {
@@ -61,9 +60,8 @@ const summary: Case<Run> = {
   run({ results }) {
     const hits = hitsOf(results);
     const cases = results.reduce((sum, one) => sum + one.cases, 0);
-    const unexplained = results.reduce((sum, one) => sum + one.findings.length, 0);
-    const seeds = [...new Set(results.map(({ seed }) => seed))].join(', ');
-    const text = `${cases} cases of seeds ${seeds}, ${unexplained} unexplained; explained, by entry:\n${explanationsText(hits)}`;
+    const unexplained = unexplainedOf(results);
+    const text = wholeText(results);
     const faults: string[] = [];
     if (cases < LEAST_CASES) faults.push(`fewer than ${LEAST_CASES} cases`);
     if (unexplained > 0) faults.push(`${unexplained} cases with unexplained differences`);
@@ -82,7 +80,7 @@ export const differentialSuite: Suite<Run> = {
   needs: [program('python3', 'apt-get install python3-venv'), wheel],
   open,
   cases: [
-    ...(isNightly ? NIGHTLY.seeds : [SEED]).flatMap((seed) => AREAS.map((area) => caseOf(area, seed))),
+    ...(isNightly ? LONG_FORM.seeds : [SEED]).flatMap((seed) => AREAS.map((area) => caseOf(area, seed))),
     summary,
   ],
 };

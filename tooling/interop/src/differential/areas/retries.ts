@@ -59,9 +59,9 @@ function policyOf(chance: Chance): Json {
 /** How long all attempts may take together, so that none begins or ends about that time. */
 function mostOfAll(policy: Json): readonly string[] | undefined {
   const [whole, idle] = [policy['per_try_timeout'], policy['per_try_idle_timeout']];
-  if (whole === '0.1s') return ['0.05s', '0.15s'];
-  if (idle !== undefined) return ['0.08s', '0.22s'];
-  return whole === undefined ? undefined : ['0.1s', '0.3s', '0.5s'];
+  if (whole === '0.1s') return ['0.05s'];
+  if (idle !== undefined) return ['0.08s', '0.25s'];
+  return whole === undefined ? undefined : ['0.1s', '0.35s'];
 }
 
 /** Whether attempts have an end of their own. */
