@@ -20,6 +20,7 @@ export interface RateLimitActions {
  * - `destination-cluster`: name of the cluster that the route chose.
  * - `header`: the value of a header, under `key`. Without the header there is no descriptor, or with `optional` one without
  *   this entry.
+ * - `query`: likewise the first value of a query parameter.
  * - `remote-address`: the caller's address. `masked-remote-address`: its network, `…/bits`.
  * - `generic`: `value` as it stands, under `key`, default `generic_key`.
  * - `header-match`, `query-match`: `value` under `key`, default `header_match` or `query_match`, where the conditions hold; with
@@ -29,7 +30,12 @@ export interface RateLimitActions {
 export type RateLimitAction =
   | { readonly kind: 'source-cluster' | 'destination-cluster' | 'remote-address' }
   | { readonly kind: 'masked-remote-address'; readonly v4Bits?: number; readonly v6Bits?: number }
-  | { readonly kind: 'header'; readonly name: string; readonly key: string; readonly optional?: boolean }
+  | {
+      readonly kind: 'header' | 'query';
+      readonly name: string;
+      readonly key: string;
+      readonly optional?: boolean;
+    }
   | { readonly kind: 'generic'; readonly value: string; readonly key?: string }
   | {
       readonly kind: 'header-match';

@@ -101,6 +101,12 @@ describe('a request', () => {
       { query_match: 'v1' },
       { request: [{ path: '/?v=1' }, { path: '/?v=1' }] },
     ],
+    [
+      'a parameter of its query',
+      { kind: 'query', name: 'v', key: 'version' },
+      { version: '1' },
+      { request: [{ path: '/?a=2&v=1&v=2' }, { path: '/?v=1' }] },
+    ],
     ['what a filter said', { kind: 'metadata', key: 'k', namespace: 'n', path: ['a', 'b'] }, { k: 'said' }],
     [
       'what is said otherwise',
@@ -124,6 +130,26 @@ describe('a request', () => {
       { kind: 'header', name: 'x', key: 'x', optional: true },
     ];
     expect((await ask({ buckets }, [{ actions: optional }])).statuses).toEqual([200, 429]);
+  });
+
+  it('has no part that its query does not say', async () => {
+    const query: RateLimitAction = { kind: 'query', name: 'v', key: 'v' };
+    const buckets = [listed({ generic_key: 'a' }, 1)];
+    const statuses = async (optional: boolean) =>
+      (
+        await ask({ buckets }, [
+          {
+            actions: [
+              { kind: 'generic', value: 'a' },
+              { ...query, optional },
+            ],
+          },
+        ])
+      ).statuses;
+    expect([await statuses(false), await statuses(true)]).toEqual([
+      [200, 200],
+      [200, 429],
+    ]);
   });
 
   it('is described for the stage of the filter alone', async () => {

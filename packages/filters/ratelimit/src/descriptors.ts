@@ -4,6 +4,7 @@ import {
   CompileContext,
   compileQueryMatch,
   compileStringMatch,
+  firstQueryValue,
   loadedRegexEngine,
   maskAddress,
 } from '@tulle/match';
@@ -162,6 +163,13 @@ function compileAction(action: RateLimitAction, context: CompileContext, path: s
       const absent = action.optional === true ? undefined : null;
       return ({ request }) => {
         const value = pseudoHeader(request, name) ?? request.headers.get(name);
+        return value === undefined ? absent : entry(action.key, value);
+      };
+    }
+    case 'query': {
+      const absent = action.optional === true ? undefined : null;
+      return ({ request: { query } }) => {
+        const value = query === undefined ? undefined : firstQueryValue(query, action.name);
         return value === undefined ? absent : entry(action.key, value);
       };
     }

@@ -19,7 +19,7 @@ export const rateLimitActionsSchema: JsonSchema = listOf(
           v4Bits: whole(0, 32),
           v6Bits: whole(0, 128),
         }),
-        fields(['kind', 'name', 'key'], { kind: { const: 'header' }, name, key: name, optional: flag }),
+        fields(['kind', 'name', 'key'], { kind: oneOf('header', 'query'), name, key: name, optional: flag }),
         fields(['kind', 'value'], { kind: { const: 'generic' }, value: text, key: name }),
         fields(['kind', 'value', 'headers'], {
           kind: { const: 'header-match' },

@@ -140,7 +140,7 @@ const rateLimitAction: fc.Arbitrary<RateLimitAction> = fc.oneof(
     { v4Bits: fc.integer({ min: 0, max: 32 }), v6Bits: fc.integer({ min: 0, max: 128 }) },
   ),
   object<RateLimitAction>(
-    { kind: fc.constant('header'), name: label, key: label },
+    { kind: fc.constantFrom('header', 'query'), name: label, key: label },
     { optional: fc.boolean() },
   ),
   object<RateLimitAction>({ kind: fc.constant('generic'), value: label }, { key: label }),

@@ -91,6 +91,12 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'header_value_match',
     'query_parameter_value_match',
     'metadata',
+    'query_parameters',
+  ],
+  'envoy.config.route.v3.RateLimit.Action.QueryParameters': [
+    'query_parameter_name',
+    'descriptor_key',
+    'skip_if_absent',
   ],
   'envoy.config.route.v3.RateLimit.Action.SourceCluster': [],
   'envoy.config.route.v3.RateLimit.Action.DestinationCluster': [],

@@ -79,6 +79,12 @@ export function decodeAction(
       if (key === '') context.refuse(`${path}.request_headers.descriptor_key`, 'is missing');
       return present({ kind: 'header' as const, name, key, optional: skipIfAbsent ? true : undefined });
     }
+    case 'queryParameters': {
+      const { queryParameterName: name, descriptorKey: key, skipIfAbsent } = action.value;
+      if (name === '') context.refuse(`${path}.query_parameters.query_parameter_name`, 'is missing');
+      if (key === '') context.refuse(`${path}.query_parameters.descriptor_key`, 'is missing');
+      return present({ kind: 'query' as const, name, key, optional: skipIfAbsent ? true : undefined });
+    }
     case 'genericKey': {
       const { descriptorValue: value, descriptorKey } = action.value;
       return present({ kind: 'generic' as const, value, key: descriptorKey || undefined });

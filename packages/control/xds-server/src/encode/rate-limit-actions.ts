@@ -50,6 +50,15 @@ function encodeAction(action: RateLimitAction): Specifier {
         case: 'requestHeaders',
         value: { headerName: action.name, descriptorKey: action.key, skipIfAbsent: action.optional ?? false },
       };
+    case 'query':
+      return {
+        case: 'queryParameters',
+        value: {
+          queryParameterName: action.name,
+          descriptorKey: action.key,
+          skipIfAbsent: action.optional ?? false,
+        },
+      };
     case 'generic':
       return {
         case: 'genericKey',
