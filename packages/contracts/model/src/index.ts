@@ -200,7 +200,7 @@ export type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig } from './
 export { FAULT_FILTER, faultFilterSchema, faultOverrideSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
 export type { FaultFilterConfig, FaultOverride, FaultShare } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';
-export type { HeadersFilterConfig, HeaderStep } from './filters/headers.ts';
+export type { HeadersFilterConfig, HeaderStep, QueryStep, QueryValue } from './filters/headers.ts';
 export {
   JWT_ALGORITHMS,
   JWT_DEFAULT_ALGORITHMS,

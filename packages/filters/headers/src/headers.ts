@@ -4,48 +4,35 @@ import {
   TulleError,
   type ConfigIssue,
   type HttpFilter,
-  type MutableHeaders,
+  type HttpHooks,
 } from '@tulle/filter';
-import {
-  HEADERS_FILTER,
-  headersFilterSchema,
-  type HeaderEdits,
-  type HeadersFilterConfig,
-  type HeaderStep,
-  type HeaderValue,
-} from '@tulle/model';
+import { CompileContext, loadedRegexEngine, loadRegexEngine } from '@tulle/match';
+import { HEADERS_FILTER, headersFilterSchema, type HeadersFilterConfig, type QueryStep } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
-
-/** Fields of framing and routing, which belong to the engine; an edit would fail in every request. */
-const ENGINE_FIELDS: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/** What is done with a field. */
-type Way = 'remove' | 'set' | 'add' | 'setIfPresent' | 'addIfAbsent';
-
-/** One edit; the name in lower case. */
-interface Edit {
-  readonly way: Way;
-  readonly name: string;
-  readonly value: string;
-}
+import {
+  applyEdits,
+  compileEdits,
+  type Edit,
+  ENGINE_FIELDS,
+  nameOf,
+  type Side,
+  SIDES,
+  STEPS_OF,
+} from './edits.ts';
+import { editQuery } from './query.ts';
 
 /** A chain's configuration with what routes say beside it, outermost first. */
 interface Merged extends HeadersFilterConfig {
   readonly levels?: readonly HeadersFilterConfig[];
 }
 
-const NO_EDITS: readonly Edit[] = Object.freeze([]);
+/** What is done where a configuration is in force. */
+interface Compiled extends Readonly<Record<Side, readonly Edit[]>> {
+  readonly query: readonly QueryStep[];
+}
 
 /**
- * Edits request and response fields: removes, then sets, then adds, then goes through the steps. Responses include those that
+ * Edits request and response fields: removes, then sets, then adds, then goes through the steps; then parameters of the query. Responses include those that
  * Tulle gives itself (refusals, timeouts). Repeated fields stay apart.
  */
 export const headers: HttpFilter<HeadersFilterConfig, HeadersFilterConfig> = defineHttpFilter<
@@ -54,87 +41,89 @@ export const headers: HttpFilter<HeadersFilterConfig, HeadersFilterConfig> = def
 >({
   apiVersion: 1,
   id: HEADERS_FILTER,
-  summary: 'Removes, sets and adds request and response fields.',
+  summary: 'Removes, sets and adds request and response fields, trailers and parameters of the query.',
   config: jsonSchema<HeadersFilterConfig>(headersFilterSchema),
   routeConfig: jsonSchema<HeadersFilterConfig>(headersFilterSchema, { defaults: false }),
   mergeRoute(base: Merged, override): Merged {
     checkNames(override);
-    return { ...base, levels: [...(base.levels ?? []), override] };
+    const merged = { ...base, levels: [...(base.levels ?? []), override] };
+    // Wrong patterns are refused when the configuration is.
+    compile(merged);
+    return merged;
   },
-  applies: (config) => [...editsOf(config, 'request'), ...editsOf(config, 'response')].length > 0,
+  applies: (config) => placesOf(config).some(hasEdits),
   phase: 'transform',
   effects: 'none',
   create(_host, config) {
     checkNames(config);
-    const compiledOf = perConfig((inForce: HeadersFilterConfig) => ({
-      request: editsOf(inForce, 'request'),
-      response: editsOf(inForce, 'response'),
-    }));
-    return {
-      requestHeaders(stream, inForce) {
-        const edits = compiledOf(inForce).request;
-        // Without edits, hooks do not even ask for the fields.
-        if (edits.length > 0) apply(stream.request.headers, edits);
-        return CONTINUE;
-      },
-      responseHeaders(stream, inForce) {
-        const edits = compiledOf(inForce).response;
-        if (edits.length > 0) apply(stream.response.headers, edits);
-        return CONTINUE;
-      },
-    };
+    return placesOf(config).some(usesRegex) ? loadRegexEngine().then(() => hooksOf(config)) : hooksOf(config);
   },
 });
 
-function apply(fields: MutableHeaders, edits: readonly Edit[]): void {
-  for (const { way, name, value } of edits) {
-    switch (way) {
-      case 'remove':
-        fields.remove(name);
-        break;
-      case 'set':
-        fields.set(name, value);
-        break;
-      case 'add':
-        fields.append(name, value);
-        break;
-      case 'setIfPresent':
-        if (fields.has(name)) fields.set(name, value);
-        break;
-      case 'addIfAbsent':
-        if (!fields.has(name)) fields.append(name, value);
-        break;
-    }
-  }
+function hooksOf(config: HeadersFilterConfig): HttpHooks<HeadersFilterConfig> {
+  const compiledOf = perConfig(compile);
+  compiledOf(config);
+  return {
+    requestHeaders(stream, inForce) {
+      const { request: edits, query } = compiledOf(inForce);
+      // Without edits, hooks do not even ask for the fields.
+      if (edits.length > 0) applyEdits(stream.request.headers, edits);
+      if (query.length > 0) stream.request.query = editQuery(stream.request.query, query);
+      return CONTINUE;
+    },
+    requestTrailers(stream, inForce) {
+      const edits = compiledOf(inForce).requestTrailers;
+      if (edits.length > 0) applyEdits(stream.request.trailers, edits);
+      return CONTINUE;
+    },
+    responseHeaders(stream, inForce) {
+      const edits = compiledOf(inForce).response;
+      if (edits.length > 0) applyEdits(stream.response.headers, edits);
+      return CONTINUE;
+    },
+    responseTrailers(stream, inForce) {
+      const edits = compiledOf(inForce).responseTrailers;
+      if (edits.length > 0) applyEdits(stream.response.trailers, edits);
+      return CONTINUE;
+    },
+  };
 }
 
-/** Every edit of a side, in order. */
-function editsOf(config: Merged, side: 'request' | 'response'): readonly Edit[] {
+function hasEdits(config: HeadersFilterConfig): boolean {
+  const { request, response, querySteps } = config;
+  const lists = [request, response].flatMap((edits) => [edits?.remove, edits?.set, edits?.add]);
+  return [querySteps, ...lists, ...SIDES.map((side) => config[STEPS_OF[side]])].some(
+    (list) => list !== undefined && list.length > 0,
+  );
+}
+
+function usesRegex(config: HeadersFilterConfig): boolean {
+  return SIDES.some((side) =>
+    (config[STEPS_OF[side]] ?? []).some(
+      (step) => 'removeOnMatch' in step && step.removeOnMatch.kind === 'regex',
+    ),
+  );
+}
+
+/** What has edits, in the order in which they are done. */
+function placesOf(config: Merged): readonly HeadersFilterConfig[] {
   const { levels = [], specificLast } = config;
-  const places = [config, ...(specificLast === true ? levels : levels.toReversed())];
-  const edits = places.flatMap((place) => ownEdits(place, side));
-  return edits.length === 0 ? NO_EDITS : edits;
+  return [config, ...(specificLast === true ? levels : levels.toReversed())];
 }
 
-function ownEdits(config: HeadersFilterConfig, side: 'request' | 'response'): Edit[] {
-  const { remove = [], set = [], add = [] }: HeaderEdits = config[side] ?? {};
-  const steps = (side === 'request' ? config.requestSteps : config.responseSteps) ?? [];
-  return [
-    ...remove.map((name) => edit('remove', name)),
-    ...set.map(({ name, value }) => edit('set', name, value)),
-    ...add.map(({ name, value }) => edit('add', name, value)),
-    ...steps.map(stepEdit),
-  ];
-}
-
-function stepEdit(step: HeaderStep): Edit {
-  if ('remove' in step) return edit('remove', step.remove);
-  const [[way, { name, value }]] = Object.entries(step) as [[Exclude<Way, 'remove'>, HeaderValue]];
-  return edit(way, name, value);
-}
-
-function edit(way: Way, name: string, value = ''): Edit {
-  return { way, name: name.toLowerCase(), value };
+function compile(config: Merged): Compiled {
+  const context = new CompileContext(loadedRegexEngine());
+  const places = placesOf(config);
+  const of = (side: Side): readonly Edit[] => places.flatMap((place) => compileEdits(place, side, context));
+  const compiled = {
+    request: of('request'),
+    response: of('response'),
+    requestTrailers: of('requestTrailers'),
+    responseTrailers: of('responseTrailers'),
+    query: places.flatMap(({ querySteps = [] }) => querySteps),
+  };
+  context.finish('header edits');
+  return compiled;
 }
 
 /** @throws TulleError `TULLE_CONFIG_INVALID` naming each edit of a field that belongs to the engine */
@@ -154,10 +143,10 @@ function checkNames(config: HeadersFilterConfig): void {
       }
     }
   }
-  for (const side of ['requestSteps', 'responseSteps'] as const) {
+  for (const side of SIDES.map((one) => STEPS_OF[one])) {
     for (const [index, step] of (config[side] ?? []).entries()) {
-      const { name } = stepEdit(step);
-      if (!ENGINE_FIELDS.has(name)) continue;
+      const name = nameOf(step);
+      if (name === undefined || !ENGINE_FIELDS.has(name)) continue;
       const way = name === 'host' ? "use the route's rewrite.host" : 'message framing is the engine’s';
       issues.push({
         path: `/${side}/${index}`,

@@ -1,4 +1,6 @@
 import type { HeaderEdits, HeaderValue } from '../header-edits.ts';
+import type { StringMatch } from '../route.ts';
+import { stringMatchSchema } from '../schema/string-match.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /**
@@ -12,6 +14,11 @@ export interface HeadersFilterConfig {
   /** Edits in an order of their own. */
   readonly requestSteps?: readonly HeaderStep[];
   readonly responseSteps?: readonly HeaderStep[];
+  /** Edits of trailers, where there are any. */
+  readonly requestTrailerSteps?: readonly HeaderStep[];
+  readonly responseTrailerSteps?: readonly HeaderStep[];
+  /** Edits of the parameters in a request's query, which choose no other route. */
+  readonly querySteps?: readonly QueryStep[];
   /**
    * For a chain: edits of the most specific place come last, so that they win (Envoy
    * `most_specific_header_mutations_wins`). Default false.
@@ -19,9 +26,30 @@ export interface HeadersFilterConfig {
   readonly specificLast?: boolean;
 }
 
-/** One edit. `setIfPresent` replaces lines that are there, `addIfAbsent` adds one where there is none. */
+/**
+ * One edit of a query. Names and values are said decoded. `set` puts one in the place of the first of its name, without the others;
+ * what is new comes last.
+ */
+export type QueryStep =
+  | { readonly remove: string }
+  | { readonly set: QueryValue }
+  | { readonly add: QueryValue }
+  | { readonly setIfPresent: QueryValue }
+  | { readonly addIfAbsent: QueryValue };
+
+/** One parameter. */
+export interface QueryValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+/**
+ * One edit. `setIfPresent` replaces lines that are there, `addIfAbsent` adds one where there is none. `removeOnMatch` removes every field whose name,
+ * in lower case, fulfils it, but for those that belong to the engine.
+ */
 export type HeaderStep =
   | { readonly remove: string }
+  | { readonly removeOnMatch: StringMatch }
   | { readonly set: HeaderValue }
   | { readonly add: HeaderValue }
   | { readonly setIfPresent: HeaderValue }
@@ -70,7 +98,28 @@ const steps: JsonSchema = {
   items: {
     anyOf: [
       step('remove', headerName),
+      step('removeOnMatch', stringMatchSchema),
       ...['set', 'add', 'setIfPresent', 'addIfAbsent'].map((key) => step(key, headerValueSchema)),
+    ],
+  },
+};
+
+const queryName: JsonSchema = { type: 'string', minLength: 1, description: 'Name of a parameter.' };
+const queryValue: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['name', 'value'],
+  properties: { name: queryName, value: { type: 'string', description: 'Its value.' } },
+};
+const querySteps: JsonSchema = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 1_000,
+  description: "Edits of the parameters in a request's query.",
+  items: {
+    anyOf: [
+      step('remove', queryName),
+      ...['set', 'add', 'setIfPresent', 'addIfAbsent'].map((key) => step(key, queryValue)),
     ],
   },
 };
@@ -84,6 +133,9 @@ export const headersFilterSchema: JsonSchema = {
     response: headerEditsSchema,
     requestSteps: { ...steps, description: 'Edits of requests in an order of their own.' },
     responseSteps: { ...steps, description: 'Edits of responses in an order of their own.' },
+    requestTrailerSteps: { ...steps, description: 'Edits of trailers of requests.' },
+    responseTrailerSteps: { ...steps, description: 'Edits of trailers of responses.' },
+    querySteps,
     specificLast: {
       type: 'boolean',
       default: false,

@@ -30,6 +30,8 @@ import {
   type HealthCheckFilterConfig,
   type HeadersFilterConfig,
   type HeaderStep,
+  type QueryStep,
+  type QueryValue,
   type HeaderValue,
   IP_ALLOW_FILTER,
   JWT_FILTER,
@@ -173,6 +175,22 @@ const steps: fc.Arbitrary<readonly HeaderStep[]> = fc.array(
     field.map((add): HeaderStep => ({ add })),
     field.map((setIfPresent): HeaderStep => ({ setIfPresent })),
     field.map((addIfAbsent): HeaderStep => ({ addIfAbsent })),
+    label.map((value): HeaderStep => ({ removeOnMatch: { kind: 'prefix', value } })),
+  ),
+  { minLength: 1, maxLength: 3 },
+);
+
+const parameter: fc.Arbitrary<QueryValue> = object<QueryValue>({
+  name: label,
+  value: fc.oneof(label, fc.constantFrom('', '100%', 'a b&c')),
+});
+const querySteps: fc.Arbitrary<readonly QueryStep[]> = fc.array(
+  fc.oneof(
+    label.map((remove): QueryStep => ({ remove })),
+    parameter.map((set): QueryStep => ({ set })),
+    parameter.map((add): QueryStep => ({ add })),
+    parameter.map((setIfPresent): QueryStep => ({ setIfPresent })),
+    parameter.map((addIfAbsent): QueryStep => ({ addIfAbsent })),
   ),
   { minLength: 1, maxLength: 3 },
 );
@@ -182,6 +200,9 @@ export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersF
   response: headerEdits,
   requestSteps: steps,
   responseSteps: steps,
+  requestTrailerSteps: steps,
+  responseTrailerSteps: steps,
+  querySteps,
   specificLast: fc.boolean(),
 });
 

@@ -40,6 +40,10 @@ function editOf(
     const edit = decodeRouteEdit(context, action.value, `${path}.append`);
     return edit && [{ [edit.list]: [edit.field] }];
   }
-  context.refuse(path, 'names no action: give remove or append');
+  // Nothing is put away by a pattern before anything looks at it.
+  context.refuse(
+    action.case === 'removeOnMatch' ? `${path}.remove_on_match` : path,
+    'must be remove or append here',
+  );
   return undefined;
 }

@@ -74,7 +74,7 @@ export function decodeRouteEdit(
 }
 
 /** A text of Envoy's formatter without operators; `undefined`: it has some. */
-function literalOf(text: string): string | undefined {
+export function literalOf(text: string): string | undefined {
   const pieces = text.split('%%');
   return pieces.some((piece) => piece.includes('%')) ? undefined : pieces.join('%');
 }

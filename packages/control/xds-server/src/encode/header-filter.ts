@@ -1,12 +1,24 @@
 import { create } from '@bufbuild/protobuf';
-import type { HeaderEdits, HeadersFilterConfig, HeaderStep, HeaderValue } from '@tulle/model';
+import type {
+  HeaderEdits,
+  HeadersFilterConfig,
+  HeaderStep,
+  HeaderValue,
+  QueryStep,
+  QueryValue,
+} from '@tulle/model';
+import {
+  KeyValueAppend_KeyValueAppendAction as QueryAction,
+  type KeyValueMutationSchema,
+} from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { HeaderMutationSchema as MutationSchema } from '@tulle/xds-proto/envoy/config/common/mutation_rules/v3/mutation_rules';
 import {
   type Mutations,
   MutationsSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { encodeField } from './header-edits.ts';
-import { hasOnly, isFilledList, isObject, isText } from './shape.ts';
+import { encodeStringMatch } from './matchers.ts';
+import { hasOnly, isCondition, isFilledList, isObject, isText } from './shape.ts';
 import type { Fields } from './values.ts';
 
 /** Whether the most specific place wins. */
@@ -20,6 +32,9 @@ export function encodeHeaderMutations(config: unknown, places: boolean): Mutatio
   return create(MutationsSchema, {
     requestMutations: mutations(config.request, config.requestSteps),
     responseMutations: mutations(config.response, config.responseSteps),
+    requestTrailersMutations: mutations(undefined, config.requestTrailerSteps),
+    responseTrailersMutations: mutations(undefined, config.responseTrailerSteps),
+    queryParameterMutations: (config.querySteps ?? []).map(queryMutation),
   });
 }
 
@@ -35,22 +50,72 @@ function mutations(
   ];
   return all.map((step) => {
     if ('remove' in step) return { action: { case: 'remove', value: step.remove } } as const;
+    if ('removeOnMatch' in step)
+      return {
+        action: {
+          case: 'removeOnMatch',
+          value: { keyMatcher: encodeStringMatch(step.removeOnMatch as TextMatch) },
+        },
+      } as const;
     const [[way, field]] = Object.entries(step) as [[keyof typeof WAYS, HeaderValue]];
     return { action: { case: 'append', value: encodeField(field, way) } } as const;
   });
+}
+
+type TextMatch = Parameters<typeof encodeStringMatch>[0];
+
+const QUERY_WAYS = {
+  set: QueryAction.OVERWRITE_IF_EXISTS_OR_ADD,
+  setIfPresent: QueryAction.OVERWRITE_IF_EXISTS,
+  add: QueryAction.APPEND_IF_EXISTS_OR_ADD,
+  addIfAbsent: QueryAction.ADD_IF_ABSENT,
+} as const;
+
+function queryMutation(step: QueryStep): Fields<typeof KeyValueMutationSchema> {
+  if ('remove' in step) return { remove: step.remove };
+  const [[way, { name, value }]] = Object.entries(step) as [[keyof typeof QUERY_WAYS, QueryValue]];
+  return {
+    append: {
+      // A value is a format, in which a percent sign is two.
+      record: {
+        key: name,
+        value: { kind: { case: 'stringValue', value: value.replaceAll('%', '%%') } },
+      },
+      action: QUERY_WAYS[way],
+    },
+  };
+}
+
+function isQueryStep(step: unknown): step is QueryStep {
+  if (!isObject(step)) return false;
+  const [[way, value] = ['', undefined], ...more] = Object.entries(step);
+  if (more.length > 0) return false;
+  if (way === 'remove') return isText(value) && value !== '';
+  return (
+    Object.hasOwn(QUERY_WAYS, way) &&
+    isObject(value) &&
+    hasOnly(value, ['name', 'value']) &&
+    isText(value['name']) &&
+    value['name'] !== '' &&
+    isText(value['value'])
+  );
 }
 
 const WAYS = { set: true, add: true, setIfPresent: true, addIfAbsent: true } as const;
 
 function isHeadersConfig(config: unknown): config is HeadersFilterConfig {
   if (!isObject(config)) return false;
-  const { request, response, requestSteps, responseSteps, specificLast, ...more } = config;
+  const { request, response, specificLast, querySteps, ...steps } = config;
+  const { requestSteps, responseSteps, requestTrailerSteps, responseTrailerSteps, ...more } = steps;
   return (
     Object.keys(more).length === 0 &&
     [undefined, true, false].includes(specificLast as boolean | undefined) &&
     (request === undefined || isEdits(request)) &&
     (response === undefined || isEdits(response)) &&
-    [requestSteps, responseSteps].every((steps) => steps === undefined || isFilledList(steps, isStep))
+    (querySteps === undefined || isFilledList(querySteps, isQueryStep)) &&
+    [requestSteps, responseSteps, requestTrailerSteps, responseTrailerSteps].every(
+      (list) => list === undefined || isFilledList(list, isStep),
+    )
   );
 }
 
@@ -58,6 +123,8 @@ function isStep(step: unknown): step is HeaderStep {
   if (!isObject(step)) return false;
   const [[way, value] = ['', undefined], ...more] = Object.entries(step);
   if (more.length > 0) return false;
+  if (way === 'removeOnMatch')
+    return isCondition({ name: 'x', match: value }) && isObject(value) && value['kind'] !== 'present';
   return way === 'remove' ? isText(value) && value !== '' : Object.hasOwn(WAYS, way) && isField(value);
 }
 
