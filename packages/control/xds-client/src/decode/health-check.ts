@@ -20,7 +20,7 @@ import { decodeLabels } from './labels.ts';
 import { decodeStringMatch } from './matchers.ts';
 import { filled, milliseconds, present } from './values.ts';
 
-/** The one check that a cluster may have, as in Envoy. */
+/** The one check that a cluster may have; Envoy takes several that have names. */
 export function decodeHealthCheck(
   context: DecodeContext,
   checks: readonly HealthCheck[],
