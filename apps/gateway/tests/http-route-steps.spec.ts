@@ -104,4 +104,78 @@ describe('HTTPRoute, steps of one backend', () => {
     }
     expect(mesh.calls('one')).toEqual({ '-': 0 });
   });
+
+  /** A rule of which half the requests go to `one` by way of a step, the others to `two`. */
+  const half = (step: string, rest = ''): string =>
+    ruleOf(`backendRefs: [{ name: one, port: 80, filters: [${step}] }, { name: two, port: 80 }]${rest}`);
+  const counted = async (
+    mesh: Awaited<ReturnType<typeof featureMesh>>,
+    what: (answer: Awaited<ReturnType<typeof mesh.request>>) => string,
+    more: object = {},
+  ): Promise<Map<string, number>> => {
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 100; i++) {
+      const key = what(await mesh.request({ gateway: 'edge', ...more }));
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    for (const count of counts.values()) expect(count).toBeGreaterThan(20);
+    return counts;
+  };
+
+  it('copy its share alone, to several more', async () => {
+    const copy = '{ type: RequestMirror, requestMirror: { backendRef: { name: web, port: 80 } } }';
+    await using mesh = await featureMesh([half(`${copy}, ${copy}`)]);
+    const counts = await counted(mesh, (answer) => seen(answer).instance);
+    expect([...counts.keys()].toSorted()).toEqual(['one-0', 'two-0']);
+    await expect.poll(() => mesh.calls('web')['-']).toBe(2 * (counts.get('one-0') ?? 0));
+  });
+
+  it('say to browsers what holds for its share, before what the rule says', async () => {
+    const cors = (origin: string): string => `{ type: CORS, cors: { allowOrigins: ['${origin}'] } }`;
+    await using mesh = await featureMesh([
+      half(cors('https://a.example'), `, filters: [${cors('https://b.example')}]`),
+    ]);
+    const counts = await counted(
+      mesh,
+      (answer) => `${seen(answer).instance} ${answer.header('access-control-allow-origin') ?? '-'}`,
+      { headers: { origin: 'https://a.example' } },
+    );
+    expect([...counts.keys()].toSorted()).toEqual(['one-0 https://a.example', 'two-0 -']);
+  });
+
+  it('ask about its share, beside what the rule asks', async () => {
+    const ask = (path: string): string =>
+      `{ type: ExternalAuth, externalAuth: { protocol: HTTP, backendRef: { name: web, port: 80 }, http: { path: ${path} } } }`;
+    await using mesh = await featureMesh([half(ask('/own'), `, filters: [${ask('/rule')}]`)]);
+    const counts = await counted(mesh, (answer) => seen(answer).instance);
+    const asked = (mesh.instances('web')[0]?.requests ?? []).map(({ target }) => target);
+    expect(asked.filter((target) => target === '/rule/')).toHaveLength(100);
+    expect(asked.filter((target) => target === '/own/')).toHaveLength(counts.get('one-0') ?? 0);
+  });
+
+  it('refuse its share with 500 where they name a filter that is not there', async () => {
+    const unknown = '{ type: ExtensionRef, extensionRef: { group: a.example, kind: Waf, name: w } }';
+    await using mesh = await featureMesh([half(`${unknown}, ${unknown}`)]);
+    const counts = await counted(mesh, ({ status }) => `${status}`);
+    expect([...counts.keys()].toSorted()).toEqual(['200', '500']);
+    expect(mesh.calls('one')).toEqual({ '-': 0 });
+  });
+});
+
+describe('HTTPRoute, ExtensionRef', () => {
+  it('is never skipped: what its rule matches gets 500, a redirect too, and other rules go on', async () => {
+    const unknown =
+      'filters: [{ type: ExtensionRef, extensionRef: { group: a.example, kind: Waf, name: w } }';
+    const parents = "parentRefs: [{ name: edge }, { group: '', kind: Service, name: two }]";
+    await using mesh = await featureMesh([
+      routeOf(
+        `${parents}, rules: [{ matches: [{ path: { value: /a } }], ${unknown}], ${ONE} }, { matches: [{ path: { value: /b } }], ${unknown}, { type: RequestRedirect, requestRedirect: { hostname: moved.example } }] }, { ${ONE} }]`,
+      ),
+    ]);
+    for (const to of [{ gateway: 'edge' }, { from: 'web', to: 'two' }]) {
+      const statusOf = async (path: string): Promise<number> => (await mesh.request({ ...to, path })).status;
+      expect([await statusOf('/a'), await statusOf('/b'), await statusOf('/c')]).toEqual([500, 500, 200]);
+    }
+    expect(mesh.calls('one')).toEqual({ '-': 2 });
+  });
 });

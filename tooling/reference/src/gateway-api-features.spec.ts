@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { FEATURES, type Proof } from './gateway-api-features.ts';
+import type { Proof } from './gateway-api-feature.ts';
+import { FEATURES } from './gateway-api-features.ts';
 
 const root = new URL('../../../', import.meta.url);
 

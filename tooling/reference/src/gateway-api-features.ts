@@ -1,23 +1,6 @@
-/** A test that proves something: its file, from the root, and its name as it stands there. */
-export interface Proof {
-  readonly file: string;
-  readonly test: string;
-}
+import { by, type Feature } from './gateway-api-feature.ts';
+import { HTTP_ROUTE_FEATURES } from './gateway-api-http-features.ts';
 
-/** A feature of the Gateway API, by its name in `pkg/features` where it has one there. */
-export interface Feature {
-  readonly area: 'Gateway' | 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute, TCPRoute, UDPRoute' | 'Mesh' | 'Policies';
-  readonly name: string;
-  readonly level: 'Core' | 'Extended' | 'Experimental';
-  /** Absent: it is there. Else what is said to whoever asks for it. */
-  readonly unsupported?: string;
-  /** What there is to know. */
-  readonly note?: string;
-  readonly proofs: readonly Proof[];
-}
-
-const HTTP = 'apps/gateway/tests/http-route.spec.ts';
-const STEPS = 'apps/gateway/tests/http-route-steps.spec.ts';
 const LISTENERS = 'apps/gateway/tests/listeners.spec.ts';
 const MESH = 'apps/gateway/tests/mesh-routes.spec.ts';
 const STATUS = 'packages/control/plane/tests/gateway.spec.ts';
@@ -27,17 +10,6 @@ const TLS = 'apps/cli/tests/gateway-tls.spec.ts';
 const EDGE = 'apps/cli/tests/gateway.spec.ts';
 /** What is said of resources, by what the cases are about. */
 const cases = (area: string): string => `packages/control/resources/tests/cases/${area}.ts`;
-
-const by = (file: string, ...tests: readonly string[]): readonly Proof[] =>
-  tests.map((test) => ({ file, test }));
-
-const NAMES = 'takes the hosts that it names, the most specific first, and leaves others 404';
-const RETRY =
-  'tries again on statuses, after a time limit of the backend and after a broken connection, with a backoff';
-const MIRRORS =
-  'sends copies to several backends, of all requests or a share, and answers with none of theirs';
-const PORT =
-  'attaches to one port of a Gateway, or to one listener, and its rules are for requests of that port';
 const FRONTEND =
   'asks callers for certificates of the CAs that it names, by port, or serves who has none where it is told to';
 const MESH_RULES =
@@ -130,6 +102,13 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     area: 'Gateway',
+    name: 'Default Gateways (GEP-3793): defaultScope, useDefaultGateways',
+    level: 'Experimental',
+    unsupported: 'Routes name their parents. The fields are refused by name when they are read (TULLE0206).',
+    proofs: by('packages/control/resources/tests/gateway-api-fields.spec.ts', '%s is refused by name'),
+  },
+  {
+    area: 'Gateway',
     name: 'GatewayBackendClientCertificate',
     level: 'Extended',
     note: 'Shown to Services with a BackendTLSPolicy; within the mesh the gateway shows its own identity.',
@@ -177,149 +156,7 @@ export const FEATURES: readonly Feature[] = [
       ),
     ],
   },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRoute',
-    level: 'Core',
-    proofs: by(
-      HTTP,
-      NAMES,
-      'matches paths whole or by their elements, and headers; a request that no rule matches gets 404',
-      'prefers an exact path, then the longest prefix, the method, more headers, more parameters, then the first rule',
-      'splits by weight; the share of a backend that is not there gets 500, and all of it where none is',
-      'edits fields of requests: set, add, remove',
-      'redirects to another host: %s',
-    ),
-  },
-  ...(
-    [
-      ['HTTPRouteQueryParamMatching', 'matches query parameters and methods'],
-      ['HTTPRouteMethodMatching', 'matches query parameters and methods'],
-      ['HTTPRouteResponseHeaderModification', 'edits fields of responses'],
-      ['HTTPRoutePortRedirect', 'redirects: %s'],
-      ['HTTPRouteSchemeRedirect', 'redirects: %s'],
-      ['HTTPRoutePathRedirect', 'redirects: %s'],
-      ['HTTPRoute303RedirectStatusCode', 'redirects with %s'],
-      ['HTTPRoute307RedirectStatusCode', 'redirects with %s'],
-      ['HTTPRoute308RedirectStatusCode', 'redirects with %s'],
-      ['HTTPRouteHostRewrite', 'rewrites host and path, whole or by prefix'],
-      ['HTTPRoutePathRewrite', 'rewrites host and path, whole or by prefix'],
-      ['HTTPRouteRequestMirror', MIRRORS],
-      ['HTTPRouteRequestMultipleMirrors', MIRRORS],
-      ['HTTPRouteRequestPercentageMirror', MIRRORS],
-      ['HTTPRouteRequestTimeout', 'limits the time of a request, and that of an attempt'],
-      ['HTTPRouteBackendTimeout', 'limits the time of a request, and that of an attempt'],
-      ['HTTPRouteParentRefPort', PORT],
-      ['HTTPRouteBackendRequestHeaderModification', 'edits fields of the requests of one backend only'],
-      ['HTTPRouteNamedRouteRule', 'names rules: records say which it was, and policies are for one'],
-    ] as const
-  ).map(([name, test]): Feature => ({ area: 'HTTPRoute', name, level: 'Extended', proofs: by(HTTP, test) })),
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteBackendProtocolH2C',
-    level: 'Extended',
-    proofs: [
-      ...by('apps/cli/tests/grpc.spec.ts', 'is split by weights, refused in its own words, and explained'),
-      ...by('packages/control/plane/tests/golden.spec.ts', '%s'),
-    ],
-    note: 'Case `protocols.yaml` of the golden files has every way to say it.',
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteBackendProtocolWebSocket',
-    level: 'Extended',
-    proofs: by(
-      'packages/testing/testkit/tests/websocket.spec.ts',
-      'of a caller of HTTP/1.1 goes over HTTP/2 between two proxies, with the handshake that both ends ask for',
-    ),
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteBackendURLRewrite',
-    level: 'Extended',
-    proofs: by(STEPS, 'rewrite its share, and leave the others alone'),
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteBackendRequestRedirect',
-    level: 'Extended',
-    proofs: by(
-      STEPS,
-      'redirect its share; of three backends each has its own, and one that is not there 500',
-    ),
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteCORS',
-    level: 'Extended',
-    proofs: by(
-      STEPS,
-      'answers preflights of listed origins, and says to browsers which pages may read an answer',
-      'is for its rule only, also within the mesh',
-    ),
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteDestinationPortMatching',
-    level: 'Experimental',
-    proofs: by(HTTP, PORT),
-  },
-  { area: 'HTTPRoute', name: 'HTTPRouteRetry', level: 'Experimental', proofs: by(HTTP, RETRY) },
-  { area: 'HTTPRoute', name: 'HTTPRouteRetryBackendTimeout', level: 'Experimental', proofs: by(HTTP, RETRY) },
-  {
-    area: 'HTTPRoute',
-    name: 'HTTPRouteRetryConnectionError',
-    level: 'Experimental',
-    proofs: by(HTTP, RETRY),
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'sessionPersistence (GEP-1619)',
-    level: 'Experimental',
-    note: 'Of rules of HTTPRoutes and GRPCRoutes, and of `XBackendTrafficPolicy`; there it is for all backends of a rule equally. The token is a keyed hash, so that nobody sees from it which endpoint it means. A rule whose backends redirect or rewrite is split before sessions are looked at. Envoy and gRPC clients have nothing that says the same: where such a proxy serves the route, its condition `tulle.dev/SessionsKept` is `False` with `NotByForeignProxies`.',
-    proofs: [
-      ...by(
-        'apps/cli/tests/gateway-sessions.spec.ts',
-        'stay at one of several processes, whatever the weights say, until it is gone',
-      ),
-      ...by(
-        'apps/gateway/tests/session-persistence.spec.ts',
-        'stays at the endpoint that answered first, by a cookie for the paths of the rule that shows no address',
-        'goes before weights, also where its backend has none any more',
-        'begins anew elsewhere once its endpoint is gone, or does not answer',
-        'is over when it has rested too long, or lasted long enough',
-        'has a cookie that is kept, where it is to be permanent',
-        'goes by a header where that is asked for',
-        'is for every route that leads there, and for calls within the mesh, unless a rule says otherwise',
-        'a session of a GRPCRoute is one of HTTP',
-      ),
-      ...by(
-        'packages/control/plane/tests/session-status.spec.ts',
-        'a route with sessions says which of its proxies keep none',
-      ),
-    ],
-  },
-  {
-    area: 'HTTPRoute',
-    name: 'ExternalAuth filter (GEP-1494)',
-    level: 'Experimental',
-    note: 'At rules, in gateways and within the mesh; at one backend of a rule it is refused with TULLE0206. A body above `forwardBody.maxSize` is refused with 413.',
-    proofs: [
-      ...by(
-        'apps/gateway/tests/external-auth.spec.ts',
-        'asks a Service about the requests of its rule alone; what it does not allow never comes to the backend',
-        'tells by default the token and the length, and takes over every header but those of the answer itself',
-        'tells the headers and the body that are listed, refuses a larger body, and takes over what is listed',
-        'allows by 200 alone, and by no answer at all nothing',
-        'answers 500 where there is nobody to ask, or nobody may be asked, and says so of the route',
-        'is for callers within the mesh too, and is asked before a redirect',
-      ),
-      ...by(
-        'apps/cli/tests/external-auth.spec.ts',
-        'asks a service of the mesh over mutual TLS, with the headers and the body that are listed',
-      ),
-    ],
-  },
+  ...HTTP_ROUTE_FEATURES,
   {
     area: 'GRPCRoute',
     name: 'GRPCRoute',
@@ -453,7 +290,7 @@ export const FEATURES: readonly Feature[] = [
     area: 'Policies',
     name: 'BackendTLSPolicy',
     level: 'Extended',
-    note: 'For Services of type `ExternalName`; others are called over mutual TLS of the mesh, and `Accepted` is `False` with `Invalid`. Ancestors are the Gateways that lead to a target, and the target itself, which sidecars call.',
+    note: 'For Services of type `ExternalName`; others are called over mutual TLS of the mesh, and `Accepted` is `False` with `Invalid`. Ancestors are the Gateways that lead to a target, and the target itself, which sidecars call. Of `options` none is known, which the condition `tulle.dev/OptionsHonoured` says.',
     proofs: [
       ...by(
         'apps/cli/tests/egress.spec.ts',

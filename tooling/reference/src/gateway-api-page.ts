@@ -1,4 +1,5 @@
-import { FEATURES, type Feature } from './gateway-api-features.ts';
+import type { Feature } from './gateway-api-feature.ts';
+import { FEATURES } from './gateway-api-features.ts';
 import { page, table } from './markdown.ts';
 
 const AREAS = [...new Set(FEATURES.map(({ area }) => area))];

@@ -49,5 +49,7 @@ export function parentKey(route: AnyRoute, parent: ParentRef): string {
       return listenerSetKey(at);
     case 'Service':
       return `${at.namespace}/${at.name}`;
+    case 'other':
+      return `other/${at.namespace}/${at.name}`; // nothing of Tulle's depends on it
   }
 }

@@ -64,6 +64,9 @@ export type DiagnosticCode =
   | 'TULLE0316'
   | 'TULLE0317'
   | 'TULLE0318'
+  | 'TULLE0319'
+  | 'TULLE0320'
+  | 'TULLE0321'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -244,6 +247,21 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'For a waypoint instead of its Services',
     'The route or policy names a waypoint. A waypoint has the routes and policies of the Services that ask for it, so this one does nothing.',
+  ),
+  TULLE0319: finding(
+    'warning',
+    'Of another implementation',
+    'A parentRef, a target or an entry of a ReferenceGrant names a kind that Tulle does not have. It is left to its controller, and Tulle does nothing there.',
+  ),
+  TULLE0320: finding(
+    'error',
+    'Kind not served',
+    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`).',
+  ),
+  TULLE0321: finding(
+    'warning',
+    'Option of another implementation',
+    'A BackendTLSPolicy has `options`, which Tulle does not know. The policy holds without them, which its condition `tulle.dev/OptionsHonoured` says: see whether what they ask for matters.',
   ),
   TULLE0401: finding(
     'warning',

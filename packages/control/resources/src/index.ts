@@ -34,6 +34,7 @@ export type {
   HTTPBackendRef,
   HTTPCORSFilter,
   HTTPRequestMirror,
+  LocalObjectReference,
   HTTPHeaderFilter,
   HTTPPathModifier,
   HTTPRequestRedirect,
@@ -55,6 +56,7 @@ export type {
   FrontendValidation,
   GatewayTls,
 } from './kinds/gateway-tls.ts';
+export { isCaCertificateKind, isCertificateKind } from './kinds/gateway-tls.ts';
 export {
   CALLERS_OPTION,
   isForMesh,
@@ -164,6 +166,8 @@ export type {
 } from './kinds/grpc-route.ts';
 export {
   backendTarget,
+  isBackendKind,
+  kindText,
   connectionPorts,
   datagramPort,
   findServicePort,

@@ -69,11 +69,27 @@ export function findServicePort(
   );
 }
 
-/** The Service that a backend means, and the subset of it. */
-export function backendTarget(backend: { readonly kind?: string; readonly name: string }): {
+/** Whether a backend is of a kind that Tulle has: a Service, or a subset of one. That the group is the kind's own is checked when it is read. */
+export function isBackendKind({ group = '', kind = 'Service' }: BackendKind): boolean {
+  return (group === '' || group === 'tulle.dev') && (kind === 'Service' || kind === 'ServiceSubset');
+}
+
+interface BackendKind {
+  readonly group?: string;
+  readonly kind?: string;
+}
+
+/** A kind with its group, as messages have it. */
+export function kindText({ group = '', kind = 'Service' }: BackendKind): string {
+  return group === '' ? kind : `${kind}.${group}`;
+}
+
+/** The Service that a backend means, and the subset of it. `''`, which no Service is called: it is of another kind. */
+export function backendTarget(backend: BackendKind & { readonly name: string }): {
   readonly service: string;
   readonly subset: string | undefined;
 } {
+  if (!isBackendKind(backend)) return { service: '', subset: undefined };
   if (backend.kind !== 'ServiceSubset') return { service: backend.name, subset: undefined };
   const [service = '', subset = ''] = backend.name.split('.');
   return { service, subset };

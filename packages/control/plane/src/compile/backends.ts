@@ -3,6 +3,7 @@ import {
   backendProtocol,
   backendTarget,
   findServicePort,
+  isBackendKind,
   isGranted,
   isUdpPort,
   rulesOf,
@@ -10,6 +11,8 @@ import {
   type HTTPBackendRef,
   type HTTPExternalAuthFilter,
   type HTTPRequestMirror,
+  type HTTPRouteFilter,
+  type LocalObjectReference,
   type RouteRule,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
@@ -29,25 +32,30 @@ export function backendsOf(route: AnyRoute): string[] {
   );
 }
 
+/** Steps of a rule, and those of its backends for their shares. */
+export function stepsOf({ filters = [], backendRefs = [] }: RouteRule): readonly HTTPRouteFilter[] {
+  return [...filters, ...backendRefs.flatMap(({ filters: own = [] }) => own)];
+}
+
 /** What steps of a rule call beside its backends: where copies go, and who is asked. */
 export function stepBackends(rule: RouteRule): readonly HTTPBackendRef[] {
-  const auth = externalAuthOf(rule);
-  return [
-    ...mirrorsOf(rule).map(({ backendRef }) => backendRef),
-    ...(auth === undefined ? [] : [auth.backendRef]),
-  ];
+  const steps = stepsOf(rule);
+  return [...mirrorsIn(steps), ...externalAuthsIn(steps)].map(({ backendRef }) => backendRef);
 }
 
-/** Where copies of a rule's requests go. */
-export function mirrorsOf(rule: RouteRule): HTTPRequestMirror[] {
-  return (rule.filters ?? []).flatMap((filter) =>
-    filter.type === 'RequestMirror' ? [filter.requestMirror] : [],
-  );
+/** Where copies of requests go. */
+export function mirrorsIn(steps: readonly HTTPRouteFilter[] = []): HTTPRequestMirror[] {
+  return steps.flatMap((one) => (one.type === 'RequestMirror' ? [one.requestMirror] : []));
 }
 
-/** The ExternalAuth filter of a rule. */
-export function externalAuthOf(rule: RouteRule): HTTPExternalAuthFilter | undefined {
-  return (rule.filters ?? []).find((one) => one.type === 'ExternalAuth')?.externalAuth;
+/** Who is asked about requests. */
+export function externalAuthsIn(steps: readonly HTTPRouteFilter[] = []): HTTPExternalAuthFilter[] {
+  return steps.flatMap((one) => (one.type === 'ExternalAuth' ? [one.externalAuth] : []));
+}
+
+/** Filters of implementations that know them; Tulle does not, so nothing may pass without them. */
+export function extensionsIn(steps: readonly HTTPRouteFilter[] = []): LocalObjectReference[] {
+  return steps.flatMap((one) => (one.type === 'ExtensionRef' ? [one.extensionRef] : []));
 }
 
 /** A share that leads nowhere names a cluster that is never there; no subset may have this name. */
@@ -63,6 +71,7 @@ export function nowhere(route: AnyRoute, backend: HTTPBackendRef, mesh: MeshSett
 
 /** What a backend leads to; `undefined` when that is not there, or may not be used. */
 export function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend | undefined {
+  if (!isBackendKind(ref)) return undefined;
   const own = route.metadata.namespace;
   const namespace = ref.namespace ?? own;
   const target = backendTarget(ref);

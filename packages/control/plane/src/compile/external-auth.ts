@@ -17,7 +17,7 @@ import {
 import type { World } from '../world.ts';
 import type { ChainFilters } from './filters.ts';
 import type { Backend } from './clusters.ts';
-import { backendOf, externalAuthOf, type Reach } from './backends.ts';
+import { backendOf, externalAuthsIn, type Reach } from './backends.ts';
 
 /** First part of the slots of the filters that ExternalAuth filters of HTTPRoutes ask for. */
 const SLOT = 'gateway-api.ext-authz/';
@@ -36,14 +36,16 @@ export const CALLER_FIELDS: readonly string[] = [
   'x-forwarded-proto',
 ];
 
-/** What becomes of a rule that asks a service: its filter, or the answer to every request since nobody can be asked. */
-export type ExternalAuth =
-  | { readonly entry: FilterEntry }
-  | { readonly refusal: Extract<Route['action'], { readonly kind: 'direct' }> };
+/** The answer to every request of a rule. */
+export type Refusal = Extract<Route['action'], { readonly kind: 'direct' }>;
+
+/** What becomes of a rule that asks services: its filters, or the answer to every request since nobody can be asked. */
+export type ExternalAuth = { readonly entries: readonly FilterEntry[] } | { readonly refusal: Refusal };
 
 /**
  * A service that is not there, or may not be used, allows nothing (GEP-1494: "this filter MUST fail closed"): such a rule
  * answers 500, as one whose filter cannot be resolved does (Gateway API HTTPRouteRule.filters).
+ * @param rule all that its requests pass: what the whole rule asks, and what one backend of it asks beside
  * @param known the filters that the proxy has
  */
 export function compileExternalAuth(
@@ -53,16 +55,20 @@ export function compileExternalAuth(
   reach: Reach,
   known: ReadonlySet<string>,
 ): ExternalAuth | undefined {
-  const filter = externalAuthOf(rule);
-  if (filter === undefined) return undefined;
+  const filters = externalAuthsIn(rule.filters);
+  if (filters.length === 0) return undefined;
   const refusal = (code: string): ExternalAuth => ({ refusal: { kind: 'direct', status: 500, code } });
   if (!known.has(EXT_AUTHZ_FILTER)) return refusal('TULLE_FILTER_UNKNOWN');
-  const backend = backendOf(world, route, filter.backendRef);
-  if (backend === undefined) return refusal('TULLE_BACKEND_INVALID');
-  const config = configOf(filter, backend, reach(backend), checkTimeoutMs(rule));
-  // Rules that ask the same share one filter, and its bound of checks under way.
-  const name = `${SLOT}${createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16)}`;
-  return { entry: { name, filter: EXT_AUTHZ_FILTER, config, disabled: true } };
+  const entries: FilterEntry[] = [];
+  for (const filter of filters) {
+    const backend = backendOf(world, route, filter.backendRef);
+    if (backend === undefined) return refusal('TULLE_BACKEND_INVALID');
+    const config = configOf(filter, backend, reach(backend), checkTimeoutMs(rule));
+    // Rules that ask the same share one filter, and its bound of checks under way.
+    const name = `${SLOT}${createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16)}`;
+    entries.push({ name, filter: EXT_AUTHZ_FILTER, config, disabled: true });
+  }
+  return { entries };
 }
 
 /** 0 s is no limit (Gateway API HTTPRouteTimeouts). */
@@ -116,14 +122,17 @@ function lower(names: readonly string[]): readonly string[] {
 
 /** The override by which a route asks. */
 export function askedBy(auth: ExternalAuth | undefined): FilterConfigs {
-  return auth !== undefined && 'entry' in auth ? { [auth.entry.name]: true } : {};
+  return auth !== undefined && 'entries' in auth
+    ? Object.fromEntries(auth.entries.map(({ name }) => [name, true] as const))
+    : {};
 }
 
 /** The filters of all entries of a chain, each once, in a stable order. */
 export function authEntries(entries: Iterable<{ readonly auth?: ExternalAuth }>): readonly FilterEntry[] {
   const found = new Map<string, FilterEntry>();
   for (const { auth } of entries)
-    if (auth !== undefined && 'entry' in auth) found.set(auth.entry.name, auth.entry);
+    if (auth !== undefined && 'entries' in auth)
+      for (const entry of auth.entries) found.set(entry.name, entry);
   return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -16,7 +16,7 @@ import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import { CALLER_FIELDS } from './external-auth.ts';
 import type { GatewayEntry } from './gateway-hosts.ts';
-import { mirrorsOf, type Reach } from './backends.ts';
+import { mirrorsIn, stepsOf, type Reach } from './backends.ts';
 import { entriesOf } from './routes.ts';
 import { retryOf, trafficFor, type Traffic } from './traffic.ts';
 
@@ -73,7 +73,7 @@ export function gatewayEntries(
 
 /** Who called within the mesh, and from where, is nobody's business outside of it, also where only a copy goes there. */
 function leaving(world: World, of: RequestRoute, rule: RouteRule, route: Route): Route {
-  const mirrors = mirrorsOf(rule).map(({ backendRef }) => backendRef);
+  const mirrors = mirrorsIn(stepsOf(rule)).map(({ backendRef }) => backendRef);
   const leaves = [...(rule.backendRefs ?? []), ...mirrors].some((backend) => {
     const service = world.get('Service', backend.namespace ?? of.metadata.namespace, backend.name);
     return service !== undefined && isExternal(service);

@@ -1,8 +1,10 @@
 import {
   conflictedListeners,
   filtersBeforeDatagrams,
+  isCertificateKind,
   isGranted,
   isServedProtocol,
+  kindText,
   servedKinds,
   type Gateway,
   type GatewayListener,
@@ -72,6 +74,12 @@ export function listenerFault(
     return { type: 'ResolvedRefs', reason: 'InvalidRouteKinds', message: 'none of the kinds is served' };
   const ref = listener.tls?.certificateRefs?.[0];
   if (ref === undefined) return undefined;
+  if (!isCertificateKind(ref))
+    return {
+      type: 'ResolvedRefs',
+      reason: 'InvalidCertificateRef',
+      message: `certificates are of kind Secret, not ${kindText({ kind: 'Secret', ...ref })}`,
+    };
   const own = owner.metadata.namespace;
   const namespace = ref.namespace ?? own;
   const kinds = { from: owner.kind, to: 'Secret' } as const;

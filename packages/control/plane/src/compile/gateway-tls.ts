@@ -2,8 +2,11 @@ import type { Cluster, FilterChain } from '@tulle/model';
 import {
   CA_CERTIFICATES_KEY,
   frontendValidation,
+  isCaCertificateKind,
+  isCertificateKind,
   isForMesh,
   isGranted,
+  kindText,
   MIN_TLS_VERSION_OPTION,
   type CertificateRef,
   type Gateway,
@@ -16,7 +19,11 @@ import type { World } from '../world.ts';
 
 /** A reference that leads nowhere, or may not be followed. */
 export interface RefFault {
-  readonly reason: 'InvalidCACertificateRef' | 'InvalidClientCertificateRef' | 'RefNotPermitted';
+  readonly reason:
+    | 'InvalidCACertificateRef'
+    | 'InvalidCACertificateKind'
+    | 'InvalidClientCertificateRef'
+    | 'RefNotPermitted';
   readonly message: string;
 }
 
@@ -40,7 +47,15 @@ export function callerTrust(
   if (validation === undefined) return undefined;
   const own = gateway.metadata.namespace;
   const faults: RefFault[] = [];
-  const texts = validation.caCertificateRefs.flatMap(({ name, namespace = own }) => {
+  const texts = validation.caCertificateRefs.flatMap((ref) => {
+    const { name, namespace = own } = ref;
+    if (!isCaCertificateKind(ref)) {
+      faults.push({
+        reason: 'InvalidCACertificateKind',
+        message: `CA certificates are not taken from kind ${kindText(ref)}`,
+      });
+      return [];
+    }
     const kinds = { from: 'Gateway', to: 'ConfigMap' } as const;
     if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, name, kinds)) {
       faults.push({
@@ -109,6 +124,11 @@ export function clientCertificateFault(
 ): RefFault | undefined {
   const ref = gateway.spec.tls?.backend?.clientCertificateRef;
   if (ref === undefined) return undefined;
+  if (!isCertificateKind(ref))
+    return {
+      reason: 'InvalidClientCertificateRef',
+      message: `certificates are of kind Secret, not ${kindText({ kind: 'Secret', ...ref })}`,
+    };
   const own = gateway.metadata.namespace;
   const namespace = ref.namespace ?? own;
   const kinds = { from: 'Gateway', to: 'Secret' } as const;

@@ -31,11 +31,17 @@ import {
   type ServicePort,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
-import { backendOf, mirrorsOf, nowhere, type Reach } from './backends.ts';
+import { backendOf, extensionsIn, mirrorsIn, nowhere, type Reach } from './backends.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { externalHost } from './external.ts';
 import { CORS_SLOT } from './cors.ts';
-import { askedBy, authEntries, compileExternalAuth, type ExternalAuth } from './external-auth.ts';
+import {
+  askedBy,
+  authEntries,
+  compileExternalAuth,
+  type ExternalAuth,
+  type Refusal,
+} from './external-auth.ts';
 import { persistenceOf, sessionsOf } from './sessions.ts';
 import { RETRIES_THROUGH } from './through-waypoint.ts';
 import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
@@ -198,10 +204,12 @@ export function entriesOf(
 ): Entry[] {
   const created = createdMs(route.metadata);
   return rulesOf(route).flatMap((whole, r) => {
-    const auth = compileExternalAuth(world, route, whole, reach, filters.known);
-    const overrides = { ...filters.overridesOf(route, whole), ...askedBy(auth) };
-    return sharesOf(whole).flatMap(({ rule, percent }, s) =>
-      matchesOfRule(route, r).map(({ match, grpc }, m): Entry => ({
+    const ofWhole = filters.overridesOf(route, whole);
+    return sharesOf(whole).flatMap(({ rule, percent }, s) => {
+      const auth = compileExternalAuth(world, route, rule, reach, filters.known);
+      const refusal = refusalOf(rule, auth);
+      const overrides = { ...ofWhole, ...askedBy(auth) };
+      return matchesOfRule(route, r).map(({ match, grpc }, m): Entry => ({
         match,
         ...(grpc && { grpc }),
         name: refName(route),
@@ -213,8 +221,8 @@ export function entriesOf(
         route: {
           name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}${s === 0 ? '' : `/share-${s}`}`,
           match: percent === undefined ? match : { ...match, percent },
-          ...(auth !== undefined && 'refusal' in auth
-            ? { action: auth.refusal, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) }
+          ...(refusal !== undefined
+            ? { action: refusal, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) }
             : actionOf(
                 world,
                 route,
@@ -225,9 +233,16 @@ export function entriesOf(
                 overrides,
               )),
         },
-      })),
-    );
+      }));
+    });
   });
+}
+
+/** The answer to every request of a rule where a filter that it asks for cannot be had: none may be skipped (Gateway API HTTPRouteFilter). */
+function refusalOf(rule: RouteRule, auth: ExternalAuth | undefined): Refusal | undefined {
+  if (extensionsIn(rule.filters).length > 0)
+    return { kind: 'direct', status: 500, code: 'TULLE_FILTER_UNKNOWN' };
+  return auth !== undefined && 'refusal' in auth ? auth.refusal : undefined;
 }
 
 /** A rule, or what becomes of one share of its requests. */
@@ -238,12 +253,14 @@ interface Share {
 }
 
 /**
- * A rule whose backends redirect or rewrite becomes one a backend, by shares: one draw a request decides among them (model
- * `RouteMatch.percent`), so that each begins where the one before ends.
+ * A rule whose backends have steps of their own other than edits of fields (a redirect, copies, whom to ask, …) becomes one a
+ * backend, by shares: one draw a request decides among them (model `RouteMatch.percent`), so that each begins where the
+ * one before ends.
  */
 function sharesOf(rule: RouteRule): readonly Share[] {
   const backends = rule.backendRefs ?? [];
-  const isStep = ({ type }: HTTPRouteFilter): boolean => type === 'RequestRedirect' || type === 'URLRewrite';
+  const isStep = ({ type }: HTTPRouteFilter): boolean =>
+    type !== 'RequestHeaderModifier' && type !== 'ResponseHeaderModifier';
   if (!backends.some(({ filters = [] }) => filters.some(isStep))) return [{ rule }];
   const live = backends.filter(({ weight = 1 }) => weight > 0);
   const total = live.reduce((sum, { weight = 1 }) => sum + weight, 0);
@@ -316,7 +333,7 @@ function actionOf(
   const valid = reachedAll.length;
   if (valid === 0)
     return { ...answered, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
-  const mirrors = mirrorsOf(rule).flatMap((mirror) => mirrorOf(world, route, mirror, reach));
+  const mirrors = mirrorsIn(rule.filters).flatMap((mirror) => mirrorOf(world, route, mirror, reach));
   const rewrite = (rule.filters ?? []).find((f) => f.type === 'URLRewrite')?.urlRewrite;
   const sessions = sessionsOf(world, rule.sessionName, rule, reachedAll);
   const times = routeTimes(traffic);
@@ -351,9 +368,9 @@ function actionOf(
   };
 }
 
-/** The CORS filter of a rule: an override of the one that {@link corsEntry} puts into the chain. */
+/** The CORS filter of a rule, or of its one backend, which goes before: an override of the one that {@link corsEntry} puts into the chain. */
 function corsOf(rule: RouteRule): FilterConfigs {
-  const filter = (rule.filters ?? []).find((one) => one.type === 'CORS');
+  const filter = (rule.filters ?? []).findLast((one) => one.type === 'CORS');
   if (filter === undefined) return {};
   const { maxAge, allowOrigins = [], ...rest } = filter.cors;
   const config: CorsFilterConfig = {

@@ -13,7 +13,7 @@ import {
   type Gateway,
   type PolicyTarget,
 } from '@tulle/resources';
-import { externalAuthOf } from '../compile/backends.ts';
+import { externalAuthsIn, stepsOf } from '../compile/backends.ts';
 import type { Condition } from '../condition.ts';
 import type { World } from '../world.ts';
 
@@ -41,7 +41,7 @@ export function backendTlsConditions(world: World, policy: BackendTLSPolicy): An
   const resolved = resolvedRefs(world, policy);
   const below = (ancestorRef: PolicyAncestorRef, targets: readonly PolicyTarget[]): AncestorConditions => ({
     ancestorRef,
-    conditions: [acceptedAt(world, policy, targets), resolved],
+    conditions: [acceptedAt(world, policy, targets), resolved, ...optionsHonoured(policy)],
   });
   const { namespace } = policy.metadata;
   const { targetRefs } = policy.spec;
@@ -81,7 +81,7 @@ function leadsTo(world: World, gateway: Gateway): ReadonlySet<string> {
       )
       .flatMap((route) =>
         rulesOf(route).flatMap((rule) =>
-          [rule.backendRefs ?? [], externalAuthOf(rule)?.backendRef ?? []]
+          [rule.backendRefs ?? [], externalAuthsIn(stepsOf(rule)).map(({ backendRef }) => backendRef)]
             .flat()
             .map((b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`),
         ),
@@ -108,6 +108,20 @@ function acceptedAt(world: World, policy: BackendTLSPolicy, targets: readonly Po
       message: 'none of caCertificateRefs leads to a certificate: calls fail',
     };
   return { type, status: 'True', reason: 'Accepted', message: 'calls are over TLS as it says' };
+}
+
+/** That no option is known; nothing where none is given. */
+function optionsHonoured({ spec }: BackendTLSPolicy): Condition[] {
+  const options = Object.keys(spec.options ?? {});
+  if (options.length === 0) return [];
+  return [
+    {
+      type: 'tulle.dev/OptionsHonoured',
+      status: 'False',
+      reason: 'UnknownOptions',
+      message: `Tulle knows no options of a BackendTLSPolicy, which holds without them: ${options.join(', ')}`,
+    },
+  ];
 }
 
 interface Problem {

@@ -7,12 +7,14 @@ import {
   displacedBy,
   displacedRoutes,
   findServicePort,
+  isBackendKind,
   isConnectionRouteKind,
   isGranted,
   isHttpPort,
   isServedGateway,
   isUdpPort,
   isWaypoint,
+  kindText,
   meansPort,
   parentKind,
   rulesOf,
@@ -26,7 +28,7 @@ import {
   type Service,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
-import { stepBackends } from '../compile/backends.ts';
+import { extensionsIn, stepBackends, stepsOf } from '../compile/backends.ts';
 import { wantsTls } from '../compile/datagrams.ts';
 import { trafficFor } from '../compile/traffic.ts';
 import { waypointKey } from '../waypoint-index.ts';
@@ -57,7 +59,11 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
   const namespace = parent.namespace ?? route.metadata.namespace;
   const kind = parentKind(parent);
   const said = `${kind} ${namespace}/${parent.name}`;
-  const no = (reason: AttachProblem | 'RouteKindConflict' | 'RouteConflict', why: string): Condition => ({
+  if (kind === 'other') return undefined;
+  const no = (
+    reason: AttachProblem | 'RouteKindConflict' | 'RouteConflict' | 'UnsupportedValue',
+    why: string,
+  ): Condition => ({
     type: 'Accepted',
     status: 'False',
     reason,
@@ -95,7 +101,11 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
     const winners = attachments.flatMap(({ listener }) => displaced?.get(listener) ?? []);
     return winners.length < attachments.length ? yes : conflict(winners[0]);
   }
-  if (isConnectionRoute(route)) return undefined; // refused when it is read
+  if (isConnectionRoute(route))
+    return no(
+      'UnsupportedValue',
+      `${route.kind}s are for Gateways; within the mesh ${route.kind === 'UDPRoute' ? 'datagrams are not led' : 'connections to a Service are not split'}`,
+    );
   const service = world.get('Service', namespace, parent.name);
   if (service === undefined) return no('NoMatchingParent', 'it does not exist');
   const ports = service.spec.ports.filter((port) =>
@@ -151,8 +161,19 @@ function resolvedRefs(world: World, route: AnyRoute): Condition {
     reason,
     message,
   });
+  const [extension] = rulesOf(route).flatMap((rule) => extensionsIn(stepsOf(rule)));
+  if (extension !== undefined)
+    return no(
+      'InvalidKind',
+      `there is no filter of kind ${kindText(extension)}, as ${extension.name} is: what is to pass it is answered with 500; attach filters with a FilterPolicy`,
+    );
   const backends = rulesOf(route).flatMap((rule) => [...(rule.backendRefs ?? []), ...stepBackends(rule)]);
   for (const backend of backends) {
+    if (!isBackendKind(backend))
+      return no(
+        'InvalidKind',
+        `backends are Services or ServiceSubsets, and ${backend.name} is of kind ${kindText(backend)}`,
+      );
     const namespace = backend.namespace ?? own;
     const target = backendTarget(backend);
     const kinds = { from: route.kind, to: 'Service' } as const;

@@ -4,7 +4,14 @@ import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
 import { isUdpPort, portProtocol, type Service, type ServicePort } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { backendProtocol, isConnectionRouteKind, type AnyRoute } from '../routes.ts';
-import { backendTarget, findServicePort, isHttpPort, serviceSelects } from '../select.ts';
+import {
+  backendTarget,
+  findServicePort,
+  isBackendKind,
+  isHttpPort,
+  kindText,
+  serviceSelects,
+} from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted } from './resource-set.ts';
@@ -21,6 +28,16 @@ export function analyzeBackend(
   grpc: boolean = subject.resource.kind === 'GRPCRoute',
 ): void {
   const { kind: from } = subject.resource;
+  if (!isBackendKind(backend)) {
+    host.report(
+      'TULLE0320',
+      subject,
+      `${at}/${backend.kind === undefined ? 'group' : 'kind'}`,
+      `no backend is of kind ${kindText(backend)}: ${from === 'UDPRoute' ? 'its share is dropped' : isConnectionRouteKind(from) ? 'its share is refused' : 'its share is answered with 500'}`,
+      'backends are of kind Service, or ServiceSubset of group tulle.dev',
+    );
+    return;
+  }
   const own = subject.resource.metadata.namespace;
   const namespace = backend.namespace ?? own;
   const target = backendTarget(backend);

@@ -11,10 +11,18 @@ import { locatedConnectionRoutes } from './resource-set.ts';
 /** Routes of connections that lead nowhere, or whose connections others have. */
 export function analyzeConnectionRoutes(host: AnalysisHost): void {
   for (const subject of locatedConnectionRoutes(host.subjects)) {
-    const { spec } = subject.resource;
+    const { kind, spec } = subject.resource;
     for (const [i, parent] of spec.parentRefs.entries())
       if (parentKind(parent) !== 'Service')
         analyzeGatewayParent(parent, subject, `/spec/parentRefs/${i}`, host);
+      else
+        host.report(
+          'TULLE0320',
+          subject,
+          `/spec/parentRefs/${i}/kind`,
+          `a ${kind} is for Gateways; within the mesh ${kind === 'UDPRoute' ? 'datagrams are not led' : 'connections to a Service are not split'}`,
+          'name a Gateway, or remove the parent',
+        );
     for (const [r, rule] of spec.rules.entries()) {
       const at = `/spec/rules/${r}/backendRefs`;
       for (const [b, backend] of rule.backendRefs.entries())

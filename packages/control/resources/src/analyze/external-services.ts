@@ -46,6 +46,13 @@ export function analyzeBackendTls(host: AnalysisHost): void {
           `Service ${namespace}/${target.name} has no port named ${target.sectionName}`,
         );
     }
+    for (const option of Object.keys(spec.options ?? {}))
+      host.report(
+        'TULLE0321',
+        subject,
+        `/spec/options/${option.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        `Tulle knows no option ${option} of a BackendTLSPolicy, which holds without it`,
+      );
     const { faults } = caCertificatesOf(subject.resource, (name) =>
       host.set.get('ConfigMap', namespace, name),
     );

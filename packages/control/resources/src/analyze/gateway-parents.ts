@@ -2,9 +2,11 @@ import { attachToGateway, isServedGateway } from '../gateway/attach.ts';
 import { isWaypoint } from '../gateway/waypoint.ts';
 import { takesListenerSet, type ListenerOwner, type MergedGateway } from '../gateway/merged.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';
+import { GATEWAY_GROUP } from '../kinds/gateway.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnyRoute } from '../routes.ts';
+import { kindText } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 
@@ -37,7 +39,18 @@ export function analyzeGatewayParent(
 ): void {
   const route = subject.resource;
   const namespace = parent.namespace ?? route.metadata.namespace;
-  const kind = parentKind(parent) === 'Gateway' ? 'Gateway' : 'ListenerSet';
+  const means = parentKind(parent);
+  if (means === 'other') {
+    host.report(
+      'TULLE0319',
+      subject,
+      `${at}/${parent.kind === undefined ? 'group' : 'kind'}`,
+      `parents of kind ${kindText({ group: GATEWAY_GROUP, kind: 'Gateway', ...parent })} are another implementation's: Tulle does nothing there`,
+      'Tulle has Gateways, ListenerSets and Services',
+    );
+    return;
+  }
+  const kind = means === 'Gateway' ? 'Gateway' : 'ListenerSet';
   const name = `${kind} ${namespace}/${parent.name}`;
   const owner: ListenerOwner | undefined = host.set.get(kind, namespace, parent.name);
   if (owner === undefined) {

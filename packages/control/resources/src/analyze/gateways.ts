@@ -10,7 +10,12 @@ import { filtersBeforeDatagrams } from '../gateway/datagrams.ts';
 import type { ListenerOwner, MergedGateway } from '../gateway/merged.ts';
 import { isWaypoint } from '../gateway/waypoint.ts';
 import { CA_CERTIFICATES_KEY } from '../kinds/config-map.ts';
-import type { FrontendTls } from '../kinds/gateway-tls.ts';
+import {
+  isCaCertificateKind,
+  isCertificateKind,
+  type CertificateRef,
+  type FrontendTls,
+} from '../kinds/gateway-tls.ts';
 import {
   GATEWAY_CLASS,
   isForMesh,
@@ -19,6 +24,7 @@ import {
   type GatewayListener,
 } from '../kinds/gateway.ts';
 import type { LocatedResource } from '../resource.ts';
+import { kindText } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted, located } from './resource-set.ts';
@@ -145,7 +151,18 @@ function analyzeTls(gateway: Gateway, subject: LocatedResource<Gateway>, host: A
     ...(frontend?.perPort ?? []).map(({ tls }, i) => [tls, `/spec/tls/frontend/perPort/${i}/tls`] as const),
   ];
   for (const [tls, at] of asked)
-    for (const [i, { name, namespace = own }] of (tls?.validation?.caCertificateRefs ?? []).entries()) {
+    for (const [i, ref] of (tls?.validation?.caCertificateRefs ?? []).entries()) {
+      const { name, namespace = own } = ref;
+      if (!isCaCertificateKind(ref)) {
+        host.report(
+          'TULLE0320',
+          subject,
+          `${at}/validation/caCertificateRefs/${i}/kind`,
+          `CA certificates are not taken from kind ${kindText(ref)}`,
+          'kind: ConfigMap',
+        );
+        continue;
+      }
       const place = `${at}/validation/caCertificateRefs/${i}`;
       const kinds = { from: 'Gateway', to: 'ConfigMap' } as const;
       if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, name, kinds))
@@ -181,11 +198,21 @@ function analyzeTls(gateway: Gateway, subject: LocatedResource<Gateway>, host: A
 
 function analyzeCertificate(
   { kind: from, metadata }: ListenerOwner,
-  ref: { readonly name: string; readonly namespace?: string },
+  ref: CertificateRef,
   subject: LocatedResource<ListenerOwner>,
   at: string,
   host: AnalysisHost,
 ): void {
+  if (!isCertificateKind(ref)) {
+    host.report(
+      'TULLE0320',
+      subject,
+      `${at}/${ref.kind === undefined ? 'group' : 'kind'}`,
+      `certificates are not taken from kind ${kindText({ kind: 'Secret', ...ref })}`,
+      'kind: Secret',
+    );
+    return;
+  }
   const own = metadata.namespace;
   const namespace = ref.namespace ?? own;
   const kinds = { from, to: 'Secret' } as const;

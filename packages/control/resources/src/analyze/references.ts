@@ -3,7 +3,7 @@ import { parentKind, type HTTPRouteFilter } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import { isUdpPort, type Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
-import { findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
+import { findServicePort, isHttpPort, kindText, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend, meantService, ports } from './backends.ts';
@@ -106,14 +106,18 @@ function analyzeRoute(subject: LocatedResource<RequestRoute>, host: AnalysisHost
     }
   }
   for (const [r, rule] of (route.spec.rules ?? []).entries()) {
-    for (const [b, backend] of (rule.backendRefs ?? []).entries())
-      analyzeBackend(backend, subject, `/spec/rules/${r}/backendRefs/${b}`, host);
+    for (const [b, backend] of (rule.backendRefs ?? []).entries()) {
+      const at = `/spec/rules/${r}/backendRefs/${b}`;
+      analyzeBackend(backend, subject, at, host);
+      for (const [f, filter] of (backend.filters ?? []).entries())
+        analyzeStep(filter, subject, `${at}/filters/${f}`, host);
+    }
     for (const [f, filter] of (rule.filters ?? []).entries())
       analyzeStep(filter, subject, `/spec/rules/${r}/filters/${f}`, host);
   }
 }
 
-/** The backend of a step. Where its field is faulty, what is analysed lacks it. */
+/** What a step refers to. Where its field is faulty, what is analysed lacks it. */
 function analyzeStep(
   filter: HTTPRouteFilter,
   subject: LocatedResource<RequestRoute>,
@@ -122,6 +126,14 @@ function analyzeStep(
 ): void {
   if (filter.type === 'RequestMirror' && Object.hasOwn(filter, 'requestMirror'))
     analyzeBackend(filter.requestMirror.backendRef, subject, `${at}/requestMirror/backendRef`, host);
+  if (filter.type === 'ExtensionRef' && Object.hasOwn(filter, 'extensionRef'))
+    host.report(
+      'TULLE0320',
+      subject,
+      `${at}/extensionRef`,
+      `no filter is of kind ${kindText(filter.extensionRef)}: what is to pass it is answered with 500`,
+      'attach a filter to the route with a FilterPolicy and targetRefs',
+    );
   if (filter.type !== 'ExternalAuth' || !Object.hasOwn(filter, 'externalAuth')) return;
   const { backendRef, protocol } = filter.externalAuth;
   analyzeBackend(backendRef, subject, `${at}/externalAuth/backendRef`, host, protocol === 'GRPC');

@@ -1,4 +1,5 @@
 import type { RequestRoute, RouteRule } from '../routes.ts';
+import { isBackendKind } from '../select.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { locatedRoutes } from './resource-set.ts';
@@ -42,6 +43,7 @@ function analyzeBackends(
     );
   const first = new Map<string, number>();
   for (const [i, backend] of backends.entries()) {
+    if (!isBackendKind(backend)) continue;
     const key = `${backend.namespace ?? subject.resource.metadata.namespace}/${backend.name}:${backend.port}`;
     const before = first.get(key);
     if (before === undefined) first.set(key, i);

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { parentKind } from '../kinds/http-route.ts';
 import type { ConnectionRoute } from '../routes.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
 import { checkBackend } from './backend.ts';
@@ -7,16 +6,8 @@ import { checkParents } from './route-parts.ts';
 
 /** A TLSRoute, TCPRoute or UDPRoute. */
 export function checkConnectionRoute(route: ConnectionRoute, host: CheckHost): void {
-  const { kind, spec } = route;
+  const { spec } = route;
   checkParents(spec.parentRefs, host);
-  for (const [i, parent] of spec.parentRefs.entries())
-    if (parentKind(parent) === 'Service')
-      host.report(
-        'TULLE0206',
-        `/spec/parentRefs/${i}/kind`,
-        `a ${kind} is for Gateways; within the mesh ${kind === 'UDPRoute' ? 'datagrams are not led' : 'connections to a Service are not split'}`,
-        'name a Gateway, or remove the parent',
-      );
   if (route.kind === 'TLSRoute') {
     const { hostnames } = route.spec;
     noRepeats(

@@ -69,9 +69,16 @@ function checkSteps(
 ): void {
   const types = filters.map(({ type }) => type);
   for (const [i, type] of types.entries()) {
-    if (type !== 'RequestRedirect' && type !== 'URLRewrite') continue;
-    if (kind === 'GRPCRoute')
-      host.report('TULLE0205', `${at}/${i}/type`, `a GRPCRoute has no ${type}: gRPC knows neither`);
+    const elsewhere = type === 'RequestRedirect' || type === 'URLRewrite';
+    if (kind === 'GRPCRoute' && (elsewhere || type === 'CORS' || type === 'ExternalAuth'))
+      host.report(
+        'TULLE0205',
+        `${at}/${i}/type`,
+        elsewhere
+          ? `a GRPCRoute has no ${type}: gRPC knows neither`
+          : `a GRPCRoute has no ${type}: attach a filter with a FilterPolicy`,
+      );
+    if (!elsewhere) continue;
     if ((rule.filters ?? []).some((f) => f.type === type))
       host.report('TULLE0208', `${at}/${i}`, `the rule has a ${type} for every backend already`);
   }
@@ -82,6 +89,12 @@ function checkSteps(
       `${at}/${redirect}`,
       'a backend cannot both redirect and rewrite: a redirected request goes nowhere from here',
     );
+  if (redirect >= 0 && types.includes('RequestMirror'))
+    host.report(
+      'TULLE0208',
+      `${at}/${redirect}`,
+      'a backend that redirects mirrors nothing: the request is answered here',
+    );
 }
 
 /** Parents of a route of any kind. */
@@ -89,7 +102,8 @@ export function checkParents(parents: readonly ParentRef[], host: CheckHost): vo
   noRepeats(
     host,
     parents,
-    (p) => JSON.stringify([parentKind(p), p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
+    ({ group = GATEWAY_GROUP, kind = 'Gateway', namespace = host.namespace, name, port, sectionName }) =>
+      JSON.stringify([group, kind, namespace, name, port, sectionName]),
     (i) => `/spec/parentRefs/${i}`,
     () => 'the parent is listed twice',
   );
@@ -113,6 +127,7 @@ function checkIdentities(rules: readonly RouteRule[], host: CheckHost): void {
 /** Group and kind go together. Absent ones mean a Gateway. */
 function checkParent(parent: ParentRef, at: string, host: CheckHost): void {
   const kind = parentKind(parent);
+  if (kind === 'other') return; // another implementation's
   const wanted = kind === 'Service' ? '' : GATEWAY_GROUP;
   if ((parent.group ?? GATEWAY_GROUP) === wanted) return;
   const has =
@@ -135,14 +150,15 @@ const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
   RequestMirror: 'requestMirror',
   CORS: 'cors',
   ExternalAuth: 'externalAuth',
+  ExtensionRef: 'extensionRef',
 };
 
 function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {
   noRepeats(
     host,
     filters,
-    // There may be several mirrors.
-    (f) => (f.type === 'RequestMirror' ? undefined : f.type),
+    // There may be several of these (Gateway API).
+    (f) => (f.type === 'RequestMirror' || f.type === 'ExtensionRef' ? undefined : f.type),
     (i) => `${at}/${i}/type`,
     (t) => `${t} is there twice; put both edits into one`,
   );

@@ -3,6 +3,7 @@ import { CA_CERTIFICATES_KEY, type ConfigMap } from '../kinds/config-map.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { Service, ServicePort } from '../kinds/service.ts';
 import { compareAge } from '../routes.ts';
+import { kindText } from '../select.ts';
 
 /** Whether a Service is a name outside the mesh. */
 export function isExternal(service: Service): service is Service & { spec: { externalName: string } } {
@@ -71,11 +72,10 @@ export function caCertificatesOf(
   const faults: CaRefFault[] = [];
   for (const [index, { group, kind, name }] of (policy.spec.validation.caCertificateRefs ?? []).entries()) {
     if (group !== '' || kind !== 'ConfigMap') {
-      const full = group === '' ? kind : `${kind}.${group}`;
       faults.push({
         index,
         reason: 'InvalidKind',
-        message: `CA certificates are not taken from kind ${full}`,
+        message: `CA certificates are not taken from kind ${kindText({ group, kind })}`,
       });
       continue;
     }

@@ -6,10 +6,10 @@ import {
   hostname,
   hostnameOrWildcard,
   list,
-  notHonoured,
   object,
   oneOf,
   resourceSchema,
+  strings,
   text,
 } from './schema-parts.ts';
 
@@ -34,6 +34,8 @@ export interface BackendTLSPolicy {
       /** Of these the certificate must have one, in place of `hostname`, which then is the server name alone. */
       readonly subjectAltNames?: readonly SubjectAltName[];
     };
+    /** None is known; status says so. */
+    readonly options?: Readonly<Record<string, string>>;
   };
 }
 
@@ -111,7 +113,10 @@ export const backendTlsPolicySchema: JsonSchema = resourceSchema(
           },
           ['hostname'],
         ),
-        options: notHonoured('There is none.'),
+        options: strings(
+          'Settings of implementations. Tulle has none: the policy holds without them, and status says so (tulle.dev/OptionsHonoured).',
+          16,
+        ),
       },
       ['targetRefs', 'validation'],
     ),

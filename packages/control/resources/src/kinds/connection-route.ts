@@ -71,7 +71,7 @@ const rulesOf = (backends: string): JsonSchema =>
           object(
             'A Service, or a subset of one.',
             { ...backendFields, weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT) },
-            ['name', 'port'],
+            ['name'],
           ),
           1,
           16,

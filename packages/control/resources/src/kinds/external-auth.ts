@@ -44,7 +44,7 @@ export function externalAuthFilter(backendFields: Readonly<Record<string, JsonSc
         'What the service speaks. GRPC: envoy.service.auth.v3.Authorization. HTTP: 200 allows.',
         ['GRPC', 'HTTP'],
       ),
-      backendRef: object('The service: a Service, or a subset of one.', backendFields, ['name', 'port']),
+      backendRef: object('The service: a Service, or a subset of one.', backendFields, ['name']),
       grpc: object('Of protocol GRPC.', {
         allowedHeaders: names('Headers that the service is told. Empty: all.'),
       }),

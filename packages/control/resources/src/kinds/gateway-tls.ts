@@ -1,5 +1,5 @@
 import type { JsonSchema } from '@tulle/model';
-import { dnsLabel, dnsSubdomain, list, object, oneOf, port } from './schema-parts.ts';
+import { dnsLabel, dnsSubdomain, groupOf, kindOf, list, object, oneOf, port } from './schema-parts.ts';
 
 /** TLS of a whole Gateway, towards callers and towards backends (Gateway API `GatewayTLSConfig`). */
 export interface GatewayTls {
@@ -24,29 +24,40 @@ export interface FrontendValidation {
 
 /** A ConfigMap whose `ca.crt` is believed. */
 export interface CaCertificateRef {
-  readonly group: '';
-  readonly kind: 'ConfigMap';
+  readonly group: string;
+  /** `ConfigMap`, of group `''`; others are not believed, and status says so. */
+  readonly kind: string;
   readonly name: string;
   /** Default: the Gateway's. */
   readonly namespace?: string;
 }
 
 export interface CertificateRef {
-  readonly group?: '';
-  readonly kind?: 'Secret';
+  readonly group?: string;
+  /** `Secret`, of group `''`; of others there is no certificate, and status says so. */
+  readonly kind?: string;
   readonly name: string;
   /** Default: the Gateway's. */
   readonly namespace?: string;
 }
 
+/** Whether a reference is of the kind that Tulle takes certificates from. */
+export function isCertificateKind({ group = '', kind = 'Secret' }: CertificateRef): boolean {
+  return group === '' && kind === 'Secret';
+}
+
+/** Whether a reference is of the kind that Tulle takes certificates of CAs from. */
+export function isCaCertificateKind({ group, kind }: CaCertificateRef): boolean {
+  return group === '' && kind === 'ConfigMap';
+}
+
 export const certificateRef: JsonSchema = object(
   "A certificate of the gateway's directory: NAMESPACE/NAME/tls.crt and tls.key there.",
   {
-    group: { enum: [''], description: 'Empty: the core group.' },
-    kind: {
-      enum: ['Secret'],
-      description: 'Secret. Keys are files where the gateway runs, never resources.',
-    },
+    group: groupOf('Empty: the core group.'),
+    kind: kindOf(
+      'Secret. Keys are files where the gateway runs, never resources. Of another kind there is no certificate, and status says so.',
+    ),
     name: dnsSubdomain('Name.'),
     namespace: dnsLabel("Its namespace; another one than the Gateway's needs a ReferenceGrant there."),
   },
@@ -56,8 +67,8 @@ export const certificateRef: JsonSchema = object(
 const caCertificateRef: JsonSchema = object(
   'A ConfigMap with ca.crt.',
   {
-    group: { enum: [''], description: 'Empty: the core group.' },
-    kind: oneOf('Kind.', ['ConfigMap']),
+    group: groupOf('Empty: the core group.'),
+    kind: kindOf('ConfigMap; another one is not believed, and status says so.'),
     name: dnsSubdomain('Name.'),
     namespace: dnsLabel("Its namespace; another one than the Gateway's needs a ReferenceGrant there."),
   },
@@ -68,7 +79,7 @@ const frontendTls: JsonSchema = object('What is asked of callers.', {
   validation: object(
     'Their certificates.',
     {
-      caCertificateRefs: list('Whose certificates are believed.', caCertificateRef, 1, 8),
+      caCertificateRefs: list('Whose certificates are believed.', caCertificateRef, 1, 16),
       mode: oneOf(
         'AllowValidOnly (default): who proves nothing is refused in the handshake. AllowInsecureFallback: it is served all the same.',
         ['AllowValidOnly', 'AllowInsecureFallback'],

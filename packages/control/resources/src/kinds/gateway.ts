@@ -214,7 +214,7 @@ const infrastructure: JsonSchema = object(
     ),
     annotations: strings(
       'Annotations. They go to nothing, and status says so (tulle.dev/InfrastructurePropagated).',
-      8,
+      16,
     ),
     parametersRef: object(
       'Settings of a controller. Tulle knows none: the Gateway is not accepted, and status says so (InvalidParameters).',

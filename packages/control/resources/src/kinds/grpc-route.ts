@@ -66,7 +66,9 @@ export interface GRPCMethodMatch {
 /** Steps that are the same for gRPC as for HTTP. */
 export type GRPCRouteFilter = Extract<
   HTTPRouteFilter,
-  { readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'RequestMirror' }
+  {
+    readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'RequestMirror' | 'ExtensionRef';
+  }
 >;
 
 const methodMatch: JsonSchema = object('Condition on service and method; at least one of them.', {
@@ -81,7 +83,12 @@ const methodMatch: JsonSchema = object('Condition on service and method; at leas
 const routeFilter: JsonSchema = object(
   'A step of the rule.',
   {
-    type: oneOf('Which step.', ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror']),
+    type: oneOf('Which step.', [
+      'RequestHeaderModifier',
+      'ResponseHeaderModifier',
+      'RequestMirror',
+      'ExtensionRef',
+    ]),
     ...filterFields,
     externalAuth: notHonoured('Attach tulle.http.ext-authz with a FilterPolicy.'),
     cors: notHonoured('Pages of other origins call by gRPC-Web: attach a CORS filter with a FilterPolicy.'),

@@ -6,9 +6,11 @@ import {
   dnsLabel,
   dnsSubdomain,
   duration,
+  groupOf,
   hostname,
   hostnameOrWildcard,
   integer,
+  kindOf,
   list,
   notHonoured,
   object,
@@ -37,9 +39,9 @@ export interface HTTPRouteSpec {
 /** A Gateway (the default, as in Gateway API), a ListenerSet of one, or a Service. */
 export interface ParentRef {
   /** Default `gateway.networking.k8s.io`; `''` for a Service. */
-  readonly group?: 'gateway.networking.k8s.io' | '';
+  readonly group?: string;
   /** Default `Gateway`. */
-  readonly kind?: ParentKind;
+  readonly kind?: string;
   readonly name: string;
   readonly namespace?: string;
   /** Only listeners, or the Service's port, of this number. */
@@ -48,12 +50,16 @@ export interface ParentRef {
   readonly sectionName?: string;
 }
 
-/** What a route may be attached to. */
-export type ParentKind = 'Gateway' | 'ListenerSet' | 'Service';
+/** What a route may be attached to; `other` is what another implementation attaches it to. */
+export type ParentKind = 'Gateway' | 'ListenerSet' | 'Service' | 'other';
 
-/** What a parentRef means. */
-export function parentKind(parent: ParentRef): ParentKind {
-  return parent.kind ?? 'Gateway';
+/** Group of the Gateway API, and the core group: those of parents that Tulle has. */
+const PARENT_GROUPS: readonly string[] = ['gateway.networking.k8s.io', ''];
+
+/** What a parentRef means. That a kind has the group which is its own is checked when it is read. */
+export function parentKind({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }: ParentRef): ParentKind {
+  if (!PARENT_GROUPS.includes(group)) return 'other';
+  return kind === 'Gateway' || kind === 'ListenerSet' || kind === 'Service' ? kind : 'other';
 }
 
 export interface HTTPRouteRule {
@@ -91,7 +97,15 @@ export type HTTPRouteFilter =
   | { readonly type: 'URLRewrite'; readonly urlRewrite: HTTPURLRewrite }
   | { readonly type: 'RequestMirror'; readonly requestMirror: HTTPRequestMirror }
   | { readonly type: 'CORS'; readonly cors: HTTPCORSFilter }
-  | { readonly type: 'ExternalAuth'; readonly externalAuth: HTTPExternalAuthFilter };
+  | { readonly type: 'ExternalAuth'; readonly externalAuth: HTTPExternalAuthFilter }
+  | { readonly type: 'ExtensionRef'; readonly extensionRef: LocalObjectReference };
+
+/** A resource of the route's namespace (Gateway API `LocalObjectReference`). */
+export interface LocalObjectReference {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+}
 
 /** Which pages of other origins may use what the rule leads to (Gateway API HTTPCORSFilter, GEP-1767). */
 export interface HTTPCORSFilter {
@@ -134,10 +148,13 @@ export interface HTTPRequestMirror {
   readonly fraction?: { readonly numerator: number; readonly denominator?: number };
 }
 
-/** A Service, or with kind `ServiceSubset` a part of one that a TrafficPolicy describes; see {@link backendTarget}. */
+/**
+ * A Service, or with kind `ServiceSubset` a part of one that a TrafficPolicy describes; see {@link backendTarget}. Others lead
+ * nowhere, as status says.
+ */
 export interface HTTPBackendRef {
-  readonly group?: '' | 'tulle.dev';
-  readonly kind?: 'Service' | 'ServiceSubset';
+  readonly group?: string;
+  readonly kind?: string;
   /** Of a subset: `service.subset`. */
   readonly name: string;
   readonly namespace?: string;
@@ -195,22 +212,19 @@ const pathModifier: JsonSchema = object(
 
 /** What names a Service or a subset of one. */
 export const backendFields: Readonly<Record<string, JsonSchema>> = {
-  group: {
-    enum: ['', 'tulle.dev'],
-    description: 'Empty, the core group, for a Service; tulle.dev for a subset.',
-  },
-  kind: oneOf('What it is. Default Service.', ['Service', 'ServiceSubset']),
+  group: groupOf('Empty, the core group, for a Service; tulle.dev for a subset.'),
+  kind: kindOf('Service (default) or ServiceSubset; others lead nowhere, and status says so (InvalidKind).'),
   name: dnsSubdomain(
     'Name of the Service; of a subset SERVICE.SUBSET, as a TrafficPolicy of that Service names it.',
   ),
   namespace: dnsLabel('Its namespace; another one needs a ReferenceGrant there.'),
-  port: port('Its port.'),
+  port: port('Its port. A Service, or a subset of one, needs it.'),
 };
 
 export const mirrorFilter: JsonSchema = object(
   'Sends a copy of each request to another Service as well, and forgets it: its answer is not waited for, it is never sent again.',
   {
-    backendRef: object('A Service, or a subset of one.', backendFields, ['name', 'port']),
+    backendRef: object('A Service, or a subset of one.', backendFields, ['name']),
     percent: integer('Share of the requests, percent. Default 100.', 0, 100),
     fraction: object(
       'Share of the requests, instead of percent.',
@@ -232,11 +246,20 @@ const FILTER_TYPES = [
   'RequestMirror',
   'CORS',
   'ExternalAuth',
+  'ExtensionRef',
 ] as const;
 export const filterFields: Readonly<Record<string, JsonSchema>> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
-  extensionRef: notHonoured('Attach a filter to the route with a FilterPolicy and targetRefs.'),
+  extensionRef: object(
+    'A filter of another implementation. Tulle has none that is named so: what the filter is for is answered with 500, and status says so (InvalidKind). Attach filters with a FilterPolicy and targetRefs.',
+    {
+      group: groupOf('Group.'),
+      kind: kindOf('Kind.'),
+      name: text('Name.', { minLength: 1, maxLength: 253 }),
+    },
+    ['group', 'kind', 'name'],
+  ),
 };
 
 const token: JsonSchema = text('A name, or *.', {
@@ -275,35 +298,29 @@ const rewriteFilter: JsonSchema = object('Changes host or path before the reques
   path: pathModifier,
 });
 
+const filterBodies: Readonly<Record<string, JsonSchema>> = {
+  ...filterFields,
+  requestMirror: mirrorFilter,
+  requestRedirect: redirectFilter,
+  urlRewrite: rewriteFilter,
+  cors: corsFilter,
+  externalAuth: externalAuthFilter(backendFields),
+};
+
 const routeFilter: JsonSchema = object(
   'A step of the rule.',
-  {
-    type: oneOf('Which step.', FILTER_TYPES),
-    ...filterFields,
-    requestMirror: mirrorFilter,
-    requestRedirect: redirectFilter,
-    urlRewrite: rewriteFilter,
-    cors: corsFilter,
-    externalAuth: externalAuthFilter(backendFields),
-  },
+  { type: oneOf('Which step.', FILTER_TYPES), ...filterBodies },
   ['type'],
 );
 
 const backendFilter: JsonSchema = object(
   "A step for this backend's share.",
   {
-    type: oneOf('Which step. RequestRedirect and URLRewrite: of an HTTPRoute.', [
-      'RequestHeaderModifier',
-      'ResponseHeaderModifier',
-      'RequestRedirect',
-      'URLRewrite',
-    ]),
-    ...filterFields,
-    requestRedirect: redirectFilter,
-    urlRewrite: rewriteFilter,
-    requestMirror: notHonoured('Use it as a filter of the rule.'),
-    cors: notHonoured('Use it as a filter of the rule.'),
-    externalAuth: notHonoured('Use it as a filter of the rule.'),
+    type: oneOf(
+      'Which step. RequestRedirect, URLRewrite, CORS and ExternalAuth: of an HTTPRoute.',
+      FILTER_TYPES,
+    ),
+    ...filterBodies,
   },
   ['type'],
 );
@@ -325,11 +342,10 @@ export const parentRefsSchema: JsonSchema = list(
   object(
     'A Gateway, a ListenerSet of one, or a Service.',
     {
-      group: oneOf("Group of the kind. Default gateway.networking.k8s.io; '' for a Service.", [
-        'gateway.networking.k8s.io',
-        '',
-      ]),
-      kind: oneOf('Kind. Default Gateway.', ['Gateway', 'ListenerSet', 'Service']),
+      group: groupOf("Group of the kind. Default gateway.networking.k8s.io; '' for a Service."),
+      kind: kindOf(
+        'Gateway (default), ListenerSet or Service; parents of other kinds are left to their controllers.',
+      ),
       name: dnsSubdomain('Its name.'),
       namespace: dnsLabel("Its namespace. Default: the route's."),
       port: port('Only this port.'),
@@ -351,7 +367,7 @@ export const backendRefsSchema: JsonSchema = list(
       weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT),
       filters: list("Steps for this backend's share.", backendFilter, 0, 16),
     },
-    ['name', 'port'],
+    ['name'],
   ),
   0,
   16,

@@ -83,6 +83,13 @@ export const dnsSubdomain = (description: string): JsonSchema => ({
   description,
 });
 
+/** Group of a kind that a reference names (Gateway API `Group`). */
+export const groupOf = (description: string): JsonSchema =>
+  text(description, { maxLength: 253, pattern: `^$|${subdomainPattern}` });
+/** Kind that a reference names (Gateway API `Kind`). */
+export const kindOf = (description: string): JsonSchema =>
+  text(description, { minLength: 1, maxLength: 63, pattern: '^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$' });
+
 /** Host name without wildcard. */
 export const hostname: JsonSchema = text('Host name.', {
   minLength: 1,

@@ -22,12 +22,12 @@ export const CONNECTION_ROUTES: readonly Case[] = [
     ['TULLE0205', 12, 'a.b', 'name of a Service'],
     ['TULLE0203', 18, 'parentRefs', 'hostnames'],
     ['TULLE0207', 19, '[]', 'at least 1'],
-    ['TULLE0206', 25, 'Service', 'Gateway'],
     ['TULLE0201', 26, 'hostnames', 'hostnames'],
     ['TULLE0201', 27, 'matches', 'matches'],
     ['TULLE0201', 27, 'filters', 'filters'],
     ['TULLE0301', 10, 'edge, namespace', 'other/edge'],
     ['TULLE0302', 12, 'a.b', 'default/a.b'],
+    ['TULLE0320', 25, 'Service', 'Gateway'],
   ),
   told(
     'routes of connections that lead nowhere',
@@ -75,8 +75,8 @@ export const CONNECTION_ROUTES: readonly Case[] = [
     ['TULLE0208', 4, 'dns }', 'number of the port'],
     ['TULLE0207', 4, '54, protocol: UDP }', 'twice'],
     ['TULLE0205', 4, 'SCTP', '"UDP"'],
-    ['TULLE0206', 10, 'Service', 'datagrams are not led'],
     ['TULLE0201', 11, 'hostnames', 'hostnames'],
+    ['TULLE0320', 10, 'Service', 'datagrams are not led'],
     ['TULLE0414', 12, '[{ backend', 'in clear'],
   ),
   told(

@@ -211,7 +211,7 @@ spec:
     ['TULLE0205', 6, 'edge.example', 'no IP address'],
     ['TULLE0207', 6, '{ type: IPAddress', 'listed twice'],
     ['TULLE0207', 7, '1, tls: {} }] } }', 'port 1'],
-    ['TULLE0205', 16, 'Secret', 'ConfigMap'],
+    ['TULLE0320', 16, 'Secret', 'ConfigMap'],
   ),
   told(
     'certificates and CAs of a Gateway that are not there, or of others',
@@ -222,6 +222,19 @@ spec:
     ['TULLE0313', 7, 'a, namespace', 'no ConfigMap keys/a'],
     ['TULLE0305', 7, 'keys }] }', 'to kind ConfigMap'],
     ['TULLE0305', 8, 'keys }', 'to kind Secret'],
+  ),
+  told(
+    'certificates and CAs of kinds that Tulle takes none from, and options of a policy that it does not know',
+    gateway(
+      '    - { name: a, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ group: a.example, kind: Vault, name: c }] } }',
+    ).replace(
+      '  listeners:',
+      '  tls: { backend: { clientCertificateRef: { group: a.example, name: a } } }\n  listeners:',
+    ) +
+      'apiVersion: v1\nkind: Service\nmetadata: { name: out }\nspec: { type: ExternalName, externalName: a.example, ports: [{ port: 443 }] }\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: p }\nspec:\n  targetRefs: [{ group: "", kind: Service, name: out }]\n  validation: { hostname: a.example, wellKnownCACertificates: System }\n  options: { a.example/curves: p256 }\n',
+    ['TULLE0320', 6, 'a.example', 'Secret.a.example'],
+    ['TULLE0320', 8, 'Vault', 'Vault.a.example'],
+    ['TULLE0321', 21, 'p256', 'a.example/curves'],
   ),
   told(
     'a certificate of another namespace',

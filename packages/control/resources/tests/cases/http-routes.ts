@@ -43,12 +43,21 @@ export const HTTP_ROUTES: readonly Case[] = [
     'absolute path',
   ]),
   told(
-    'a filter that is not honoured',
+    'a reference to a filter beside another one',
     A +
       rule(
         'filters: [{ type: RequestHeaderModifier, extensionRef: { name: x }, requestHeaderModifier: {} }]',
       ),
-    ['TULLE0206', 11, 'extensionRef: ', 'FilterPolicy'],
+    ['TULLE0203', 11, '{ name: x', 'group'],
+    ['TULLE0203', 11, '{ name: x', 'kind'],
+  ),
+  told(
+    'a filter with the field of another one',
+    A +
+      rule(
+        'filters: [{ type: RequestHeaderModifier, extensionRef: { group: a.example, kind: Waf, name: x }, requestHeaderModifier: {} }]',
+      ),
+    ['TULLE0208', 11, '{ group: a.exa', 'requestHeaderModifier'],
   ),
   told(
     'an edit of the connection',
@@ -101,13 +110,34 @@ export const HTTP_ROUTES: readonly Case[] = [
     `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, namespace: other }\nspec: { ports: [{ port: 80 }] }\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: other }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default }], to: [{ group: "", kind: Service }] }\n---\n${route('  rules: [{ backendRefs: [{ name: b, namespace: other, port: 80 }] }]')}`,
   ),
   told(
-    'parts of routes that are not honoured',
+    'kinds that Tulle does not have: of parents, backends, copies and filters',
     A +
       route(`  rules:
-    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, extensionRef: {} }]
-      backendRefs: [{ name: a, port: 80, filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, externalAuth: {} }] }]`),
-    ['TULLE0206', 12, 'extensionRef', 'FilterPolicy'],
-    ['TULLE0206', 13, 'externalAuth', 'filter of the rule'],
+    - filters:
+        - { type: ExtensionRef, extensionRef: { group: a.example, kind: Waf, name: w } }
+        - { type: RequestMirror, requestMirror: { backendRef: { group: a.example, name: a } } }
+      backendRefs:
+        - { name: a, port: 80, filters: [{ type: ExtensionRef, extensionRef: { group: '', kind: Waf, name: w } }] }
+        - { group: multicluster.x-k8s.io, kind: ServiceImport, name: a }
+        - { name: a }`).replace('parentRefs: [', 'parentRefs: [{ group: a.example, kind: Mesh, name: m }, '),
+    ['TULLE0203', 18, '{ name: a }', 'port'],
+    ['TULLE0319', 10, 'Mesh', 'Mesh.a.example'],
+    ['TULLE0320', 13, '{ group: a.example, kind: Waf', 'Waf.a.example'],
+    ['TULLE0320', 14, 'a.example', 'Service.a.example'],
+    ['TULLE0320', 16, "{ group: ''", 'answered with 500'],
+    ['TULLE0320', 17, 'ServiceImport', 'ServiceImport.multicluster.x-k8s.io'],
+  ),
+  told(
+    'steps of a backend that do not go together',
+    A +
+      route(`  rules:
+    - backendRefs:
+        - name: a
+          port: 80
+          filters:
+            - { type: RequestRedirect, requestRedirect: { hostname: b.example } }
+            - { type: RequestMirror, requestMirror: { backendRef: { name: a, port: 80 } } }`),
+    ['TULLE0208', 16, '{ type: RequestRedirect', 'mirrors nothing'],
   ),
   told(
     'who is asked about requests: nobody, by two protocols at once, with a path that leads elsewhere',
