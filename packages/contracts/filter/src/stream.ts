@@ -19,6 +19,8 @@ export interface ConnectionInfo {
   readonly tls: boolean;
   /** The peer's SPIFFE id, proven by mutual TLS before a byte of the request was believed; `undefined` otherwise. */
   readonly peerIdentity: string | undefined;
+  /** The peer's certificate, PEM; absent without one, and for who does not come over TLS. Written out when it is first asked for. */
+  readonly peerCertificate?: string | undefined;
   /** TLS server name asked for, lower case. */
   readonly serverName: string | undefined;
   /** Protocol chosen by ALPN. */

@@ -696,9 +696,23 @@ describe('ext_authz', () => {
     ).toEqual({ a: { body: null, contextExtensions: { k: 'v' } }, b: null });
   });
 
-  it('with what is not there to be told is refused', () => {
-    expect(httpConfig(extAuthz({ httpService, includePeerCertificate: true }))).toEqual([
-      expect.stringContaining('include_peer_certificate must be false'),
+  it('shows a service over gRPC the caller’s certificate where it is to, one over HTTP never', () => {
+    const grpcService = { envoyGrpc: { clusterName: 'auth' } };
+    expect(httpConfig(extAuthz({ grpcService, includePeerCertificate: true }))).toMatchObject({
+      tellCertificate: true,
+    });
+    expect(httpConfig(extAuthz({ httpService, includePeerCertificate: true }))).not.toHaveProperty(
+      'tellCertificate',
+    );
+  });
+
+  it('needs no scheme before the host of a service, which its cluster reaches', () => {
+    const serverUri = { uri: '127.0.0.1:10003', cluster: 'auth', timeout: '1s' };
+    expect(httpConfig(extAuthz({ httpService: { serverUri } }))).toMatchObject({
+      service: { http: { url: 'http://127.0.0.1:10003', cluster: 'auth' } },
+    });
+    expect(httpConfig(extAuthz({ httpService: { serverUri: { ...serverUri, uri: 'ftp://a' } } }))).toEqual([
+      expect.stringContaining('server_uri.uri must name a host'),
     ]);
   });
 

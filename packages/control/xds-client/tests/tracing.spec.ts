@@ -127,7 +127,7 @@ describe('tracing of another control plane', () => {
     [
       `${at}.http_service.http_uri.uri`,
       'otlp',
-      { httpService: { httpUri: { uri: 'otel/v1/traces', cluster: 'otel' } } },
+      { httpService: { httpUri: { uri: 'ftp://otel/v1/traces', cluster: 'otel' } } },
       {},
     ],
   ])('is refused at %s', (path, kind, provider, more) => {

@@ -1,6 +1,6 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { Headers, HttpStream } from '@tulle/filter';
+import type { ConnectionInfo, Headers, HttpStream } from '@tulle/filter';
 import type { NameTest } from '@tulle/match';
 import { isCarried } from './fields.ts';
 import {
@@ -13,7 +13,7 @@ import type { CheckInput } from './outcome.ts';
 /** The question about a request, as Envoy puts it. @param sent which headers are sent along */
 export function checkRequest(
   stream: HttpStream,
-  { body, contextExtensions, metadata }: CheckInput,
+  { body, contextExtensions, metadata, tellCertificate }: CheckInput,
   sent: NameTest,
   nowEpochMs: number,
 ): CheckRequest {
@@ -21,7 +21,7 @@ export function checkRequest(
   const path = request.query === undefined ? request.path : `${request.path}?${request.query}`;
   return create(CheckRequestSchema, {
     attributes: {
-      source: peer(connection.remoteAddress, connection.remotePort, connection.peerIdentity),
+      source: source(connection, tellCertificate),
       destination: peer(connection.localAddress, connection.localPort, undefined),
       request: {
         time: timestampFromMs(nowEpochMs),
@@ -50,6 +50,17 @@ export function checkRequest(
       ...(connection.serverName === undefined ? {} : { tlsSession: { sni: connection.serverName } }),
     },
   });
+}
+
+/** Who calls. @param tellCertificate with its certificate, percent-encoded (Envoy `include_peer_certificate`) */
+export function source(
+  { remoteAddress, remotePort, peerIdentity, peerCertificate }: ConnectionInfo,
+  tellCertificate: boolean,
+): AttributeContext_Peer {
+  const caller = peer(remoteAddress, remotePort, peerIdentity);
+  if (tellCertificate && peerCertificate !== undefined)
+    caller.certificate = encodeURIComponent(peerCertificate);
+  return caller;
 }
 
 /** One end of a connection. */

@@ -10,7 +10,7 @@ import {
 } from '@tulle/filter';
 import { CONN_EXT_AUTHZ_FILTER, connExtAuthzFilterSchema, type ConnExtAuthzFilterConfig } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
-import { peer } from './check-request.ts';
+import { peer, source } from './check-request.ts';
 import { clusterAsker } from './cluster-client.ts';
 import { CheckRequestSchema } from './gen/envoy/service/auth/v3/external_auth_pb.js';
 import type { FailureReason, Outcome } from './outcome.ts';
@@ -65,7 +65,13 @@ export const connExtAuthz: ConnFilter<ConnExtAuthzFilterConfig, ConnState> = def
 
 function createConnExtAuthz(
   host: FilterHost,
-  { service, timeoutMs = 200, failureMode, tellServerName = false }: ConnExtAuthzFilterConfig,
+  {
+    service,
+    timeoutMs = 200,
+    failureMode,
+    tellServerName = false,
+    tellCertificate = false,
+  }: ConnExtAuthzFilterConfig,
 ): ConnHooks<ConnExtAuthzFilterConfig, ConnState> {
   const ask = clusterAsker(host, service);
   const checks = (result: string): ReturnType<FilterHost['counter']> =>
@@ -87,10 +93,10 @@ function createConnExtAuthz(
   };
 
   function question(connection: Connection) {
-    const { remoteAddress, remotePort, localAddress, localPort, peerIdentity, serverName } = connection;
+    const { localAddress, localPort, serverName } = connection;
     return create(CheckRequestSchema, {
       attributes: {
-        source: peer(remoteAddress, remotePort, peerIdentity),
+        source: source(connection, tellCertificate),
         destination: peer(localAddress, localPort, undefined),
         ...(tellServerName && serverName !== undefined && { tlsSession: { sni: serverName } }),
       },

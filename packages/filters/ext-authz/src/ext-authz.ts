@@ -198,6 +198,7 @@ async function createExtAuthz(
     const running = client.check(stream, {
       body,
       contextExtensions: inForce.contextExtensions ?? {},
+      tellCertificate: inForce.tellCertificate ?? false,
       metadata: metadataOf(stream, inForce.metadataNamespaces),
       timeoutMs: inForce.timeoutMs ?? 200,
     });

@@ -52,6 +52,8 @@ export interface CheckInput {
   readonly metadata: Readonly<Record<string, MetadataValues>>;
   readonly body: Uint8Array | undefined;
   readonly contextExtensions: Readonly<Record<string, string>>;
+  /** Whether the service is shown the caller's certificate. */
+  readonly tellCertificate: boolean;
   readonly timeoutMs: number;
 }
 

@@ -17,6 +17,8 @@ export interface ConnExtAuthzFilterConfig {
   readonly failureMode?: 'deny' | 'allow';
   /** Tell it the server name that was asked for (Envoy `include_tls_session`). Default false. */
   readonly tellServerName?: boolean;
+  /** Show it the caller's certificate (Envoy `include_peer_certificate`). Default false. */
+  readonly tellCertificate?: boolean;
 }
 
 /** Id of the filter. */
@@ -58,6 +60,11 @@ export const connExtAuthzFilterSchema: JsonSchema = {
       type: 'boolean',
       default: false,
       description: 'Tell the service the server name that was asked for.',
+    },
+    tellCertificate: {
+      type: 'boolean',
+      default: false,
+      description: 'Show the service the caller’s certificate.',
     },
   },
 };

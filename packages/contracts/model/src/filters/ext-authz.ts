@@ -19,6 +19,8 @@ export interface ExtAuthzFilterConfig {
   readonly body?: ExtAuthzBody;
   /** Given to the service with each check, e.g. which part of its policy applies. gRPC only. */
   readonly contextExtensions?: Readonly<Record<string, string>>;
+  /** Show the service the caller's certificate, PEM (Envoy `include_peer_certificate`). gRPC only. Default false. */
+  readonly tellCertificate?: boolean;
   /** Headers that are never sent along, whatever else is. Names, or a start and `*`. */
   readonly withheldHeaders?: readonly string[];
   /** Namespaces of what earlier filters found out that are told to the service. gRPC only. */
@@ -330,6 +332,11 @@ export const extAuthzFilterSchema: JsonSchema = {
     },
     body,
     contextExtensions,
+    tellCertificate: {
+      type: 'boolean',
+      default: false,
+      description: 'Show the service the caller’s certificate (gRPC).',
+    },
     withheldHeaders: names('Headers that are never sent along, whatever else is.'),
     metadataNamespaces: {
       type: 'array',

@@ -74,5 +74,6 @@ export const connExtAuthzConfig: fc.Arbitrary<ConnExtAuthzFilterConfig> = object
     timeoutMs: fc.integer({ min: 1, max: 60_000 }),
     failureMode: fc.constant('allow'),
     tellServerName: yes,
+    tellCertificate: yes,
   },
 );

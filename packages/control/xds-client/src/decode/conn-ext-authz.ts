@@ -21,5 +21,6 @@ export function decodeConnExtAuthz(
     timeoutMs: timeoutMs === undefined ? undefined : Math.ceil(timeoutMs),
     failureMode: message.failureModeAllow ? ('allow' as const) : undefined,
     tellServerName: message.includeTlsSession ? true : undefined,
+    tellCertificate: message.includePeerCertificate ? true : undefined,
   });
 }

@@ -22,6 +22,7 @@ import type { ListStringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/s
 import { decodeMetadataMatch, METADATA_WRITERS } from './authz/expression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeNames } from './field-names.ts';
+import { absoluteUri, NO_HOST } from './http-uri.ts';
 import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -33,11 +34,6 @@ export function decodeExtAuthz(
   const { services, statusOnError } = message;
   if (services.case === 'grpcService' && message.transportApiVersion !== ApiVersion.V3)
     context.refuse(`${path}.transport_api_version`, 'must be V3');
-  if (message.includePeerCertificate)
-    context.refuse(
-      `${path}.include_peer_certificate`,
-      'must be false; the peer is told by its proven id alone',
-    );
   if (message.enableDynamicMetadataIngestion === false)
     context.refuse(`${path}.enable_dynamic_metadata_ingestion`, 'must be true');
   if (message.clearRouteCache && message.withRequestBody)
@@ -65,6 +61,8 @@ export function decodeExtAuthz(
     failureMode: message.failureModeAllow ? ('allow' as const) : undefined,
     statusOnError: status === 0 ? undefined : status,
     body: decodeBuffer(message.withRequestBody),
+    // A service over HTTP is not shown it in Envoy either.
+    tellCertificate: message.includePeerCertificate && services.case === 'grpcService' ? true : undefined,
     withheldHeaders: filled(
       decodeNames(context, message.disallowedHeaders, `${path}.disallowed_headers`) ?? [],
     ),
@@ -122,9 +120,8 @@ function decodeHttp(
 ): ExtAuthzHttpService {
   const here = `${path}.http_service`;
   const { uri = '', httpUpstreamType } = serverUri ?? {};
-  const [origin] = /^https?:\/\/[^/?#]+/.exec(uri) ?? [];
-  if (origin === undefined)
-    context.refuse(`${here}.server_uri.uri`, 'must begin with http:// or https:// and a host');
+  const [origin] = /^https?:\/\/[^/?#]+/.exec(absoluteUri(uri)) ?? [];
+  if (origin === undefined) context.refuse(`${here}.server_uri.uri`, NO_HOST);
   if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.server_uri.cluster`, 'is missing');
   const allowed =
     decodeNames(context, allowedHeaders, `${path}.allowed_headers`) ??

@@ -7,6 +7,7 @@ export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> =
     'failure_mode_allow',
     'transport_api_version',
     'include_tls_session',
+    'include_peer_certificate',
   ],
   'envoy.extensions.filters.http.wasm.v3.Wasm': ['config'],
   'envoy.extensions.wasm.v3.PluginConfig': ['name', 'root_id', 'vm_config', 'configuration', 'fail_open'],

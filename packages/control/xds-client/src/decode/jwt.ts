@@ -16,6 +16,7 @@ import type {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import type { DecodeContext } from './context.ts';
 import { decodeFilterMatch, decodeStringMatch } from './matchers.ts';
+import { absoluteUri } from './http-uri.ts';
 import { filled, isObject, milliseconds, ownValue, present } from './values.ts';
 
 export function decodeJwt(context: DecodeContext, message: JwtAuthentication, path: string): JwtFilterConfig {
@@ -178,7 +179,7 @@ function decodeKeys(
     if (httpUri?.httpUpstreamType.case !== 'cluster')
       context.refuse(`${path}.remote_jwks.http_uri.cluster`, 'is missing');
     return present({
-      url: httpUri?.uri ?? '',
+      url: absoluteUri(httpUri?.uri ?? ''),
       cluster: httpUri?.httpUpstreamType.case === 'cluster' ? httpUri.httpUpstreamType.value : '',
       refreshMs: milliseconds(cacheDuration),
       timeoutMs: milliseconds(httpUri?.timeout),

@@ -31,6 +31,7 @@ import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { percentOf } from './percent.ts';
+import { absoluteUri, NO_HOST } from './http-uri.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** Without a provider, also of the bootstrap, nothing is traced, but decorators of routes hold. */
@@ -179,9 +180,9 @@ function decodeService(
   if (httpService === undefined)
     return { grpc: present(decodeGrpcCluster(context, grpcService, `${path}.grpc_service`)) };
   const here = `${path}.http_service`;
-  const { uri = '', httpUpstreamType } = httpService.httpUri ?? {};
-  if (!/^https?:\/\/[^/?#]+/.test(uri))
-    context.refuse(`${here}.http_uri.uri`, 'must begin with http:// or https:// and a host');
+  const { uri: given = '', httpUpstreamType } = httpService.httpUri ?? {};
+  const uri = absoluteUri(given);
+  if (!/^https?:\/\/[^/?#]+/.test(uri)) context.refuse(`${here}.http_uri.uri`, NO_HOST);
   if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.http_uri.cluster`, 'is missing');
   return {
     http: present({

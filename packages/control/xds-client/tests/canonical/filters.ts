@@ -34,7 +34,7 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
   [ADMISSION_CONTROL_FILTER]: (value) => without(value, { success: {} }),
   [AUTHZ_FILTER]: authz,
   [CONN_EXT_AUTHZ_FILTER]: (value) =>
-    without(value, { timeoutMs: 200, failureMode: 'deny', tellServerName: false }),
+    without(value, { timeoutMs: 200, failureMode: 'deny', tellServerName: false, tellCertificate: false }),
   [EXT_AUTHZ_FILTER](value) {
     const { service } = value;
     const http = isObject(service) && isObject(service['http']) ? service['http'] : undefined;

@@ -9,15 +9,25 @@ import { duration } from './values.ts';
 /** External authorization of connections as Envoy's. @returns `undefined` where its type would not say the same */
 export function encodeConnExtAuthz(filter: string, config: unknown, statPrefix: string): Any | undefined {
   if (filter !== CONN_EXT_AUTHZ_FILTER || statPrefix === '') return undefined;
-  if (!isObject(config) || !hasOnly(config, ['service', 'timeoutMs', 'failureMode', 'tellServerName']))
+  if (
+    !isObject(config) ||
+    !hasOnly(config, ['service', 'timeoutMs', 'failureMode', 'tellServerName', 'tellCertificate'])
+  )
     return undefined;
-  const { service, timeoutMs, failureMode = 'deny', tellServerName = false } = config;
+  const {
+    service,
+    timeoutMs,
+    failureMode = 'deny',
+    tellServerName = false,
+    tellCertificate = false,
+  } = config;
   if (!isObject(service) || !hasOnly(service, ['cluster', 'authority'])) return undefined;
   const { cluster, authority = '' } = service;
   if (!isText(cluster) || cluster === '' || !isText(authority)) return undefined;
   if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, 60_000)) return undefined;
   if ((failureMode !== 'deny' && failureMode !== 'allow') || typeof tellServerName !== 'boolean')
     return undefined;
+  if (typeof tellCertificate !== 'boolean') return undefined;
   return anyPack(
     ExtAuthzSchema,
     create(ExtAuthzSchema, {
@@ -29,6 +39,7 @@ export function encodeConnExtAuthz(filter: string, config: unknown, statPrefix: 
       },
       failureModeAllow: failureMode === 'allow',
       includeTlsSession: tellServerName,
+      includePeerCertificate: tellCertificate,
     }),
   );
 }

@@ -36,13 +36,18 @@ export function encodeExtAuthz(config: unknown): ExtAuthz | undefined {
           'statusOnError',
           'body',
           'withheldHeaders',
+          'tellCertificate',
           'metadataNamespaces',
           'markFailureAllowed',
           'rematch',
         ]),
     );
-    const { withheldHeaders, metadataNamespaces = [], markFailureAllowed, rematch } = config;
-    need([markFailureAllowed, rematch].every((flag) => flag === undefined || typeof flag === 'boolean'));
+    const { withheldHeaders, metadataNamespaces = [], markFailureAllowed, rematch, tellCertificate } = config;
+    need(
+      [markFailureAllowed, rematch, tellCertificate].every(
+        (flag) => flag === undefined || typeof flag === 'boolean',
+      ),
+    );
     need(Array.isArray(metadataNamespaces) && metadataNamespaces.every(isText));
     const { service, timeoutMs = 200, failureMode, statusOnError = 403, body } = config;
     need(isInteger(timeoutMs, 1, 60_000) && isInteger(statusOnError, 400, 599));
@@ -56,6 +61,7 @@ export function encodeExtAuthz(config: unknown): ExtAuthz | undefined {
       ...(body !== undefined && { withRequestBody: buffer(body) }),
       failureModeAllowHeaderAdd: markFailureAllowed === true,
       clearRouteCache: rematch === true,
+      includePeerCertificate: tellCertificate === true,
       metadataContextNamespaces: [...metadataNamespaces],
       ...(withheldHeaders !== undefined && { disallowedHeaders: fieldNames(withheldHeaders) }),
       ...(http !== undefined

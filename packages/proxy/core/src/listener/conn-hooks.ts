@@ -211,6 +211,10 @@ class ConnectionView implements Connection {
   get peerIdentity(): string | undefined {
     return this.facts.peerIdentity;
   }
+
+  get peerCertificate(): string | undefined {
+    return this.facts.peerCertificate;
+  }
   get serverName(): string | undefined {
     return this.facts.serverName;
   }

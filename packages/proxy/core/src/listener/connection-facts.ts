@@ -68,4 +68,8 @@ export class ConnectionFacts implements EngineConnection {
   get certificate(): PeerCertificate | undefined {
     return this.tlsPeer?.certificate?.();
   }
+
+  get peerCertificate(): string | undefined {
+    return this.certificate?.pem;
+  }
 }
