@@ -102,6 +102,8 @@ export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type {
   CertificatePart,
   ChainMatch,
+  PortRange,
+  UnlookedPorts,
   ConnectBackoff,
   FilterChain,
   FilterEntry,

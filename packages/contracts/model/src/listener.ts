@@ -45,6 +45,19 @@ export interface Listener {
    * must have what asks the kernel; of a connection of this process whoever made it says so ({@link Passthrough}). Default false.
    */
   readonly originalDestination?: boolean;
+  /**
+   * Connections that were going to the address of another listener are served by that one, or by the one that has the port at every
+   * address; what goes elsewhere stays (Envoy `use_original_dst`). Where they were going {@link originalDestination} or
+   * {@link proxyProtocol} says. Default false.
+   */
+  readonly handsOver?: boolean;
+  /** Its address is that of connections which others hand over: no socket is bound (Envoy `bind_to_port: false`). Default false. */
+  readonly unbound?: boolean;
+  /**
+   * Ports at which nobody waits for the first bytes, since servers speak first there: what goes there counts as plain text of
+   * no known protocol (Envoy `ListenerFilter.filter_disabled` of its inspectors). Default none.
+   */
+  readonly unlookedPorts?: UnlookedPorts;
   /** How long is waited for the first bytes where a chain is chosen by them; 0: for ever. Default: as for TLS handshakes. */
   readonly firstBytesTimeoutMs?: number;
   /** Whether a chain is chosen without them then, instead of closing the connection. Default false. */
@@ -71,6 +84,18 @@ export interface FilterChain {
   /** How long a TLS handshake may take (Envoy `transport_socket_connect_timeout`). Default: as the engine's limits say. */
   readonly handshakeTimeoutMs?: number;
   readonly handler: HttpHandler | TcpHandler;
+}
+
+/** Where TLS, or HTTP in plain text, is not looked for; where neither is, nothing is waited for. */
+export interface UnlookedPorts {
+  readonly tls?: readonly PortRange[];
+  readonly http?: readonly PortRange[];
+}
+
+/** Ports, both ends included. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** How tunnels are taken (HBONE, as Istio's ambient mode speaks it). */

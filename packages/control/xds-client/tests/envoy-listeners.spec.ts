@@ -326,11 +326,73 @@ describe('a listener', () => {
         filter_chains: [{ filters: [tcp()] }],
         transparent: true,
         freebind: true,
-        bind_to_port: false,
         socket_options: [{ level: '1', name: '2', int_value: '3' }],
-        use_original_dst: true,
       }),
-    ).toEqual(['socket_options', 'use_original_dst', 'transparent', 'freebind', 'bind_to_port']);
+    ).toEqual(['socket_options', 'transparent', 'freebind']);
+  });
+
+  it('hands over what goes to others, and takes what others hand over', () => {
+    const filter_chains = [{ filters: [tcp()] }];
+    expect(read({ filter_chains, use_original_dst: true })).toMatchObject({
+      handsOver: true,
+      originalDestination: true,
+    });
+    const unbound = read({ filter_chains, bind_to_port: false });
+    expect(unbound).toMatchObject({ unbound: true });
+    expect(unbound).not.toHaveProperty('originalDestination');
+    for (const said of [{}, { use_original_dst: false, bind_to_port: true }]) {
+      const plain = read({ filter_chains, ...said });
+      expect(plain).not.toHaveProperty('handsOver');
+      expect(plain).not.toHaveProperty('unbound');
+    }
+  });
+
+  it('looks not at the first bytes of what goes to ports at which its inspectors are off', () => {
+    const off = (filter_disabled: Json): unknown => {
+      const inspectors = ['tls', 'http'].map((one) => ({
+        ...filter(`${one}_inspector`, one === 'tls' ? 'TlsInspector' : 'HttpInspector'),
+        ...(one === 'http' && { filter_disabled }),
+      }));
+      const got = read({ filter_chains: [{ filters: [tcp()] }], listener_filters: inspectors });
+      return Array.isArray(got) ? got : got.unlookedPorts;
+    };
+    const ports = (start: number, end: number): Json => ({ destination_port_range: { start, end } });
+    expect(off(ports(3306, 3307))).toEqual({ http: [{ from: 3306, to: 3306 }] });
+    expect(off({ or_match: { rules: [ports(1, 3), ports(3, 5), ports(10, 11)] } })).toEqual({
+      http: [
+        { from: 1, to: 4 },
+        { from: 10, to: 10 },
+      ],
+    });
+    expect(off({ not_match: { or_match: { rules: [ports(80, 81), ports(90, 91)] } } })).toEqual({
+      http: [
+        { from: 0, to: 79 },
+        { from: 81, to: 89 },
+        { from: 91, to: 65_535 },
+      ],
+    });
+    expect(off({ and_match: { rules: [ports(1, 100), ports(50, 200)] } })).toEqual({
+      http: [{ from: 50, to: 99 }],
+    });
+    expect(off({ any_match: true })).toEqual({ http: [{ from: 0, to: 65_535 }] });
+    expect(off({ not_match: { any_match: true } })).toBeUndefined();
+    expect(off({})).toEqual(['listener_filters[1].filter_disabled']);
+    expect(off(ports(5, 5))).toEqual(['listener_filters[1].filter_disabled.destination_port_range']);
+    const other = { ...filter('proxy_protocol', 'ProxyProtocol'), filter_disabled: { any_match: true } };
+    expect(read({ filter_chains: [{ filters: [tcp()] }], listener_filters: [other] })).toEqual([
+      'listener_filters[0].filter_disabled',
+    ]);
+  });
+
+  it('takes a default chain whatever it matches, which Envoy does not look at', () => {
+    const chain = { filters: [tcp()] };
+    const got = read({
+      filter_chains: [{ ...chain, filter_chain_match: { destination_port: 1 } }],
+      default_filter_chain: { ...chain, name: 'rest', filter_chain_match: { destination_port: 2 } },
+    });
+    const chains = Array.isArray(got) ? got : got.filterChains;
+    expect(chains[1]).toMatchObject({ name: 'rest' });
+    expect(chains[1]).not.toHaveProperty('match');
   });
 
   it('passes bytes on as its TCP proxy says', () => {

@@ -11,6 +11,7 @@ import type { ProxyZone } from './options.ts';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
+import { Takers } from './listener/handed-over.ts';
 import { InternalListeners } from './internal/internal-listeners.ts';
 import type { EngineLimits } from './limits.ts';
 import type { TunnelCarriers } from './hbone/tunnel-carriers.ts';
@@ -73,6 +74,8 @@ export class Engine implements Services {
   mirrors!: Services['mirrors'];
   /** Listeners that take connections of this process. */
   readonly internal: InternalListeners;
+  /** Listeners that take connections which others accepted. */
+  readonly takers: Takers = new Takers();
   /** Generation of the configuration in force. */
   generation = 0;
   #date = '';

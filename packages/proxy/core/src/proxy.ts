@@ -370,8 +370,8 @@ export class ProxyRuntime implements Proxy {
   }
 
   addresses(): Readonly<Record<string, Address>> {
-    const own = [...this.listeners].flatMap(([name, { address }]) =>
-      isInternalAddress(address) ? [] : [[name, address] as const],
+    const own = [...this.listeners].flatMap(([name, { address, compiled }]) =>
+      isInternalAddress(address) || compiled.config.unbound === true ? [] : [[name, address] as const],
     );
     return { ...Object.fromEntries(own), ...this.udp.addresses() };
   }

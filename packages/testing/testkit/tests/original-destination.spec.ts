@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { readlinkSync } from 'node:fs';
-import type { Cluster, TcpAddress } from '@tulle/model';
+import type { Cluster, Listener, TcpAddress } from '@tulle/model';
 import {
   createProxy,
   httpListener,
@@ -34,6 +34,130 @@ async function inNetwork(listeners: CodeListener[], asked: () => TcpAddress | un
     upstreams: { '10.0.0.1:80': () => ({ body: 'one' }), '10.0.0.2:81': () => ({ body: 'two' }) },
   });
 }
+
+/** A listener whose answers say its name; the cluster goes where connections were going. */
+const named = (name: string, host: string, port: number, more: Partial<CodeListener> = {}): CodeListener => ({
+  ...httpListener({ host, port, routes: [{ ...route('/', 'out'), name }] }),
+  name,
+  ...more,
+});
+
+describe('a listener that hands over', () => {
+  const kernel =
+    (...places: (TcpAddress | undefined)[]): (() => TcpAddress | undefined) =>
+    () =>
+      places.shift();
+  const OUTBOUND = captured(named('outbound', '10.9.9.9', 15_001, { handsOver: true }));
+  const servedBy = (test: TestProxy): unknown => test.records.at(-1)?.listener;
+
+  it('gives connections to who has the address they were going to, else the port, else keeps them', async () => {
+    const test = await inNetwork(
+      [
+        OUTBOUND,
+        named('exact', '10.0.0.1', 80, { unbound: true }),
+        named('any', '0.0.0.0', 81, { unbound: true }),
+      ],
+      kernel(
+        { host: '10.0.0.1', port: 80 },
+        { host: '10.0.0.2', port: 81 },
+        { host: '10.0.0.2', port: 82 },
+        undefined,
+      ),
+    );
+    const ask = async (): Promise<unknown> => {
+      const { body } = await test.client({ listener: 'outbound' }).request();
+      return [servedBy(test), body];
+    };
+    expect(await ask()).toEqual(['exact', 'one']);
+    expect(await ask()).toEqual(['any', 'two']);
+    expect([await ask(), servedBy(test)].at(1)).toBe('outbound');
+    expect([await ask(), servedBy(test)].at(1)).toBe('outbound');
+    const opened = (listener: string): number =>
+      test.meter.value('tulle_listener_downstream_cx_total', { listener });
+    expect([opened('outbound'), opened('exact'), opened('any')]).toEqual([2, 1, 1]);
+    expect(Object.keys(test.proxy.addresses())).toEqual(['outbound']);
+  });
+
+  it('goes by what the PROXY protocol says, and passes on the bytes behind its header', async () => {
+    const test = await inNetwork(
+      [
+        { ...OUTBOUND, originalDestination: false, proxyProtocol: {} },
+        named('exact', '10.0.0.2', 81, { unbound: true }),
+      ],
+      kernel(),
+    );
+    const client = test.client({ listener: 'outbound' });
+    client.raw('PROXY TCP4 203.0.113.9 10.0.0.2 1234 81\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n', 'GET');
+    expect((await client.response()).body).toBe('two');
+    expect([servedBy(test), test.records.at(-1)?.remoteAddress]).toEqual(['exact', '203.0.113.9']);
+  });
+
+  it('keeps what was handed to it, so that nobody is led in a circle', async () => {
+    const test = await inNetwork(
+      [OUTBOUND, captured(named('other', '10.0.0.1', 80, { unbound: true, handsOver: true }))],
+      () => ({ host: '10.0.0.1', port: 80 }),
+    );
+    expect((await test.client({ listener: 'outbound' }).request()).body).toBe('one');
+    expect(servedBy(test)).toBe('other');
+  });
+
+  it('follows changes: who comes takes its part from then on, who goes takes none', async () => {
+    const test = await inNetwork([OUTBOUND], () => ({ host: '10.0.0.1', port: 80 }));
+    const ask = async (): Promise<unknown> => {
+      await test.client({ listener: 'outbound' }).request();
+      return servedBy(test);
+    };
+    expect(await ask()).toBe('outbound');
+    const { config: before } = test.proxy;
+    const [outbound] = before.listeners as [Listener];
+    const taker: Listener = {
+      ...outbound,
+      name: 'exact',
+      address: { host: '10.0.0.1', port: 80 },
+      handsOver: false,
+      unbound: true,
+    };
+    await test.proxy.update({ ...before, version: '2', listeners: [outbound, taker] });
+    expect(await ask()).toBe('exact');
+    await test.proxy.update({ ...before, version: '3' });
+    expect(await ask()).toBe('outbound');
+    // Where it binds a socket of its own it takes what is handed over as well.
+    const bound: Listener = { ...taker, address: { host: '0.0.0.0', port: 80 }, unbound: false };
+    await test.proxy.update({ ...before, version: '4', listeners: [outbound, bound] });
+    expect([await ask(), Object.keys(test.proxy.addresses())]).toEqual(['exact', ['outbound', 'exact']]);
+  });
+});
+
+describe('a listener that does not look at some ports', () => {
+  const [chain] = tcpListener({ port: 1, cluster: 'out' }).filterChains;
+  const CHAINS = [
+    { ...(chain as CodeListener['filterChains'][0]), match: { applicationProtocols: ['http/1.1'] } },
+  ];
+
+  it('waits there for nothing, and takes what comes for plain text of no known protocol', async () => {
+    const range = (port: number) => [{ from: port, to: port }];
+    const places = [90, 91, 92].map((port) => ({ host: '10.0.0.3', port }));
+    const test = await inNetwork(
+      [
+        http({
+          filterChains: CHAINS,
+          unlookedPorts: { tls: range(90), http: [...range(90), ...range(91)] },
+        }),
+      ],
+      () => places.shift(),
+    );
+    for (const port of [90, 91, 92]) test.network.listen(`10.0.0.3:${port}`, () => {});
+    const clients = [test.connect(), test.connect(), test.connect()];
+    const over = (): boolean[] => clients.map((client) => client.closed || client.ended);
+    await test.clock.settle();
+    // Nothing was sent: where something is looked at, somebody waits; elsewhere no chain takes it.
+    expect(over()).toEqual([true, false, false]);
+    for (const client of clients.slice(1)) client.send('GET / HTTP/1.1\r\n');
+    await test.clock.settle();
+    expect(over()).toEqual([true, true, false]);
+    expect([90, 91, 92].map((port) => test.network.connections(`10.0.0.3:${port}`))).toEqual([0, 0, 1]);
+  });
+});
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {

@@ -127,6 +127,10 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
   accessLogs: accessLogsSchema,
 });
 
+const portRanges: JsonSchema = listOf(
+  fields(['from', 'to'], { from: whole(0, 65_535), to: whole(0, 65_535) }),
+);
+
 /** JSON Schema of `Listener`. */
 export const listenerSchema: JsonSchema = {
   ...fields(['name', 'address', 'filterChains'], {
@@ -160,6 +164,9 @@ export const listenerSchema: JsonSchema = {
     proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
     hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),
     originalDestination: flag,
+    handsOver: flag,
+    unbound: flag,
+    unlookedPorts: fields([], { tls: portRanges, http: portRanges }),
     firstBytesTimeoutMs: milliseconds(),
     continueWithoutFirstBytes: flag,
     connectionFilters: filters,

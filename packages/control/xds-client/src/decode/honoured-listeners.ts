@@ -45,7 +45,15 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   ],
   'envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.HashPolicy': ['source_ip'],
   'envoy.extensions.filters.udp.udp_proxy.v3.Route': ['cluster'],
-  'envoy.config.listener.v3.ListenerFilter': ['name', 'typed_config'],
+  'envoy.config.listener.v3.ListenerFilter': ['name', 'typed_config', 'filter_disabled'],
+  'envoy.config.listener.v3.ListenerFilterChainMatchPredicate': [
+    'or_match',
+    'and_match',
+    'not_match',
+    'any_match',
+    'destination_port_range',
+  ],
+  'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': ['rules'],
   'envoy.config.listener.v3.FilterChain': [
     'name',
     'filter_chain_match',

@@ -4,7 +4,9 @@ import {
   type FilterChain as ModelChain,
   type FilterEntry,
   type Listener as ModelListener,
+  type PortRange,
   type ProxyProtocol,
+  type UnlookedPorts,
 } from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
@@ -41,6 +43,7 @@ import { decodeHttpHandler } from './http-handler.ts';
 import { decodeTcpHandler } from './tcp-handler.ts';
 import { decodeDownstreamTls } from './tls.ts';
 import { decodeUdp, isUdp } from './udp.ts';
+import { portsOf } from './port-predicate.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeListener(context: DecodeContext, listener: Listener): ModelListener {
@@ -50,6 +53,10 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
 function decodeDatagrams(context: DecodeContext, listener: Listener): ModelListener {
   const extras = readExtras(context, listener.metadata, '');
   checkSockets(context, listener);
+  if (listener.useOriginalDst === true)
+    context.refuse('use_original_dst', 'must be false: datagrams have no other destination');
+  if (listener.bindToPort === false)
+    context.refuse('bind_to_port', 'must be true: nobody hands datagrams over');
   const udp = decodeUdp(context, listener);
   extras.end();
   return present({
@@ -72,9 +79,9 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   const { filterChainMatcher } = listener;
   if (!filterChainMatcher) refuseSameMatch(context, listener);
   if (listener.defaultFilterChain) {
-    const last = decodeChain(context, listener.defaultFilterChain, listener.name, 'default_filter_chain');
-    if (last?.match) context.refuse('default_filter_chain.filter_chain_match', 'must not be set');
-    chains.push(last);
+    // What it matches is not looked at in Envoy either: it takes what no other does.
+    const chain = { ...listener.defaultFilterChain, filterChainMatch: undefined };
+    chains.push(decodeChain(context, chain as FilterChain, listener.name, 'default_filter_chain'));
   }
   checkSockets(context, listener);
   const filters = decodeListenerFilters(context, listener, flags);
@@ -98,7 +105,13 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
     chainOrder: !chosen && !first && listener.filterChains.length > 1 ? ('specific' as const) : undefined,
     ...chosen,
     proxyProtocol: filters.proxyProtocol,
-    originalDestination: filters.originalDestination ? true : undefined,
+    originalDestination: filters.originalDestination || listener.useOriginalDst === true ? true : undefined,
+    handsOver: listener.useOriginalDst === true ? true : undefined,
+    unbound:
+      listener.bindToPort === false && listener.listenerSpecifier.case !== 'internalListener'
+        ? true
+        : undefined,
+    unlookedPorts: filters.unlookedPorts,
     firstBytesTimeoutMs: milliseconds(listener.listenerFiltersTimeout),
     continueWithoutFirstBytes: listener.continueOnListenerFiltersTimeout ? true : undefined,
     connectionFilters: filled(filters.entries),
@@ -120,21 +133,21 @@ function decodeDirection(direction: TrafficDirection): ModelListener['direction'
 
 /** What is asked of sockets that this proxy does not do. */
 function checkSockets(context: DecodeContext, listener: Listener): void {
-  const { transparent, freebind, bindToPort, useOriginalDst } = listener;
-  if (useOriginalDst === true)
-    context.refuse('use_original_dst', 'must be false: no other listener takes its connections over here');
+  const { transparent, freebind, useOriginalDst } = listener;
+  const internal = listener.listenerSpecifier.case === 'internalListener';
+  if (useOriginalDst === true && internal)
+    context.refuse('use_original_dst', 'must be false: what comes from this process was going here');
   if (transparent === true)
     context.refuse('transparent', 'must be false: this proxy speaks to endpoints by an address of its own');
   if (freebind === true)
     context.refuse('freebind', 'must be false: an address is bound that this machine has');
-  if (bindToPort === false)
-    context.refuse('bind_to_port', 'must be true: no other listener hands its connections over here');
 }
 
 interface ListenerFilters {
   readonly entries: readonly FilterEntry[];
   readonly proxyProtocol: ProxyProtocol | undefined;
   readonly originalDestination: boolean;
+  readonly unlookedPorts: UnlookedPorts | undefined;
 }
 
 /** The inspectors of TLS and HTTP say nothing here: this proxy looks whenever a chain's match asks for it. */
@@ -146,11 +159,19 @@ function decodeListenerFilters(
   const entries: FilterEntry[] = [];
   let proxyProtocol: ProxyProtocol | undefined;
   let originalDestination = false;
+  const unlooked: { tls?: readonly PortRange[]; http?: readonly PortRange[] } = {};
   for (const [index, filter] of listenerFilters.entries()) {
     const path = `listener_filters[${index}]`;
     const message = openFilter(context, filter, path);
-    if (!message || isMessage(message, TlsInspectorSchema) || isMessage(message, HttpInspectorSchema))
+    const off = filter.filterDisabled && portsOf(context, filter.filterDisabled, `${path}.filter_disabled`);
+    if (!message) continue;
+    if (isMessage(message, TlsInspectorSchema) || isMessage(message, HttpInspectorSchema)) {
+      const what = isMessage(message, TlsInspectorSchema) ? 'tls' : 'http';
+      if (off && off.length > 0) unlooked[what] = off;
       continue;
+    }
+    if (off)
+      context.refuse(`${path}.filter_disabled`, 'is honoured of tls_inspector and http_inspector alone');
     if (isMessage(message, ProxyProtocolSchema)) {
       if (proxyProtocol) context.refuse(path, 'reads the header of the PROXY protocol again');
       proxyProtocol = decodeProxyProtocol(context, message, `${path}.typed_config`);
@@ -168,7 +189,8 @@ function decodeListenerFilters(
     if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
   }
   checkNames(context, entries, 'listener_filters');
-  return { entries, proxyProtocol, originalDestination };
+  const unlookedPorts = Object.keys(unlooked).length === 0 ? undefined : unlooked;
+  return { entries, proxyProtocol, originalDestination, unlookedPorts };
 }
 
 const VERSIONS: ReadonlyMap<1 | 2, ProxyVersion> = new Map([

@@ -19,6 +19,9 @@ const NOT_SENT = {
 const NOT_SENT_OF_LISTENERS = {
   chainChoice: 'this control plane says of each chain what it matches',
   defaultChain: 'this control plane says of each chain what it matches',
+  handsOver: 'this control plane has captured connections served where they come in',
+  unbound: 'this control plane has captured connections served where they come in',
+  unlookedPorts: 'this control plane says of each chain what it matches',
 } as const;
 
 /** The same of routes. */

@@ -68,6 +68,13 @@ export class ConnectionLog implements ConnectionEnd {
     this.#logs.release();
   }
 
+  /** Another tells of the connection. */
+  discard(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#logs.release();
+  }
+
   #fill(record: Mutable<StreamRecord>): void {
     const { clock } = this.#engine;
     const { facts } = this;

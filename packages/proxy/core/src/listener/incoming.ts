@@ -15,6 +15,7 @@ import { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks } from './conn-hooks.ts';
 import { ConnectionLog, type ConnectionEnd } from './connection-log.ts';
 import { CountedSocket } from './counted-socket.ts';
+import type { HandedOver } from './handed-over.ts';
 import { HttpStart, type StartingListener } from './http-start.ts';
 import {
   PROXY_INVALID,
@@ -26,6 +27,7 @@ import {
 import { noteRefusal } from './refused-peer.ts';
 import type { ListenerConnection } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
+import { seenOf, unlookedAt, type Unlooked } from './unlooked.ts';
 
 /** What an accepted connection needs of its listener. */
 export interface AcceptingListener extends StartingListener {
@@ -67,14 +69,26 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   readonly #tunnel: IncomingTunnel | undefined;
   /** It came from within the process. */
   readonly #internal: InternalEnds | undefined;
+  /** Another listener accepted it. */
+  readonly #handed: boolean;
+  /** What of its first bytes is not looked at. */
+  #unlooked: Unlooked | undefined;
 
   constructor(
     engine: Engine,
     listener: AcceptingListener,
     socket: Socket,
     tunnel: IncomingTunnel | undefined,
+    handed: HandedOver | undefined,
   ) {
     this.#tunnel = tunnel;
+    this.#handed = handed !== undefined;
+    if (handed !== undefined) {
+      this.#asked = handed.asked;
+      this.#said = handed.said;
+      this.#first = handed.first;
+      this.#peerEnded = handed.peerEnded;
+    }
     this.#engine = engine;
     this.#listener = listener;
     this.#socket = socket;
@@ -92,11 +106,12 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (logs.opened !== undefined) this.#log = new ConnectionLog(this.#engine, logs.opened, this.#facts());
     if (this.#tunnel !== undefined) return this.#cameThrough(this.#tunnel);
     if (config.originalDestination === true && this.#internal !== undefined) this.#restore(this.#internal);
-    else if (config.originalDestination === true)
+    else if (config.originalDestination === true && !this.#handed)
       this.#ask(this.#engine.transport.originalDestination?.(this.#socket));
     if (config.proxyProtocol === undefined) return this.#filter();
     this.#proxying = true;
     this.#armTimer();
+    if (this.#first !== undefined) this.#readProxyHeader();
   }
 
   #cameThrough({ authority, forwardedFor }: IncomingTunnel): void {
@@ -207,10 +222,33 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #choose(): void {
     const { compiled } = this.#listener;
+    if (compiled.config.handsOver === true && this.#goesElsewhere()) return;
     if (!compiled.looksAtBytes || this.#tunnel !== undefined) return this.#chosen(this.#chainFor(undefined));
+    this.#unlooked = unlookedAt(compiled.config, this.#asked?.port ?? this.#socket.localPort);
+    if (this.#unlooked?.tls === true && this.#unlooked.http) return this.#chosen(this.#chainFor(undefined));
     this.#sniffing = true;
     this.#armTimer(compiled.config.firstBytesTimeoutMs);
     if (this.#first !== undefined) this.#sniff(this.#first);
+    if (this.#peerEnded && this.#sniffing) this.#drop();
+  }
+
+  /** Another listener has the address that it was going to, and serves it; what was handed over once stays. */
+  #goesElsewhere(): boolean {
+    const asked = this.#asked;
+    if (this.#handed || this.#over) return false;
+    const taker = asked && this.#engine.takers.at(asked);
+    if (asked === undefined || taker === undefined || taker === (this.#listener as object)) {
+      this.#listener.metrics.connections.add();
+      return false;
+    }
+    this.#over = true;
+    this.#cancelTimer?.();
+    this.#listenerHooks?.close();
+    this.#log?.discard();
+    this.#listener.connectionOver(this);
+    const [said, first, peerEnded] = [this.#said, this.#first, this.#peerEnded];
+    taker.takeOver(this.#socket, { asked, said, first, peerEnded });
+    return true;
   }
 
   /** @param seen `undefined`: nobody looked, or nothing came */
@@ -232,11 +270,12 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #sniff(first: Buffer): void {
     const { compiled } = this.#listener;
-    const seen = readFirstBytes(first, compiled.looksAtNames, compiled.looksAtProtocols);
-    if (seen === HELLO_MORE) {
+    const read = readFirstBytes(first, compiled.looksAtNames, compiled.looksAtProtocols);
+    if (read === HELLO_MORE) {
       if (first.length > MAX_HELLO_BYTES) this.#drop();
       return;
     }
+    const seen = this.#unlooked === undefined ? read : seenOf(read, this.#unlooked);
     this.#sniffing = false;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;

@@ -12,6 +12,7 @@ import type { ListenOwner, Socket, SocketFault } from '../ports.ts';
 import { HboneHandshake, type HandshakeListener } from '../hbone/handshake.ts';
 import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
 import { ConnectionFacts } from './connection-facts.ts';
+import type { HandedOver, Taker } from './handed-over.ts';
 import { NOBODY_TOLD, type ConnectionEnd } from './connection-log.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
 import { noteRefusal } from './refused-peer.ts';
@@ -49,7 +50,7 @@ class Door implements ListenOwner {
 }
 
 /** A listener at work: its socket, its connections, and the chains in force. */
-export class ListenerRuntime implements AcceptingListener, HandshakeListener {
+export class ListenerRuntime implements AcceptingListener, HandshakeListener, Taker {
   readonly name: string;
   readonly metrics: ListenerMetrics;
   readonly plaintextClients: PlaintextClients = new PlaintextClients();
@@ -150,6 +151,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     this.compiled.retain();
     this.#active = true;
     this.#fillSlots();
+    this.#engine.takers.add(this, this.compiled.config);
     const { metrics } = this;
     this.#observe('cx_active', 'Open connections', () => this.#connections.size);
     this.#observe('cx_http2_active', 'Open connections that speak HTTP/2', () => metrics.http2Active);
@@ -170,6 +172,8 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     const before = this.compiled;
     compiled.retain();
     this.compiled = compiled;
+    this.#engine.takers.remove(this, before.config);
+    if (!this.draining) this.#engine.takers.add(this, compiled.config);
     this.#fillSlots();
     this.#closeSpares();
     before.release();
@@ -247,6 +251,11 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     this.#take(tunnel.socket, tunnel);
   }
 
+  /** Another listener accepted it; it was going here. */
+  takeOver(socket: Socket, handed: HandedOver): void {
+    this.#take(socket, undefined, handed);
+  }
+
   secured(from: ListenerConnection, to: ListenerConnection): void {
     this.handedOver(from, to, NOBODY_TOLD);
   }
@@ -255,8 +264,8 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     noteRefusal(this, this.#engine, new ConnectionFacts(socket, this.name, this.direction), fault);
   }
 
-  #take(socket: Socket, tunnel?: IncomingTunnel): void {
-    const max = this.compiled.config.maxConnections ?? 65_536;
+  #take(socket: Socket, tunnel?: IncomingTunnel, handed?: HandedOver): void {
+    const { maxConnections: max = 65_536, handsOver } = this.compiled.config;
     if (this.#connections.size >= max) {
       this.metrics.overflows.add();
       socket.events = WAITING;
@@ -269,7 +278,8 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
       socket.destroy(true);
       return;
     }
-    this.metrics.connections.add();
+    // What may go to another is counted once it stays.
+    if (handsOver !== true || handed !== undefined) this.metrics.connections.add();
     turn.begin();
     try {
       const { hbone } = this.compiled;
@@ -278,7 +288,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
         this.#connections.set(new HboneHandshake(this.#engine, this, hbone, socket), NOBODY_TOLD);
         return;
       }
-      const incoming = new IncomingConnection(this.#engine, this, socket, tunnel);
+      const incoming = new IncomingConnection(this.#engine, this, socket, tunnel, handed);
       this.#connections.set(incoming, NOBODY_TOLD);
       socket.resume();
       incoming.begin();
@@ -327,6 +337,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     if (this.#drainStartMs < 0) {
       this.#drainStartMs = this.#engine.clock.nowMs();
       this.#drainWindowMs = windowMs;
+      this.#engine.takers.remove(this, this.compiled.config);
       this.#closeSpares();
     }
     await this.#closeDoors();
@@ -378,6 +389,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
     this.drainEnded = true;
     if (this.#drainStartMs < 0) this.#drainStartMs = this.#engine.clock.nowMs();
     this.#closeSpares();
+    this.#engine.takers.remove(this, this.compiled.config);
     const closed = this.#closeDoors();
     for (const socket of this.#early ?? []) socket.destroy();
     this.#inTurn(() => {

@@ -38,7 +38,8 @@ export class NewListeners {
   async open(listener: CompiledListener, path: string): Promise<void> {
     const to = new ListenerRuntime(this.#engine, listener);
     this.runtimes.push(to);
-    const { address, additionalAddresses = [] } = listener.config;
+    const { address, additionalAddresses = [], unbound } = listener.config;
+    if (unbound === true) return;
     for (const [index, one] of [address, ...additionalAddresses].entries()) {
       this.at = index === 0 ? `${path}/address` : `${path}/additionalAddresses/${index - 1}`;
       const from = this.#leavingAt(one);
@@ -72,7 +73,7 @@ export class NewListeners {
 
 /** Whether a listener stays where it is. */
 export function sameAddresses(a: CompiledListener, b: CompiledListener): boolean {
-  const of = ({ config: { address, additionalAddresses = [] } }: CompiledListener): string =>
-    JSON.stringify([address, ...additionalAddresses]);
+  const of = ({ config: { address, additionalAddresses = [], unbound = false } }: CompiledListener): string =>
+    JSON.stringify([address, ...additionalAddresses, unbound]);
   return of(a) === of(b);
 }
