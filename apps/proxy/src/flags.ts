@@ -51,6 +51,7 @@ export type EnvoyFlagSpecs = Readonly<
       Flag<'number'>
     > &
     Record<
+      | 'version'
       | 'cpuset-threads'
       | 'use-dynamic-base-id'
       | 'admin-open'
@@ -93,6 +94,7 @@ export const ENVOY_FLAGS: EnvoyFlagSpecs = Object.freeze({
     choices: ['serve', 'validate'],
     defaultText: 'serve',
   },
+  version: { type: 'boolean', help: 'say the version, in the five parts of Envoy’s, and end' },
   concurrency: { type: 'number', value: 'N', help: 'engine processes', defaultText: 'one for each CPU' },
   'cpuset-threads': { type: 'boolean', help: 'as many engine processes as CPUs that it may use' },
   'base-id': {

@@ -1,4 +1,5 @@
 import { formatAddress } from '@tulle/model';
+import { VERSION } from './admin/server-info.ts';
 import { dryRun } from './dry-run.ts';
 import { type EnvoyProxy, startEnvoyProxy } from './envoy-proxy.ts';
 import { type EnvoyFlags, envoyOptions } from './flags.ts';
@@ -24,6 +25,10 @@ const [OK, FAILED, INVALID, FINDINGS] = [0, 1, 65, 79] as const;
  * @throws FlagError where a flag cannot be what it is
  */
 export async function runEnvoyProxy(flags: EnvoyFlags, io: ProgramIo): Promise<number> {
+  if (flags.version) {
+    io.out(`tulle proxy  version: ${VERSION}\n`);
+    return OK;
+  }
   const { options, mode, notes } = envoyOptions(flags);
   const say = (line: string): void => io.err(`note: ${line}\n`);
   for (const note of notes) say(note);

@@ -34,6 +34,29 @@ describe('reading a bootstrap', () => {
     });
   });
 
+  it('reads durations by the fields of their message, as Envoy does', () => {
+    const of = (duration: string): ReturnType<typeof read> =>
+      read(`static_resources: { clusters: [{ name: a, connect_timeout: ${duration} }] }`);
+    const read1 = of('{ seconds: 300 }');
+    expect(read1.issues).toEqual([]);
+    expect(read1.bootstrap.staticResources?.clusters[0]?.connectTimeout).toMatchObject({
+      seconds: 300n,
+      nanos: 0,
+    });
+    expect(
+      of('{ seconds: 1, nanos: 5000000 }').bootstrap.staticResources?.clusters[0]?.connectTimeout,
+    ).toMatchObject({ seconds: 1n, nanos: 5_000_000 });
+    for (const wrong of [
+      '{ secs: 1 }',
+      '{ seconds: 1.5 }',
+      '{ nanos: 1000000000 }',
+      '{ seconds: 1, nanos: -1 }',
+    ])
+      expect(of(wrong).issues.map(({ message }) => message)).toEqual([
+        expect.stringContaining('must be a duration such as 0.25s'),
+      ]);
+  });
+
   it('merges a text over the file as protobuf does: values replaced, messages merged, lists one after the other', () => {
     const { bootstrap } = read(
       `node: { id: one, cluster: c }\n${CLUSTER('a')}`,

@@ -53,6 +53,26 @@ const SECRETS = `
 `;
 
 describe('the static resources', () => {
+  it('go without a filter that is optional and not known here, as Envoy goes without one that it lacks', () => {
+    const lua = (more: string): string =>
+      `static_resources:${listener('a').replace(
+        'http_filters:\n',
+        `http_filters:\n                  - { name: lua, ${more}typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, default_source_code: { inline_string: x } } }\n`,
+      )}${CLUSTERS}`;
+    expect(faults(lua(''))).toEqual([
+      expect.stringContaining('the type envoy.extensions.filters.http.lua.v3.Lua is not supported'),
+    ]);
+    const { issues, config } = translate(lua('is_optional: true, '));
+    expect(issues).toEqual([]);
+    expect(config.listeners[0]?.filterChains[0]?.handler.filters).toEqual([
+      expect.objectContaining({
+        filter: 'envoy.extensions.filters.http.lua.v3.Lua',
+        optional: true,
+        config: { default_source_code: { inline_string: 'x' } },
+      }),
+    ]);
+  });
+
   it('become a configuration, and names are found for what has none', () => {
     const { issues, config } = translate(`static_resources:${listener('a')}${CLUSTERS}`);
     expect(issues).toEqual([]);

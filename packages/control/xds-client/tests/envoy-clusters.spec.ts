@@ -11,6 +11,7 @@ import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancin
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
+import { TypedStructSchema as StructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { clusterOf, refusedAt, tls } from './envoy-json.ts';
 
 describe("Envoy's clusters of names", () => {
@@ -98,6 +99,26 @@ describe("Envoy's extension for names", () => {
   it('is refused where it says what is not done', () => {
     expect(refusedAt(named({ dns_min_refresh_rate: '1s' }), DnsClusterSchema)).toEqual([
       'cluster_type.typed_config.dns_min_refresh_rate',
+    ]);
+  });
+});
+
+describe("Filters of Envoy's clusters", () => {
+  const struct = (type_url: string): JsonObject => ({
+    name: 'one',
+    typed_config: { '@type': 'type.googleapis.com/udpa.type.v1.TypedStruct', type_url, value: {} },
+  });
+
+  it('that tell peers of Istio about each other do nothing here; others are refused by path', () => {
+    const exchange = struct('type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange');
+    expect(clusterOf({ type: 'STATIC', filters: [exchange] }, StructSchema)).toEqual(
+      clusterOf({ type: 'STATIC' }),
+    );
+    expect(refusedAt({ type: 'STATIC', filters: [exchange, struct('x.Own')] }, StructSchema)).toEqual([
+      'filters[1].typed_config',
+    ]);
+    expect(refusedAt({ type: 'STATIC', filters: [{ name: 'nothing' }] })).toEqual([
+      'filters[0].typed_config',
     ]);
   });
 });

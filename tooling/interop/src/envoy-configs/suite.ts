@@ -219,8 +219,8 @@ async function compareAdmin(corpus: Corpus): Promise<string> {
   return `${tulle.stats.size} statistics, each one of Envoy's`;
 }
 
-/** `--version` is the command's own (`tulle version`), and the end of flags is that of every program. */
-const NOT_COMPARED: ReadonlySet<string> = new Set(['help', 'version', 'ignore_rest']);
+/** The end of flags, and help, are those of every program. */
+const NOT_COMPARED: ReadonlySet<string> = new Set(['help', 'ignore_rest']);
 
 /** What `--help` has, by name. */
 async function compareFlags({ envoy }: Corpus): Promise<string> {

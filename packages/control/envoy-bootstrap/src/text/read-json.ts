@@ -44,6 +44,8 @@ function cleanMessage(desc: DescMessage, value: unknown, path: string, rules: Js
   if (!isObject(value))
     return fault(rules, path, `must be a mapping (${desc.typeName}), but is ${show(value)}`);
   const cleaned: Record<string, unknown> = {};
+  const optional =
+    desc.typeName === HTTP_FILTER && (value['is_optional'] === true || value['isOptional'] === true);
   const oneofs = new Map<string, string>();
   for (const [key, given] of Object.entries(value)) {
     const field = fieldOf(desc, key);
@@ -72,10 +74,29 @@ function cleanMessage(desc: DescMessage, value: unknown, path: string, rules: Js
       }
       oneofs.set(field.oneof.name, field.name);
     }
-    const read = cleanField(desc, field, given, here, rules, depth);
+    const read =
+      optional && isForeign(field, given, rules)
+        ? asStruct(given)
+        : cleanField(desc, field, given, here, rules, depth);
     if (read !== undefined) cleaned[field.name] = read;
   }
   return cleaned;
+}
+
+const HTTP_FILTER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter';
+
+/** Whether an `Any` is of a type that is not known here. */
+function isForeign(field: DescField, value: unknown, { registry }: JsonRules): value is AnyJson {
+  if (field.message?.typeName !== 'google.protobuf.Any' || !isObject(value)) return false;
+  const { '@type': type } = value;
+  return typeof type === 'string' && registry.getMessage(type.slice(type.lastIndexOf('/') + 1)) === undefined;
+}
+
+type AnyJson = Readonly<Record<string, unknown>> & { readonly '@type': string };
+
+/** What a filter that may be missing is configured by, whatever it is: whoever has no such filter goes without it. */
+function asStruct({ '@type': typeUrl, ...value }: AnyJson): object {
+  return { '@type': 'type.googleapis.com/xds.type.v3.TypedStruct', type_url: typeUrl, value };
 }
 
 function cleanField(
@@ -159,7 +180,12 @@ function single(
 
 /** A well-known type, whose JSON is its own. */
 function leaf(desc: DescMessage, value: unknown, path: string, rules: JsonRules): unknown {
-  const written = desc.typeName === 'google.protobuf.BoolValue' ? yamlBool(value) : value;
+  const written =
+    desc.typeName === 'google.protobuf.BoolValue'
+      ? yamlBool(value)
+      : desc.typeName === 'google.protobuf.Duration'
+        ? durationText(value)
+        : value;
   try {
     fromJson(desc, written as JsonValue);
     return written;
@@ -173,6 +199,18 @@ function leaf(desc: DescMessage, value: unknown, path: string, rules: JsonRules)
         : reason.replace(/^cannot decode (?:message |field )?\S+ from JSON: /, ''),
     );
   }
+}
+
+/** A duration by the fields of its message, as Envoy reads it too and many of its published configurations have it. */
+function durationText(value: unknown): unknown {
+  if (!isObject(value) || Object.keys(value).some((key) => key !== 'seconds' && key !== 'nanos'))
+    return value;
+  const { seconds = 0, nanos = 0 } = value;
+  const [whole, part] = [Number(seconds), Number(nanos)];
+  if (!Number.isSafeInteger(whole) || !Number.isInteger(part) || Math.abs(part) > 999_999_999) return value;
+  if (whole * part < 0) return value; // one of them would be before, the other after
+  const sign = whole < 0 || part < 0 ? '-' : '';
+  return `${sign}${Math.abs(whole)}.${String(Math.abs(part)).padStart(9, '0')}s`;
 }
 
 function cleanAny(value: unknown, path: string, rules: JsonRules, depth: number): unknown {

@@ -4,6 +4,7 @@ import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base
 import { TLS_DISABLED, TLS_MODE } from '../wire.ts';
 import { decodeBalancing } from './balance.ts';
 import { decodeLimits } from './circuit-breakers.ts';
+import { checkClusterFilters } from './cluster-filters.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeDiscovery } from './discovery.ts';
 import { readExtras, readTexts } from './extras.ts';
@@ -18,6 +19,7 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
   const extras = readExtras(context, cluster.metadata, '');
   const { pool, serverNames, hashPolicy } = decodePool(context, cluster, extras);
   const discovery = decodeDiscovery(context, cluster, extras);
+  checkClusterFilters(context, cluster);
   const decoded: ModelCluster = present({
     name: cluster.name,
     discovery,

@@ -63,7 +63,10 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'transport_socket_matches',
     'typed_extension_protocol_options',
     'metadata',
+    // Those of Istio that have nothing to do here; others are refused.
+    'filters',
   ],
+  'envoy.config.cluster.v3.Filter': ['name', 'typed_config'],
   'envoy.config.cluster.v3.Cluster.CustomClusterType': ['name', 'typed_config'],
   'envoy.extensions.clusters.aggregate.v3.ClusterConfig': ['clusters'],
   'envoy.extensions.clusters.dns.v3.DnsCluster': [

@@ -53,6 +53,8 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'virtual_clusters',
     'include_is_timeout_retry_header',
     'hedge_policy',
+    // Notes of whoever wrote it; nothing reads them.
+    'metadata',
   ],
   // What Envoy does not do either; `hedge_on_per_try_timeout` is refused.
   'envoy.config.route.v3.HedgePolicy': ['initial_requests', 'additional_request_chance'],

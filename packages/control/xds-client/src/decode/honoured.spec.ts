@@ -79,7 +79,7 @@ describe('the list of honoured fields', () => {
     const decoded = createResourceDecoder().decode('cluster', anyPack(ClusterSchema, cluster));
     expect(decoded).toMatchObject({ ok: false });
     expect(decoded.ok ? [] : decoded.issues.map(({ path }) => path).sort()).toEqual([
-      'filters',
+      'filters[0].typed_config',
       'load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses',
       'track_timeout_budgets',
     ]);

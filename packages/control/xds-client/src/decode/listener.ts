@@ -81,7 +81,7 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   if (listener.defaultFilterChain) {
     // What it matches is not looked at in Envoy either: it takes what no other does.
     const chain = { ...listener.defaultFilterChain, filterChainMatch: undefined };
-    chains.push(decodeChain(context, chain as FilterChain, listener.name, 'default_filter_chain'));
+    chains.push(decodeChain(context, chain, listener.name, 'default_filter_chain'));
   }
   checkSockets(context, listener);
   const filters = decodeListenerFilters(context, listener, flags);
