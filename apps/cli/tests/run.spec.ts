@@ -22,7 +22,7 @@ describe('tulle run', () => {
   it('makes a program an endpoint when it accepts on its port, not before', async () => {
     const port = await freePort();
     const web = start('run', '--name', 'web', '-p', port, '--', process.execPath, '-e', LATE, port);
-    await web.said(/up/);
+    await web.said(/^up$/m);
     expect(await workloads()).toBe('');
     await web.said(
       new RegExp(`the program does not accept on port ${port} yet; until it does, it gets no calls`),
@@ -41,7 +41,7 @@ describe('tulle run', () => {
       ...['run', '--name', 'web', '-p', '1', '--no-port-check', '--advertise', '192.0.2.7:443'],
       ...['--', process.execPath, '-e', "console.log('up');setInterval(()=>{},1e6)"],
     );
-    await one.said(/up/);
+    await one.said(/^up$/m);
     expect(JSON.parse((await tulle('get', 'workloads', '-o', 'json')).out)).toMatchObject({
       items: [{ spec: { address: '192.0.2.7', inbound: { mode: 'sidecar', port: 443 } } }],
     });

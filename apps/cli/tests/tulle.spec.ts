@@ -73,9 +73,9 @@ describe('tulle', () => {
 
   it('gives the program each signal once and waits for it', async () => {
     const program =
-      "let n=0;process.on('SIGINT',()=>{n++;setTimeout(()=>{console.log('got '+n);process.exit(3)},50)});console.log('up');setInterval(()=>{},1e6)";
+      "let n=0;process.on('SIGINT',()=>{n++;setTimeout(()=>{console.log('got '+n);process.exit(3)},50)});console.log('the program is there');setInterval(()=>{},1e6)";
     const one = start('run', '--name', 'sig', '--', process.execPath, '-e', program);
-    await one.said(/up/);
+    await one.said(/the program is there\n/);
     one.process.kill('SIGINT');
     expect(await one.ended).toMatchObject({ code: 3, out: expect.stringContaining('got 1') as string });
   }, 60_000);

@@ -3,6 +3,7 @@ import {
   create,
   type DescField,
   type DescMessage,
+  fromJson,
   type Message,
   type Registry,
 } from '@bufbuild/protobuf';
@@ -259,7 +260,8 @@ function messageChanges(
       to('with too many nanos', create(field.message, { nanos: 2_000_000_000 })),
     ];
   if (name === 'google.protobuf.Struct') return [...gone, to('odd', { a: null, __proto__x: [[[[[]]]]] })];
-  if (name === 'google.protobuf.Value') return [...gone, to('a list', [1, 'two', null])];
+  if (name === 'google.protobuf.Value')
+    return [...gone, to('a list', fromJson(field.message, [1, 'two', null]))];
   if (name.endsWith('Value') && name.startsWith('google.protobuf.')) {
     const inner = field.message.fields[0];
     const values = inner?.fieldKind === 'scalar' ? scalarValues(inner.scalar) : [];

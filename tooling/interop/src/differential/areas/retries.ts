@@ -56,12 +56,12 @@ function policyOf(chance: Chance): Json {
   };
 }
 
-/** How long all attempts may take together, so that none begins or ends about that time. */
+/** How long all attempts may take together: none begins or ends about that time, since delays and ends of attempts are multiples of 50 ms. */
 function mostOfAll(policy: Json): readonly string[] | undefined {
   const [whole, idle] = [policy['per_try_timeout'], policy['per_try_idle_timeout']];
-  if (whole === '0.1s') return ['0.05s'];
-  if (idle !== undefined) return ['0.08s', '0.25s'];
-  return whole === undefined ? undefined : ['0.1s', '0.35s'];
+  if (whole === '0.1s') return ['0.075s'];
+  if (idle !== undefined) return ['0.075s', '0.275s'];
+  return whole === undefined ? undefined : ['0.075s', '0.375s'];
 }
 
 /** Whether attempts have an end of their own. */
