@@ -16,8 +16,10 @@ const arrived = (...marks: string[]): Observation =>
       }),
     ),
   );
-const between = (envoy: Observation, tulle: Observation, counted: boolean): string[] =>
-  differencesOf({ envoy, tulle }, { counted }, { envoy: ports, tulle: ports }).map(({ aspect }) => aspect);
+const between = (envoy: Observation, tulle: Observation, isFrames: boolean): string[] =>
+  differencesOf({ envoy, tulle }, isFrames ? { protocol: 'frames' } : {}, { envoy: ports, tulle: ports }).map(
+    ({ aspect }) => aspect,
+  );
 
 it('takes streams of one connection that are alike but for a field in any order, and each of them once', () => {
   expect(between(arrived('', 'chain', 'chain'), arrived('chain', '', 'chain'), true)).toEqual([]);

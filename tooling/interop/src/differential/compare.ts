@@ -39,7 +39,7 @@ export function aspectsOf(
   aspects.set('seen', String(seen.length));
   // Streams of one connection reach their origin over several, in any order.
   const arrived =
-    exchange.counted === true
+    exchange.protocol === 'frames'
       ? seen.toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : keyOf(one) > keyOf(other) ? 1 : 0))
       : seen;
   for (const [index, one] of ordered(arrived).entries()) {
