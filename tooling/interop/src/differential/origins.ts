@@ -253,7 +253,8 @@ function reply(origin: string, request: Request, response: Response, answer: Ans
     return;
   }
   if (bare) return void to.end();
-  stalled(to, bytes, stallMs, (rest) => {
+  // Of an answer to HEAD Node sends nothing before its end.
+  stalled(to, bytes, request.method === 'HEAD' ? undefined : stallMs, (rest) => {
     if (trailers !== undefined)
       to.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
     to.end(rest);
