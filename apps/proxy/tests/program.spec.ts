@@ -68,6 +68,16 @@ const simple = (): string =>
     .replace('0.0.0.0', '127.0.0.1');
 
 describe('the program', () => {
+  it('says its version in the five parts of Envoy’s, and asks for no configuration', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+      readonly version: string;
+    };
+    const { code, out } = await run('--version').ended;
+    expect(code).toBe(0);
+    expect(out).toMatch(/^tulle proxy {2}version: [^/\n]+\/[^/\n]+\/Clean\/RELEASE\/[^/\n]+\n$/);
+    expect(out).toContain(`/${version}/`);
+  });
+
   it('validates: 0, 65 with every reason, 79 where fields are read over since somebody says so', async () => {
     const good = write('good.yaml', simple());
     const bad = write('bad.yaml', `${simple()}stats_sinks: [ { name: x } ]\nheader_prefix: x-own\n`);

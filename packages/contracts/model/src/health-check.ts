@@ -73,6 +73,20 @@ export interface HttpHealthCheck extends HealthCheckRhythm {
 /** Methods of health checks: all but CONNECT. */
 export type HealthCheckMethod = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'TRACE';
 
+/** Methods whose requests have no body, as Envoy has it; those of others may have {@link HttpHealthCheck.send}. */
+export const BODILESS_CHECK_METHODS: ReadonlySet<HealthCheckMethod> = new Set([
+  'GET',
+  'HEAD',
+  'DELETE',
+  'TRACE',
+]);
+
+/** Of an answer's body so much is looked at where a check says nothing, in bytes (Envoy `response_buffer_size`). */
+export const DEFAULT_RECEIVED_BYTES = 1_024;
+
+/** Most that a check may look at, in bytes: an answer of which more counts is no check any more. Envoy takes any number. */
+export const MAX_RECEIVED_BYTES: number = 16 * 1_024 * 1_024;
+
 /** From one status to another, both included. */
 export interface StatusRange {
   readonly from: number;

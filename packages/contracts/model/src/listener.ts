@@ -334,6 +334,9 @@ export interface TcpWeightedCluster extends Pick<WeightedCluster, 'weight' | 'su
   readonly name: string;
 }
 
+/** Endpoints that a TCP connection tries where nobody says how many: three cover one that is gone and one that goes. Envoy's number is 1 (docs/decisions/034). */
+export const DEFAULT_CONNECT_ATTEMPTS = 3;
+
 /** Bytes: one connection to one connection, half-close kept. */
 export interface TcpHandler {
   readonly kind: 'tcp';

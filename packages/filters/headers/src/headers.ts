@@ -7,7 +7,7 @@ import {
   type HttpHooks,
 } from '@tulle/filter';
 import { CompileContext, loadedRegexEngine, loadRegexEngine } from '@tulle/match';
-import { HEADERS_FILTER, headersFilterSchema, type HeadersFilterConfig, type QueryStep } from '@tulle/model';
+import { HEADERS_FILTER, headersFilterSchema, type HeadersFilterConfig } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import {
   applyEdits,
@@ -19,7 +19,7 @@ import {
   SIDES,
   STEPS_OF,
 } from './edits.ts';
-import { editQuery } from './query.ts';
+import { compileQueryStep, editQuery, type QueryEdit } from './query.ts';
 
 /** A chain's configuration with what routes say beside it, outermost first. */
 interface Merged extends HeadersFilterConfig {
@@ -28,7 +28,7 @@ interface Merged extends HeadersFilterConfig {
 
 /** What is done where a configuration is in force. */
 interface Compiled extends Readonly<Record<Side, readonly Edit[]>> {
-  readonly query: readonly QueryStep[];
+  readonly query: readonly QueryEdit[];
 }
 
 /**
@@ -120,7 +120,7 @@ function compile(config: Merged): Compiled {
     response: of('response'),
     requestTrailers: of('requestTrailers'),
     responseTrailers: of('responseTrailers'),
-    query: places.flatMap(({ querySteps = [] }) => querySteps),
+    query: places.flatMap(({ querySteps = [] }) => querySteps.map(compileQueryStep)),
   };
   context.finish('header edits');
   return compiled;

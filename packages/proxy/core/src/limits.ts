@@ -1,3 +1,5 @@
+import { DEFAULT_CONNECT_ATTEMPTS } from '@tulle/model';
+
 /** Bounds of one proxy process. Each has a metric that counts when it bites. */
 export interface EngineLimits {
   /** Attempts of one request, whatever a policy asks for. Default 16: more is a loop. Metric `tulle_cluster_upstream_rq_retry_refused_total{reason="limit"}`. */
@@ -74,7 +76,7 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   maxTrailerBytes: 8_192,
   maxTrailers: 32,
   maxResponseDrainBytes: 65_536,
-  maxConnectAttempts: 3,
+  maxConnectAttempts: DEFAULT_CONNECT_ATTEMPTS,
   maxAddressesPerName: 256,
   maxMirrors: 256,
   maxMirrorBytes: 1024 * 1024,

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
+import { MAX_RECEIVED_BYTES } from '../health-check.ts';
 import { fields, flag, labels, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
 import { stringMatchSchema } from './string-match.ts';
 
@@ -20,8 +21,6 @@ const rhythm: Readonly<Record<string, JsonSchema>> = {
   alpn: names,
   tlsLabels: labels,
 };
-/** What a check may be told to look at; an answer of which more counts is no check any more. */
-const MAX_RECEIVED_BYTES = 16 * 1_024 * 1_024;
 const REQUIRED = ['kind', 'intervalMs', 'timeoutMs', 'unhealthyThreshold', 'healthyThreshold'] as const;
 
 const statuses: JsonSchema = listOf(fields(['from', 'to'], { from: whole(100, 599), to: whole(100, 599) }));

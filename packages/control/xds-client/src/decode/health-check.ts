@@ -1,10 +1,13 @@
 import { Buffer } from 'node:buffer';
-import type {
-  HeaderValue,
-  HealthCheck as ModelHealthCheck,
-  HealthCheckMethod,
-  HealthCheckRhythm,
-  StatusRange,
+import {
+  BODILESS_CHECK_METHODS,
+  DEFAULT_RECEIVED_BYTES,
+  MAX_RECEIVED_BYTES,
+  type HeaderValue,
+  type HealthCheck as ModelHealthCheck,
+  type HealthCheckMethod,
+  type HealthCheckRhythm,
+  type StatusRange,
 } from '@tulle/model';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { type HeaderValueOption, RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
@@ -133,16 +136,16 @@ function decodeHttp(
   });
 }
 
-/** Methods whose requests have no body, as Envoy has it. */
-const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE']);
-
 function decodeBodies(context: DecodeContext, check: HttpHealthCheck, at: string): Bodies {
   const { send, receive, responseBufferSize: within, serviceNameMatcher: service } = check;
   const method = METHODS[check.method] ?? 'GET';
-  if (send !== undefined && WITHOUT_BODY.has(method))
+  if (send !== undefined && BODILESS_CHECK_METHODS.has(method))
     context.refuse(`${at}.send`, `must be absent where method is ${method}: use POST, PUT, PATCH or OPTIONS`);
   const wanted = receive.map((payload, index) => decodePayload(context, payload, `${at}.receive[${index}]`));
-  const [bytes, most] = [wanted.reduce((sum, one) => sum + one.length / 2, 0), Number(within ?? 1_024n)];
+  const [bytes, most] = [
+    wanted.reduce((sum, one) => sum + one.length / 2, 0),
+    Number(within ?? DEFAULT_RECEIVED_BYTES),
+  ];
   if (most !== 0 && bytes > most)
     context.refuse(`${at}.receive`, `is ${bytes} bytes long: more than response_buffer_size, ${most}`);
   if (most > MAX_RECEIVED_BYTES)
@@ -160,9 +163,6 @@ function decodeBodies(context: DecodeContext, check: HttpHealthCheck, at: string
     withoutUserAgent: removed.includes('user-agent') || undefined,
   });
 }
-
-/** More is refused here; Envoy takes any number. */
-const MAX_RECEIVED_BYTES = 16 * 1_024 * 1_024;
 
 /** What is about bodies, and about who answers. */
 type Bodies = Pick<

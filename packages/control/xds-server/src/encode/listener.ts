@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import {
+  DEFAULT_CONNECT_ATTEMPTS,
   type ChainMatch,
   type ConnectBackoff,
   type DownstreamTls,
@@ -262,9 +263,6 @@ function tcpShare(share: TcpShare): Fields<typeof ClusterWeightSchema> {
   return { name: share.name, weight: share.weight ?? 1, ...labelsOf(share) };
 }
 
-/** What a handler that says nothing means, which in Envoy's words is one (docs/decisions/034). As `EngineLimits.maxConnectAttempts`. */
-const TCP_CONNECT_ATTEMPTS = 3;
-
 function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm): Filter[] {
   const [only, ...more] = handler.clusters;
   const alone = more.length === 0 && (only?.weight ?? 1) === 1 ? only : undefined;
@@ -277,7 +275,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
         : { case: 'cluster', value: alone.name },
     ...(alone && labelsOf(alone)),
     ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
-    maxConnectAttempts: handler.maxConnectAttempts ?? TCP_CONNECT_ATTEMPTS,
+    maxConnectAttempts: handler.maxConnectAttempts ?? DEFAULT_CONNECT_ATTEMPTS,
     ...(handler.connectBackoff && { backoffOptions: encodeBackoff(handler.connectBackoff) }),
     ...(handler.maxDurationMs !== undefined && {
       maxDownstreamConnectionDuration: duration(handler.maxDurationMs),

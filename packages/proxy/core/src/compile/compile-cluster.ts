@@ -2,7 +2,15 @@ import { isPrime } from '@tulle/balance';
 import { findInvalidName, findInvalidValue } from '@tulle/fields';
 import { isValidAuthority, isValidTarget } from '@tulle/http1';
 import { CompileContext, compileStringMatch, loadedRegexEngine } from '@tulle/match';
-import type { Cluster, HealthCheck, HostOverride, HttpHealthCheck, UpstreamTls } from '@tulle/model';
+import {
+  BODILESS_CHECK_METHODS,
+  DEFAULT_RECEIVED_BYTES,
+  type Cluster,
+  type HealthCheck,
+  type HostOverride,
+  type HttpHealthCheck,
+  type UpstreamTls,
+} from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
@@ -109,12 +117,15 @@ function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): voi
   }
 }
 
-/** Methods whose requests have no body, as Envoy has it. */
-const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE']);
-
 function checkBodies(check: HttpHealthCheck, path: string, issues: Issues): void {
-  const { method = 'GET', send, receive = [], receiveWithinBytes: within = 1_024, serviceName } = check;
-  if (send !== undefined && WITHOUT_BODY.has(method))
+  const {
+    method = 'GET',
+    send,
+    receive = [],
+    receiveWithinBytes: within = DEFAULT_RECEIVED_BYTES,
+    serviceName,
+  } = check;
+  if (send !== undefined && BODILESS_CHECK_METHODS.has(method))
     issues.add(`${path}/send`, `must be absent where the method is ${method}, which has no body`);
   const bytes = receive.reduce((sum, one) => sum + one.length / 2, 0);
   if (within !== 0 && bytes > within)

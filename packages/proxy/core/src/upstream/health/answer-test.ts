@@ -1,12 +1,10 @@
 import type { FieldTable } from '@tulle/fields';
 import { compileStringMatch, type CompileContext } from '@tulle/match';
-import type { HttpHealthCheck, StatusRange } from '@tulle/model';
+import { DEFAULT_RECEIVED_BYTES, type HttpHealthCheck, type StatusRange } from '@tulle/model';
 import { holdsAll, payloadsOf } from './payloads.ts';
 import type { ProbeResult } from './probe.ts';
 
 const DEFAULT_EXPECTED: readonly StatusRange[] = [{ from: 200, to: 200 }];
-/** As much as Envoy looks at where nothing is said (`response_buffer_size`). */
-const DEFAULT_WITHIN_BYTES = 1_024;
 
 /** Whoever answers with it is well, but should have less to do (Envoy). */
 const DEGRADED = 'x-envoy-degraded';
@@ -25,7 +23,7 @@ export class AnswerTest {
   constructor(check: HttpHealthCheck, everything: number, context: CompileContext) {
     this.#check = check;
     this.#wanted = payloadsOf(check.receive);
-    const within = check.receiveWithinBytes ?? DEFAULT_WITHIN_BYTES;
+    const within = check.receiveWithinBytes ?? DEFAULT_RECEIVED_BYTES;
     this.bodyBytes = this.#wanted.length === 0 ? 0 : within || everything;
     this.#isService = check.serviceName && compileStringMatch(check.serviceName, context, '');
   }
