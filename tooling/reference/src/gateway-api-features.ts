@@ -104,8 +104,22 @@ export const FEATURES: readonly Feature[] = [
     area: 'Gateway',
     name: 'Default Gateways (GEP-3793): defaultScope, useDefaultGateways',
     level: 'Experimental',
-    unsupported: 'Routes name their parents. The fields are refused by name when they are read (TULLE0206).',
-    proofs: by('packages/control/resources/tests/gateway-api-fields.spec.ts', '%s is refused by name'),
+    note: 'Of routes of every kind. A default Gateway stands in `status.parents` as if the route named it; its condition `DefaultGateway` says that it is one.',
+    proofs: [
+      ...by(
+        'apps/gateway/tests/default-gateways.spec.ts',
+        'is served by a Gateway that is one, without naming it, and by no other',
+        'is for callers within the mesh too, where it names a Service',
+      ),
+      ...by(
+        'packages/control/plane/tests/default-gateways.spec.ts',
+        'have the routes that ask for them, which their status says, as long as both say so',
+        'are all parents of a route, beside those that it names, each once',
+        'take only what their listeners take',
+        'are for a %s as well',
+      ),
+      ...by(cases('gateways'), 'a route that asks for default Gateways, where none takes it'),
+    ],
   },
   {
     area: 'Gateway',

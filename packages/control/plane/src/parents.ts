@@ -1,10 +1,13 @@
 import {
+  isDefaultGateway,
   parentKind,
+  parentRefsOf,
   type AnyRoute,
   type ListenerSet,
   type MergedGateway,
   type Metadata,
   type ParentRef,
+  usesDefaultGateways,
 } from '@tulle/resources';
 
 /** What depends on a Gateway depends on this, as on a Service's `ns/name`. */
@@ -29,14 +32,19 @@ export function gatewayOf({ metadata, spec }: ListenerSet): string {
   return gatewayKey({ namespace, name });
 }
 
-/** Keys by which routes are found that name a Gateway or one of its ListenerSets. */
+/** What routes that ask for default Gateways are found by (GEP-3793), beside what they name. */
+export const DEFAULT_GATEWAYS = 'Gateway/*';
+
+/** Keys by which routes are found that name a Gateway or one of its ListenerSets, or ask for default ones where it is one. */
 export function parentKeys({ gateway, sets }: MergedGateway): string[] {
-  return [gatewayKey(gateway.metadata), ...sets.map(({ metadata }) => listenerSetKey(metadata))];
+  const own = [gatewayKey(gateway.metadata), ...sets.map(({ metadata }) => listenerSetKey(metadata))];
+  return isDefaultGateway(gateway) ? [...own, DEFAULT_GATEWAYS] : own;
 }
 
-/** Services as `ns/name`, Gateways as {@link gatewayKey}, ListenerSets as {@link listenerSetKey}. */
+/** Services as `ns/name`, Gateways as {@link gatewayKey}, ListenerSets as {@link listenerSetKey}, and {@link DEFAULT_GATEWAYS}. */
 export function parentsOf(route: AnyRoute): string[] {
-  return route.spec.parentRefs.map((parent) => parentKey(route, parent));
+  const named = parentRefsOf(route).map((parent) => parentKey(route, parent));
+  return usesDefaultGateways(route) ? [...named, DEFAULT_GATEWAYS] : named;
 }
 
 /** What of these a parentRef of a route means. */

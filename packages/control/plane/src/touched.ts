@@ -1,8 +1,10 @@
 import {
   isConnectionRouteKind,
+  isDefaultGateway,
   isRouteKind,
   isUdpPort,
   SERVICE_NAME_LABEL,
+  usesDefaultGateways,
   type AnyRoute,
   type Gateway,
   type RequestRoute,
@@ -10,7 +12,7 @@ import {
   type Service,
 } from '@tulle/resources';
 import { provenAccount } from './forwarders.ts';
-import { gatewayKey, gatewayOf, listenerSetKey, parentsOf } from './parents.ts';
+import { DEFAULT_GATEWAYS, gatewayKey, gatewayOf, listenerSetKey, parentsOf } from './parents.ts';
 import { serviceOf, workloadsIn } from './slices.ts';
 import { servedBy, waypointKey } from './waypoint-index.ts';
 import type { World } from './world.ts';
@@ -92,6 +94,7 @@ export function touchBy(
       return;
     case 'Gateway':
       touchWaypoint(world, gatewayKey(resource.metadata), services);
+      if (isDefaultGateway(resource)) services.add(DEFAULT_GATEWAYS);
       inbound.add('*'); // everybody believes what it says of callers
       return;
     case 'BackendTLSPolicy':
@@ -146,13 +149,16 @@ function touchWaypoint(world: World, gateway: string | undefined, services: Set<
     services.add(`${metadata.namespace}/${metadata.name}`);
 }
 
-/** What a route is attached to, and the Gateways of ListenerSets among it. */
+/** What a route is attached to, the Gateways of ListenerSets among it, and the default Gateways that it asks for. */
 function touchParents(world: World, route: AnyRoute, services: Set<string>): void {
   for (const key of parentsOf(route)) {
     services.add(key);
     const held = key.startsWith('ListenerSet/') ? world.held(key)?.resource : undefined;
     if (held?.kind === 'ListenerSet') services.add(gatewayOf(held));
   }
+  if (usesDefaultGateways(route))
+    for (const gateway of world.gateways())
+      if (isDefaultGateway(gateway)) services.add(gatewayKey(gateway.metadata));
 }
 
 /**

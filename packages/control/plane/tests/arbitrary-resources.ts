@@ -119,6 +119,8 @@ const slice: fc.Arbitrary<ResourceOf<'EndpointSlice'>> = fc.record({
 
 const backendRef = some({ name: serviceName, port }, { namespace, weight: fc.constantFrom(0, 1, 9) });
 
+const defaultScope = fc.constantFrom('All' as const, 'None' as const);
+
 const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('HTTPRoute' as const),
@@ -137,8 +139,9 @@ const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
             { namespace, sectionName: fc.constantFrom('l1', 'l2') },
           ),
         ),
-        { minLength: 1, maxLength: 2, selector: (p) => p.name },
+        { maxLength: 2, selector: (p) => p.name },
       ),
+      useDefaultGateways: defaultScope,
       rules: fc.uniqueArray(
         some(
           {
@@ -195,14 +198,15 @@ const connectionRoute: fc.Arbitrary<
       some({ kind: fc.constant('ListenerSet' as const), name: setName }, { namespace }),
     ),
     backendRefs: fc.array(backendRef, { minLength: 1, maxLength: 2 }),
+    useDefaultGateways: defaultScope,
     hostnames: fc.constantFrom<readonly string[] | undefined>(
       undefined,
       ['shop.example'],
       ['*.example', 'a.shop.example'],
     ),
   })
-  .map(({ kind, metadata: meta, parent, backendRefs, hostnames }) => {
-    const spec = { parentRefs: [parent], rules: [{ backendRefs }] };
+  .map(({ kind, metadata: meta, parent, backendRefs, hostnames, useDefaultGateways }) => {
+    const spec = { parentRefs: [parent], useDefaultGateways, rules: [{ backendRefs }] };
     const common = { apiVersion: 'gateway.networking.k8s.io/v1', metadata: meta } as const;
     return hostnames === undefined
       ? { ...common, kind, spec }
@@ -270,6 +274,7 @@ function edge(): fc.Arbitrary<GatewaySpec> {
   return some(
     { gatewayClassName: fc.constantFrom('tulle', 'tulle', 'tulle', 'nginx'), listeners },
     {
+      defaultScope,
       allowedListeners: fc
         .constantFrom(...(['All', 'Same', 'All'] as const))
         .map((from) => ({ namespaces: { from } })),

@@ -84,6 +84,7 @@ export type DiagnosticCode =
   | 'TULLE0415'
   | 'TULLE0416'
   | 'TULLE0417'
+  | 'TULLE0418'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -347,6 +348,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'Port of another protocol',
     'A UDPRoute leads to ports of UDP, every other route to ports of TCP, and the Service has a port of this number for the other protocol alone. Its share of the connections or requests is refused, that of datagrams dropped.',
+  ),
+  TULLE0418: finding(
+    'warning',
+    'Attached to nothing',
+    'The route names no parent, and there is no default Gateway that it asks for (`useDefaultGateways`, `defaultScope`). It is kept, and does nothing.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

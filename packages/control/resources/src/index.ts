@@ -82,7 +82,6 @@ export {
   attachToGateway,
   conflictedListeners,
   displacedRoutes,
-  isServedGateway,
   isServedProtocol,
   servedKinds,
   unservedKinds,
@@ -94,6 +93,8 @@ export type {
   DisplacedRoutes,
   ListenerConflict,
 } from './gateway/attach.ts';
+export { isServedGateway } from './gateway/class.ts';
+export { defaultParent, everyParent, isDefaultGateway, usesDefaultGateways } from './gateway/default.ts';
 export {
   gatewayParents,
   isSetOf,
@@ -151,6 +152,7 @@ export {
   isRouteKind,
   matchesOfRule,
   meansPort,
+  parentRefsOf,
   ROUTE_KINDS,
   rulesOf,
 } from './routes.ts';

@@ -43,6 +43,11 @@ export function isConnectionRouteKind(kind: string): kind is ConnectionRoute['ki
 /** What rules of every kind have; those of gRPC have neither time limits nor retries of their own. */
 export type RouteRule = Omit<HTTPRouteRule, 'matches'>;
 
+/** Parents that a route names; none where it says nothing. */
+export function parentRefsOf({ spec }: AnyRoute): readonly ParentRef[] {
+  return spec.parentRefs ?? [];
+}
+
 /** Rules of a route; without any, one that matches everything and leads nowhere. */
 export function rulesOf(route: AnyRoute): readonly RouteRule[] {
   return route.spec.rules ?? [{}];
@@ -101,7 +106,7 @@ export function meansPort(
 
 /** Whether a route is attached to a port of a Service. */
 export function isAttachedTo(route: RequestRoute, service: Service, port: ServicePort): boolean {
-  return route.spec.parentRefs.some((parent) => meansPort(parent, route.metadata.namespace, service, port));
+  return parentRefsOf(route).some((parent) => meansPort(parent, route.metadata.namespace, service, port));
 }
 
 /**

@@ -21,33 +21,7 @@ const REFUSED: Readonly<Record<string, readonly [code: string, resource: object]
     'TULLE0103',
     { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: 'c' }, spec: {} },
   ],
-  'Gateway.spec.defaultScope': [
-    'TULLE0206',
-    gatewayResource('Gateway', {
-      gatewayClassName: 'tulle',
-      defaultScope: 'All',
-      listeners: [{ name: 'a', port: 80, protocol: 'HTTP' }],
-    }),
-  ],
-  ...Object.fromEntries(
-    ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'].map((kind) => [
-      `${kind}.spec.useDefaultGateways`,
-      [
-        'TULLE0206',
-        gatewayResource(kind, {
-          parentRefs: [{ name: 'edge' }],
-          useDefaultGateways: 'All',
-          ...(kind === 'TLSRoute' && { hostnames: ['a.example'] }),
-          rules: [{ backendRefs: [{ name: 'a', port: 80 }] }],
-        }),
-      ],
-    ]),
-  ),
 };
-
-function gatewayResource(kind: string, spec: object): object {
-  return { apiVersion: 'gateway.networking.k8s.io/v1', kind, metadata: { name: 'r' }, spec };
-}
 
 const MAPS = new Set(FIELDS.flatMap(([path]) => (path.endsWith('{}') ? [path.slice(0, -2)] : [])));
 

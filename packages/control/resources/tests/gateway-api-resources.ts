@@ -215,6 +215,7 @@ const GATEWAYS = NAMESPACES.map((namespaces, i) =>
       parametersRef: { group: 'a.example', kind: 'Thing', name: 'a' },
     },
     allowedListeners: { namespaces },
+    defaultScope: i === 0 ? 'All' : 'None',
     tls: {
       backend: { clientCertificateRef: { group: '', kind: 'Secret', name: 'a', namespace: 'b' } },
       frontend: {
@@ -225,11 +226,23 @@ const GATEWAYS = NAMESPACES.map((namespaces, i) =>
   }),
 );
 
+/** Routes that ask for default Gateways, or say that they do not. */
+const DEFAULTED = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'].flatMap((kind) =>
+  ['All', 'None'].map((useDefaultGateways) =>
+    made(kind, {
+      useDefaultGateways,
+      ...(kind === 'TLSRoute' && { hostnames: ['a.example'] }),
+      rules: [{ backendRefs: [SERVICE] }],
+    }),
+  ),
+);
+
 /** Of every kind: together they have every field that is read, with every value that is listed. */
 export const GATEWAY_API_RESOURCES: readonly GatewayApiResource[] = [
   ...HTTP_ROUTES,
   ...GRPC_ROUTES,
   ...CONNECTION_ROUTES,
+  ...DEFAULTED,
   ...GATEWAYS,
   made('ListenerSet', {
     parentRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge', namespace: 'b' },

@@ -4,6 +4,7 @@ import { clientCertificateFault } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
+import { defaultGateway } from './default-condition.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
 import { infrastructurePropagated } from './infrastructure-condition.ts';
 import { waypointConditions } from './waypoint-conditions.ts';
@@ -49,6 +50,7 @@ export function gatewayConditions(
       accepted,
       programmed(gateway, listeners, processes),
       ...clientCertificateResolved(world, gateway, processes),
+      ...defaultGateway(gateway),
       ...infrastructurePropagated(gateway),
     ],
     listeners,

@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   GATEWAY_CONTROLLER,
   GATEWAY_GROUP,
   refOf,
@@ -110,10 +111,10 @@ export class ResourceStatuses {
       resource.kind === 'UDPRoute'
     )
       return {
-        parents: routeConditions(world, resource).map(({ parentRef, conditions }, i) => ({
+        parents: routeConditions(world, resource).map(({ parentRef, conditions }) => ({
           parentRef,
           controllerName: GATEWAY_CONTROLLER,
-          conditions: this.#transitions.of(key, `parent ${i}`, generation, [
+          conditions: this.#transitions.of(key, `parent ${canonicalJson(parentRef)}`, generation, [
             ...conditions,
             ...sessionsLost(resource, parentRef, sessions.values()),
             ...inClear(world, resource, mesh),

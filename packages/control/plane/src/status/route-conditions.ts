@@ -4,6 +4,7 @@ import {
   displacedByConnection,
   backendProtocol,
   backendTarget,
+  everyParent,
   displacedBy,
   displacedRoutes,
   findServicePort,
@@ -49,7 +50,7 @@ const PROBLEMS: Readonly<Record<AttachProblem, string>> = {
 /** Conditions of a route for each parent that is Tulle's to serve. */
 export function routeConditions(world: World, route: AnyRoute): ParentConditions[] {
   const resolved = resolvedRefs(world, route);
-  return route.spec.parentRefs.flatMap((parentRef) => {
+  return everyParent(route, world.gateways()).flatMap((parentRef) => {
     const accepted = acceptedBy(world, route, parentRef);
     return accepted === undefined ? [] : [{ parentRef, conditions: [accepted, resolved] }];
   });
@@ -144,7 +145,7 @@ function isConnectionRoute(route: AnyRoute): route is ConnectionRoute {
 
 /** Whether the waypoint of a Service is where a route applies, for all of its parents. */
 function goesByWaypoint(world: World, route: AnyRoute, service: Service): boolean {
-  return route.spec.parentRefs.every((parent) => {
+  return everyParent(route, world.gateways()).every((parent) => {
     const { namespace = route.metadata.namespace, name } = parent;
     const of = parentKind(parent) === 'Service' ? world.get('Service', namespace, name) : undefined;
     return (

@@ -11,6 +11,7 @@ import { gatewayKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import { isUnspecified } from '../waypoint-workload.ts';
 import type { World } from '../world.ts';
+import { defaultGateway } from './default-condition.ts';
 import { infrastructurePropagated } from './infrastructure-condition.ts';
 import { nobody, type ListenerConditions } from './listener-conditions.ts';
 
@@ -28,6 +29,7 @@ export function waypointConditions(
         ? { type: 'Accepted', status: 'False', ...fault }
         : { type: 'Accepted', status: 'True', reason: 'Accepted', message: usersOf(world, gateway) },
       programmed,
+      ...defaultGateway(gateway),
       ...infrastructurePropagated(gateway),
     ],
     listeners: gateway.spec.listeners.map((listener) => ({

@@ -1,18 +1,20 @@
-import { isServedGateway } from '../gateway/attach.ts';
+import { isServedGateway } from '../gateway/class.ts';
 import { connectionShares, displacedByConnection } from '../gateway/connections.ts';
 import { parentKind } from '../kinds/http-route.ts';
-import { CONNECTION_ROUTE_KINDS, type ConnectionRoute } from '../routes.ts';
+import { CONNECTION_ROUTE_KINDS, parentRefsOf, type ConnectionRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend } from './backends.ts';
 import { analyzeDatagrams } from './datagrams.ts';
 import { analyzeGatewayParent } from './gateway-parents.ts';
 import { locatedConnectionRoutes } from './resource-set.ts';
+import { analyzeUnnamedParents } from './route-parents.ts';
 
 /** Routes of connections that lead nowhere, or whose connections others have. */
 export function analyzeConnectionRoutes(host: AnalysisHost): void {
   for (const subject of locatedConnectionRoutes(host.subjects)) {
     const { kind, spec } = subject.resource;
-    for (const [i, parent] of spec.parentRefs.entries())
+    analyzeUnnamedParents(subject, host);
+    for (const [i, parent] of parentRefsOf(subject.resource).entries())
       if (parentKind(parent) !== 'Service')
         analyzeGatewayParent(parent, subject, `/spec/parentRefs/${i}`, host);
       else
@@ -55,7 +57,7 @@ function analyzeTaken(host: AnalysisHost): void {
       host.report(
         'TULLE0410',
         subject,
-        '/spec/parentRefs',
+        subject.resource.spec.parentRefs === undefined ? '/spec/useDefaultGateways' : '/spec/parentRefs',
         `${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name} has the ${winner.kind === 'UDPRoute' ? 'datagrams' : 'connections'} that it asks for at Gateway ${namespace}/${name}`,
         subject.resource.kind === 'TLSRoute' ? 'give it hostnames of its own' : 'give it a port of its own',
       );

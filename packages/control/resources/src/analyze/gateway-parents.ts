@@ -1,4 +1,5 @@
-import { attachToGateway, isServedGateway } from '../gateway/attach.ts';
+import { attachToGateway } from '../gateway/attach.ts';
+import { isServedGateway } from '../gateway/class.ts';
 import { isWaypoint } from '../gateway/waypoint.ts';
 import { takesListenerSet, type ListenerOwner, type MergedGateway } from '../gateway/merged.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';

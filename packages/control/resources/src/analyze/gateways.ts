@@ -1,11 +1,11 @@
 import {
   conflictedListeners,
-  isServedGateway,
   isServedProtocol,
   servedKinds,
   unservedKinds,
   type ListenerConflict,
 } from '../gateway/attach.ts';
+import { isServedGateway } from '../gateway/class.ts';
 import { filtersBeforeDatagrams } from '../gateway/datagrams.ts';
 import type { ListenerOwner, MergedGateway } from '../gateway/merged.ts';
 import { isWaypoint } from '../gateway/waypoint.ts';

@@ -1,4 +1,4 @@
-import { isServedGateway } from '../gateway/attach.ts';
+import { isServedGateway } from '../gateway/class.ts';
 import { isWaypoint } from '../gateway/waypoint.ts';
 import { takesListenerSet } from '../gateway/merged.ts';
 import { didYouMean } from '../suggest.ts';

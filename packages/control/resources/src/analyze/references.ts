@@ -14,7 +14,8 @@ import { analyzeListenerSets } from './listener-sets.ts';
 import { analyzeConnectionRoutes } from './connection-routes.ts';
 import { analyzeClosedByWaypoints } from './waypoint-closed.ts';
 import { analyzeWaypoints } from './waypoints.ts';
-import { isRouteKind, rulesOf, type RequestRoute } from '../routes.ts';
+import { analyzeUnnamedParents } from './route-parents.ts';
+import { isRouteKind, parentRefsOf, rulesOf, type RequestRoute } from '../routes.ts';
 import { located, locatedRoutes } from './resource-set.ts';
 
 /** Names that lead nowhere. */
@@ -58,7 +59,8 @@ export function analyzeReferences(host: AnalysisHost): void {
 
 function analyzeRoute(subject: LocatedResource<RequestRoute>, host: AnalysisHost): void {
   const route = subject.resource;
-  for (const [i, parent] of route.spec.parentRefs.entries()) {
+  analyzeUnnamedParents(subject, host);
+  for (const [i, parent] of parentRefsOf(route).entries()) {
     const namespace = parent.namespace ?? route.metadata.namespace;
     const at = `/spec/parentRefs/${i}`;
     if (parentKind(parent) !== 'Service') {

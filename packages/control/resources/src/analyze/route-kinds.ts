@@ -6,13 +6,13 @@ import { displacedBy, meansPort, type RequestRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { servedParent } from './gateway-parents.ts';
 import { locatedRoutes } from './resource-set.ts';
+import { placedParents } from './route-parents.ts';
 
 /** Routes that do not apply because one of another kind does. */
 export function analyzeRouteKinds(host: AnalysisHost): void {
   const all: readonly RequestRoute[] = [...host.set.all('HTTPRoute'), ...host.set.all('GRPCRoute')];
   for (const subject of locatedRoutes(host.subjects)) {
-    for (const [i, parent] of subject.resource.spec.parentRefs.entries()) {
-      const at = `/spec/parentRefs/${i}`;
+    for (const [parent, at] of placedParents(subject.resource, host)) {
       if (parentKind(parent) === 'Service') {
         const service = host.set.get(
           'Service',

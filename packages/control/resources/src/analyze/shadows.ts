@@ -1,5 +1,6 @@
 import { comparePrecedence } from '@tulle/match';
 import type { HeaderMatch, PathMatch, RouteMatch, ValueMatch } from '@tulle/model';
+import { everyParent } from '../gateway/default.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';
 import type { LocatedResource } from '../resource.ts';
 import { createdMs } from '../route-match.ts';
@@ -30,7 +31,7 @@ interface Loss {
  * matches are as specific as each other and a request may fit both, rules overlap.
  */
 export function analyzeShadows(routes: readonly LocatedResource<RequestRoute>[], host: AnalysisHost): void {
-  const candidates = routes.flatMap(candidatesOf);
+  const candidates = routes.flatMap((route) => candidatesOf(route, host));
   const losses = new Map<Candidate, Loss>();
   for (const [, place, group] of groupsBy(candidates, fingerprint)) {
     const [winner, ...losers] = group.toSorted(comparePrecedence) as [Candidate, ...Candidate[]];
@@ -88,11 +89,11 @@ function analyzeOverlaps(
   }
 }
 
-function candidatesOf(subject: LocatedResource<RequestRoute>): Candidate[] {
+function candidatesOf(subject: LocatedResource<RequestRoute>, host: AnalysisHost): Candidate[] {
   const { spec, metadata } = subject.resource;
   const created = createdMs(metadata);
   const places = new Map<string, string>();
-  for (const parent of spec.parentRefs)
+  for (const parent of everyParent(subject.resource, host.set.all('Gateway')))
     for (const hostname of spec.hostnames?.length ? spec.hostnames : [''])
       places.set(
         placeOf(parent, hostname, metadata.namespace),

@@ -1,7 +1,7 @@
 import { USE_WAYPOINT_LABEL, waypointOf } from '../gateway/waypoint.ts';
 import { parentKind } from '../kinds/http-route.ts';
 import { isUdpPort, type Service, type ServicePort } from '../kinds/service.ts';
-import { rulesOf } from '../routes.ts';
+import { parentRefsOf, rulesOf } from '../routes.ts';
 import { backendTarget, connectionPorts, matchesLabels, serviceSelects, targetPort } from '../select.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
@@ -74,7 +74,7 @@ function isBehind(host: AnalysisHost, guarding: Service, service: Service): bool
   };
   return [...host.set.all('HTTPRoute'), ...host.set.all('GRPCRoute')].some(
     (route) =>
-      route.spec.parentRefs.some(
+      parentRefsOf(route).some(
         (parent) =>
           parentKind(parent) === 'Service' && asks(parent.namespace ?? route.metadata.namespace, parent.name),
       ) &&

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { ConnectionRoute } from '../routes.ts';
+import { parentRefsOf, type ConnectionRoute } from '../routes.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
 import { checkBackend } from './backend.ts';
 import { checkParents } from './route-parts.ts';
@@ -7,7 +7,7 @@ import { checkParents } from './route-parts.ts';
 /** A TLSRoute, TCPRoute or UDPRoute. */
 export function checkConnectionRoute(route: ConnectionRoute, host: CheckHost): void {
   const { spec } = route;
-  checkParents(spec.parentRefs, host);
+  checkParents(parentRefsOf(route), host);
   if (route.kind === 'TLSRoute') {
     const { hostnames } = route.spec;
     noRepeats(

@@ -1,3 +1,4 @@
+import { usesDefaultGateways } from '../gateway/default.ts';
 import { GATEWAY_GROUP } from '../kinds/gateway.ts';
 import {
   parentKind,
@@ -7,7 +8,7 @@ import {
   type HTTPValueMatch,
   type ParentRef,
 } from '../kinds/http-route.ts';
-import { rulesOf, type RequestRoute, type RouteRule } from '../routes.ts';
+import { parentRefsOf, rulesOf, type RequestRoute, type RouteRule } from '../routes.ts';
 import { checkBackend } from './backend.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 import { checkExternalAuth } from './external-auth.ts';
@@ -44,7 +45,7 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
     (i) => `/spec/hostnames/${i}`,
     (n) => `${n} is listed twice`,
   );
-  checkParents(route.spec.parentRefs, host);
+  checkParents(parentRefsOf(route), host);
   for (const [i, rule] of rules.entries()) {
     const at = `/spec/rules/${i}`;
     checkFilters(rule.filters ?? [], `${at}/filters`, host);
@@ -56,7 +57,8 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
       checkSteps(route.kind, rule, filters, `${at}/backendRefs/${j}/filters`, host);
     }
   }
-  if (route.spec.parentRefs.some((parent) => parentKind(parent) !== 'Service')) checkIdentities(rules, host);
+  if (usesDefaultGateways(route) || parentRefsOf(route).some((parent) => parentKind(parent) !== 'Service'))
+    checkIdentities(rules, host);
 }
 
 /** Steps of one backend that lead its share elsewhere. */

@@ -1,11 +1,4 @@
-import {
-  GATEWAY_CLASS,
-  GATEWAY_GROUP,
-  isForMesh,
-  type Gateway,
-  type GatewayListener,
-  type ListenerProtocol,
-} from '../kinds/gateway.ts';
+import { GATEWAY_GROUP, isForMesh, type GatewayListener, type ListenerProtocol } from '../kinds/gateway.ts';
 import type { ParentRef } from '../kinds/http-route.ts';
 import { compareAge, ROUTE_KINDS, type AnyRoute, type RequestRoute } from '../routes.ts';
 import { attachedHostnames, commonHostname } from './hostnames.ts';
@@ -42,11 +35,6 @@ export interface AttachResult {
   readonly attachments: readonly Attachment[];
   /** Set when there are none. */
   readonly problem?: AttachProblem;
-}
-
-/** Whether a Gateway is one of Tulle's to which routes attach. */
-export function isServedGateway(gateway: Gateway): boolean {
-  return gateway.spec.gatewayClassName === GATEWAY_CLASS;
 }
 
 /**

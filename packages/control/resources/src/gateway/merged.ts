@@ -2,7 +2,8 @@ import type { AllowedNamespaces, Gateway, GatewayListener } from '../kinds/gatew
 import { NAMESPACE_NAME_LABEL } from '../kinds/gateway.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';
 import type { ListenerSet } from '../kinds/listener-set.ts';
-import { compareAge, type AnyRoute } from '../routes.ts';
+import { compareAge, parentRefsOf, type AnyRoute } from '../routes.ts';
+import { defaultParent } from './default.ts';
 
 /** Whose a listener is: by it routes, policies and grants are judged. */
 export type ListenerOwner = Gateway | ListenerSet;
@@ -73,9 +74,11 @@ export function allowsNamespace(
   }
 }
 
-/** parentRefs of a route that mean a Gateway, or a ListenerSet of it. */
+/** parentRefs of a route that mean a Gateway, or a ListenerSet of it, and the one that is not written where it is a default Gateway. */
 export function gatewayParents(route: AnyRoute, merged: MergedGateway): readonly ParentRef[] {
-  return route.spec.parentRefs.filter((parent) => parentOwner(route, parent, merged) !== undefined);
+  const named = parentRefsOf(route).filter((parent) => parentOwner(route, parent, merged) !== undefined);
+  const unnamed = defaultParent(route, merged.gateway);
+  return unnamed === undefined ? named : [...named, unnamed];
 }
 
 /** What of a Gateway a parentRef of a route means. */

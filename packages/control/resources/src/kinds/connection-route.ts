@@ -2,20 +2,12 @@ import type { JsonSchema } from '@tulle/model';
 import {
   backendFields,
   MAX_WEIGHT,
-  parentRefsSchema,
+  parentFields,
+  type CommonRouteSpec,
   type HTTPBackendRef,
-  type ParentRef,
 } from './http-route.ts';
 import type { Metadata } from './metadata.ts';
-import {
-  dnsSubdomain,
-  hostnameOrWildcard,
-  integer,
-  list,
-  notHonoured,
-  object,
-  resourceSchema,
-} from './schema-parts.ts';
+import { dnsSubdomain, hostnameOrWildcard, integer, list, object, resourceSchema } from './schema-parts.ts';
 
 /** Leads the TLS connections of a Gateway on by their server names (Gateway API v1 TLSRoute, GEP-2643). */
 export interface TLSRoute {
@@ -44,8 +36,7 @@ export interface UDPRoute {
   readonly spec: ConnectionRouteSpec;
 }
 
-export interface ConnectionRouteSpec {
-  readonly parentRefs: readonly ParentRef[];
+export interface ConnectionRouteSpec extends CommonRouteSpec {
   /** One. */
   readonly rules: readonly ConnectionRouteRule[];
 }
@@ -87,8 +78,6 @@ const rules = rulesOf(
   'Where connections go, by weight; the share of a backend that is not there is refused.',
 );
 
-const useDefaultGateways = notHonoured('Give parentRefs.');
-
 export const tlsRouteSchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'TLSRoute',
@@ -98,12 +87,11 @@ export const tlsRouteSchema: JsonSchema = resourceSchema(
     spec: object(
       'Which connections, where.',
       {
-        parentRefs: parentRefsSchema,
+        ...parentFields,
         hostnames: list('Server names (SNI).', hostnameOrWildcard, 1, 1024),
         rules,
-        useDefaultGateways,
       },
-      ['parentRefs', 'hostnames', 'rules'],
+      ['hostnames', 'rules'],
     ),
   },
   ['spec'],
@@ -115,10 +103,7 @@ export const tcpRouteSchema: JsonSchema = resourceSchema(
   'Leads connections that come in at a port of a Gateway on.',
   dnsSubdomain('Name.'),
   {
-    spec: object('Which connections, where.', { parentRefs: parentRefsSchema, rules, useDefaultGateways }, [
-      'parentRefs',
-      'rules',
-    ]),
+    spec: object('Which connections, where.', { ...parentFields, rules }, ['rules']),
   },
   ['spec'],
 );
@@ -132,13 +117,12 @@ export const udpRouteSchema: JsonSchema = resourceSchema(
     spec: object(
       'Which datagrams, where.',
       {
-        parentRefs: parentRefsSchema,
+        ...parentFields,
         rules: rulesOf(
           'Where the datagrams of a session go, which are those of one address and port; by weight. The share of a backend that is not there is dropped. Ports of Services are those of protocol UDP.',
         ),
-        useDefaultGateways,
       },
-      ['parentRefs', 'rules'],
+      ['rules'],
     ),
   },
   ['spec'],

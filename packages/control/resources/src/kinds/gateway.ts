@@ -1,4 +1,5 @@
 import type { JsonSchema } from '@tulle/model';
+import { defaultScope, type DefaultScope } from './default-scope.ts';
 import { certificateRef, gatewayTlsSchema, type CertificateRef, type GatewayTls } from './gateway-tls.ts';
 import type { Metadata } from './metadata.ts';
 import {
@@ -46,6 +47,8 @@ export interface GatewaySpec {
   readonly addresses?: readonly GatewayAddress[];
   readonly tls?: GatewayTls;
   readonly infrastructure?: GatewayInfrastructure;
+  /** Whether routes that ask for default Gateways attach (GEP-3793). Default `None`. */
+  readonly defaultScope?: DefaultScope;
   /** Which ListenerSets may add listeners. Default: none. */
   readonly allowedListeners?: { readonly namespaces?: AllowedNamespaces };
 }
@@ -261,7 +264,9 @@ export const gatewaySchema: JsonSchema = resourceSchema(
           }),
         }),
         tls: gatewayTlsSchema,
-        defaultScope: notHonoured('Routes name their parents.'),
+        defaultScope: defaultScope(
+          'All: routes that say useDefaultGateways: All attach as if they named it, where its listeners take them.',
+        ),
       },
       ['gatewayClassName', 'listeners'],
     ),

@@ -5,12 +5,12 @@ import {
   headerName,
   MAX_MATCHES,
   mirrorFilter,
-  parentRefsSchema,
+  parentFields,
   valueMatch,
+  type CommonRouteSpec,
   type HTTPBackendRef,
   type HTTPRouteFilter,
   type HTTPValueMatch,
-  type ParentRef,
 } from './http-route.ts';
 import type { Metadata } from './metadata.ts';
 import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
@@ -33,8 +33,7 @@ export interface GRPCRoute {
   readonly spec: GRPCRouteSpec;
 }
 
-export interface GRPCRouteSpec {
-  readonly parentRefs: readonly ParentRef[];
+export interface GRPCRouteSpec extends CommonRouteSpec {
   readonly hostnames?: readonly string[];
   /** Absent: one rule that matches everything and has no backend. */
   readonly rules?: readonly GRPCRouteRule[];
@@ -103,35 +102,30 @@ export const grpcRouteSchema: JsonSchema = resourceSchema(
   'Routes gRPC requests that come in at a Gateway, or those of a Service.',
   dnsSubdomain('Name.'),
   {
-    spec: object(
-      'What is routed where.',
-      {
-        parentRefs: parentRefsSchema,
-        hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
-        useDefaultGateways: notHonoured('Give parentRefs.'),
-        rules: list(
-          'Rules. Gateway API precedence decides which one wins, not their order.',
-          object('A rule.', {
-            name: dnsSubdomain('Name, shown in records and metrics.'),
-            matches: list(
-              'Any of these; none: every gRPC request.',
-              object('All of these.', {
-                method: methodMatch,
-                headers: list('Conditions on metadata.', valueMatch('header', headerName), 0, 16),
-              }),
-              0,
-              MAX_MATCHES,
-            ),
-            filters: list('Steps.', routeFilter, 0, 16),
-            backendRefs: backendRefsSchema,
-            sessionPersistence: sessionPersistenceSchema,
-          }),
-          0,
-          16,
-        ),
-      },
-      ['parentRefs'],
-    ),
+    spec: object('What is routed where.', {
+      ...parentFields,
+      hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
+      rules: list(
+        'Rules. Gateway API precedence decides which one wins, not their order.',
+        object('A rule.', {
+          name: dnsSubdomain('Name, shown in records and metrics.'),
+          matches: list(
+            'Any of these; none: every gRPC request.',
+            object('All of these.', {
+              method: methodMatch,
+              headers: list('Conditions on metadata.', valueMatch('header', headerName), 0, 16),
+            }),
+            0,
+            MAX_MATCHES,
+          ),
+          filters: list('Steps.', routeFilter, 0, 16),
+          backendRefs: backendRefsSchema,
+          sessionPersistence: sessionPersistenceSchema,
+        }),
+        0,
+        16,
+      ),
+    }),
   },
   ['spec'],
 );

@@ -1,4 +1,5 @@
 import { CORS_ORIGIN_PATTERN, type JsonSchema } from '@tulle/model';
+import { defaultScope, type DefaultScope } from './default-scope.ts';
 import { externalAuthFilter, type HTTPExternalAuthFilter } from './external-auth.ts';
 import type { Metadata } from './metadata.ts';
 import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
@@ -12,7 +13,6 @@ import {
   integer,
   kindOf,
   list,
-  notHonoured,
   object,
   oneOf,
   port,
@@ -29,8 +29,15 @@ export interface HTTPRoute {
   readonly spec: HTTPRouteSpec;
 }
 
-export interface HTTPRouteSpec {
-  readonly parentRefs: readonly ParentRef[];
+/** What routes of every kind say of where they attach. */
+export interface CommonRouteSpec {
+  /** Absent or empty: nowhere, but for default Gateways. */
+  readonly parentRefs?: readonly ParentRef[];
+  /** Whether it attaches to default Gateways as well (GEP-3793). Default `None`. */
+  readonly useDefaultGateways?: DefaultScope;
+}
+
+export interface HTTPRouteSpec extends CommonRouteSpec {
   readonly hostnames?: readonly string[];
   /** Absent: one rule that matches everything and has no backend. */
   readonly rules?: readonly HTTPRouteRule[];
@@ -336,8 +343,7 @@ export const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
     ['name', 'value'],
   );
 
-/** `parentRefs` of any route. */
-export const parentRefsSchema: JsonSchema = list(
+const parentRefs: JsonSchema = list(
   'Gateways, ListenerSets and Services whose requests are routed.',
   object(
     'A Gateway, a ListenerSet of one, or a Service.',
@@ -353,9 +359,17 @@ export const parentRefsSchema: JsonSchema = list(
     },
     ['name'],
   ),
-  1,
+  0,
   32,
 );
+
+/** Where routes of any kind attach. */
+export const parentFields: Readonly<Record<string, JsonSchema>> = {
+  parentRefs,
+  useDefaultGateways: defaultScope(
+    'All: it attaches to every Gateway whose defaultScope is All, as if it named each.',
+  ),
+};
 
 /** `backendRefs` of any route's rule. */
 export const backendRefsSchema: JsonSchema = list(
@@ -379,63 +393,58 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
   'Routes requests that come in at a Gateway, or requests of a Service.',
   dnsSubdomain('Name.'),
   {
-    spec: object(
-      'What is routed where.',
-      {
-        parentRefs: parentRefsSchema,
-        hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
-        useDefaultGateways: notHonoured('Give parentRefs.'),
-        rules: list(
-          'Rules. Gateway API precedence decides which one wins, not their order.',
-          object('A rule.', {
-            name: dnsSubdomain('Name, shown in records and metrics.'),
-            matches: list(
-              'Any of these; none: every request.',
-              object('All of these.', {
-                path: object('Condition on the path. Default: prefix /.', {
-                  type: oneOf('How it is compared. Default PathPrefix.', [
-                    'Exact',
-                    'PathPrefix',
-                    'RegularExpression',
-                  ]),
-                  value: text('Path or RE2 pattern. Default /.', { maxLength: 1024 }),
-                }),
-                headers: list('Conditions on headers.', valueMatch('header', headerName), 0, 16),
-                queryParams: list(
-                  'Conditions on query parameters.',
-                  valueMatch('query parameter', text('Name.', { minLength: 1, maxLength: 256 })),
-                  0,
-                  16,
-                ),
-                method: oneOf('Method.', METHODS),
+    spec: object('What is routed where.', {
+      ...parentFields,
+      hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
+      rules: list(
+        'Rules. Gateway API precedence decides which one wins, not their order.',
+        object('A rule.', {
+          name: dnsSubdomain('Name, shown in records and metrics.'),
+          matches: list(
+            'Any of these; none: every request.',
+            object('All of these.', {
+              path: object('Condition on the path. Default: prefix /.', {
+                type: oneOf('How it is compared. Default PathPrefix.', [
+                  'Exact',
+                  'PathPrefix',
+                  'RegularExpression',
+                ]),
+                value: text('Path or RE2 pattern. Default /.', { maxLength: 1024 }),
               }),
-              0,
-              MAX_MATCHES,
-            ),
-            filters: list('Steps.', routeFilter, 0, 16),
-            backendRefs: backendRefsSchema,
-            timeouts: object('Time limits; 0s switches one off.', {
-              request: duration('For the request, all its attempts included.'),
-              backendRequest: duration('For one attempt; at most request.'),
-            }),
-            retry: object('Attempts after a failure.', {
-              codes: list(
-                'Statuses worth another attempt, for idempotent requests.',
-                integer('Status.', 400, 599),
+              headers: list('Conditions on headers.', valueMatch('header', headerName), 0, 16),
+              queryParams: list(
+                'Conditions on query parameters.',
+                valueMatch('query parameter', text('Name.', { minLength: 1, maxLength: 256 })),
                 0,
-                100,
+                16,
               ),
-              attempts: integer('Further attempts. Default 2.', 1, 10),
-              backoff: duration('Least time between attempts.'),
+              method: oneOf('Method.', METHODS),
             }),
-            sessionPersistence: sessionPersistenceSchema,
+            0,
+            MAX_MATCHES,
+          ),
+          filters: list('Steps.', routeFilter, 0, 16),
+          backendRefs: backendRefsSchema,
+          timeouts: object('Time limits; 0s switches one off.', {
+            request: duration('For the request, all its attempts included.'),
+            backendRequest: duration('For one attempt; at most request.'),
           }),
-          0,
-          16,
-        ),
-      },
-      ['parentRefs'],
-    ),
+          retry: object('Attempts after a failure.', {
+            codes: list(
+              'Statuses worth another attempt, for idempotent requests.',
+              integer('Status.', 400, 599),
+              0,
+              100,
+            ),
+            attempts: integer('Further attempts. Default 2.', 1, 10),
+            backoff: duration('Least time between attempts.'),
+          }),
+          sessionPersistence: sessionPersistenceSchema,
+        }),
+        0,
+        16,
+      ),
+    }),
   },
   ['spec'],
 );

@@ -1,8 +1,33 @@
 import { told, type Case } from './case.ts';
-import { A, HTTP, gateway, gatewayRoute, policy } from './yaml.ts';
+import { A, HTTP, defaultedRoute, defaultGateway, gateway, gatewayRoute, policy } from './yaml.ts';
 
 /** Gateways and their listeners, and what attaches to them. */
 export const GATEWAYS: readonly Case[] = [
+  told('a route without parents', A + defaultedRoute('None'), ['TULLE0418', 9, '{', 'names no parent']),
+  told(
+    'a route that asks for default Gateways, where there are none',
+    A + gateway(HTTP) + defaultedRoute('All'),
+    ['TULLE0418', 17, 'All', 'there is no default Gateway'],
+  ),
+  told(
+    'a route that asks for default Gateways, where one takes it',
+    A + defaultGateway(HTTP) + defaultedRoute('All'),
+  ),
+  told(
+    'a route that asks for default Gateways, where none takes it',
+    A + defaultGateway(HTTP) + defaultedRoute('All', ', hostnames: [a.org]'),
+    ['TULLE0310', 18, '[a.org]', 'of a listener of Gateway default/edge'],
+  ),
+  told(
+    'rules of two routes at a default Gateway, the one by its name',
+    A +
+      defaultGateway(HTTP) +
+      defaultedRoute('All') +
+      '---\n' +
+      gatewayRoute('{ name: edge }').replace('name: r,', 'name: s,'),
+    ['TULLE0401', 25, '{', 'default/d'],
+    ['TULLE0402', 25, '{', 'default/d'],
+  ),
   told(
     'edits of who called, at a Gateway',
     A +
@@ -193,10 +218,17 @@ spec:
     'parts of a Gateway that are not honoured',
     gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
       '  listeners:',
-      '  infrastructure: { parametersRef: { group: a.example, kind: Settings } }\n  defaultScope: All\n  listeners:',
+      '  infrastructure: { parametersRef: { group: a.example, kind: Settings } }\n  defaultScope: Some\n  listeners:',
     ),
     ['TULLE0203', 6, '{ group: a.example', '"name" is missing'],
-    ['TULLE0206', 7, 'defaultScope', 'parents'],
+    ['TULLE0205', 7, 'Some', 'All'],
+  ),
+  told(
+    'CAs for callers where they stood before they were of a whole Gateway',
+    gateway(
+      '    - { name: a, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: a }], frontendValidation: {} } }',
+    ),
+    ['TULLE0206', 7, 'frontendValidation', 'spec.tls.frontend'],
   ),
   told(
     'addresses, ports and CAs of a Gateway that cannot be meant',

@@ -49,6 +49,16 @@ export function openGateway(listeners: string, from = 'Same'): string {
   );
 }
 
+/** A Gateway that takes routes which ask for default ones. */
+export function defaultGateway(listeners: string): string {
+  return gateway(listeners).replace('  listeners:', '  defaultScope: All\n  listeners:');
+}
+
+/** An HTTPRoute that names no parent, and leads to `a`. */
+export function defaultedRoute(scope: string, more = ''): string {
+  return `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: d }\nspec: { useDefaultGateways: ${scope}${more}, rules: [{ backendRefs: [{ name: a, port: 80 }] }] }\n`;
+}
+
 /** A listener of a Gateway. */
 export const HTTP = '    - { name: http, port: 80, protocol: HTTP, hostname: "*.example.com" }';
 
