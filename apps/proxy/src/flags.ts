@@ -158,7 +158,7 @@ export const ENVOY_FLAGS: EnvoyFlagSpecs = Object.freeze({
   'tolerate-field': {
     type: 'list',
     value: 'FIELD',
-    help: 'read over a field that is not honoured, by its full name (envoy.config.cluster.v3.Cluster.lrs_server); may be repeated',
+    help: 'read over a field that is not honoured, by its full name (envoy.config.cluster.v3.Cluster.track_timeout_budgets); may be repeated',
   },
   'local-address-ip-version': {
     type: 'string',

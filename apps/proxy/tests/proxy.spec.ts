@@ -240,9 +240,9 @@ describe('what changes while it runs', () => {
     expect(await ask(portOf(proxy), '/hello')).toMatchObject({ body: 'two' });
     writeFileSync(
       file,
-      bootstrap('three').replace('type: STATIC', 'type: STATIC\n      lrs_server: { self: {} }'),
+      bootstrap('three').replace('type: STATIC', 'type: STATIC\n      track_timeout_budgets: true'),
     );
-    await expect(proxy.reload()).rejects.toThrow(/static_resources\.clusters\[0\]\.lrs_server/);
+    await expect(proxy.reload()).rejects.toThrow(/static_resources\.clusters\[0\].track_timeout_budgets/);
     writeFileSync(file, bootstrap('four').replace('prefix: "/"', 'safe_regex: { regex: "(" }'));
     await expect(proxy.reload()).rejects.toBeInstanceOf(BootstrapError);
     expect(await ask(portOf(proxy), '/hello')).toMatchObject({ body: 'two' });

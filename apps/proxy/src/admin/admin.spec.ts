@@ -4,6 +4,7 @@ import { certificatesPage, daysLeft } from './certificates-page.ts';
 import { splitAddress } from './listeners-page.ts';
 import { redactJson } from './redact.ts';
 import { circuitStats } from './stats/circuit-stats.ts';
+import { clusterNames } from './stats/cluster-names.ts';
 import { envoyStats } from './stats/envoy-stats.ts';
 import { parseMetrics } from './stats/metrics-text.ts';
 import { statsJson, statsPrometheus, statsText } from './stats/render.ts';
@@ -90,6 +91,29 @@ describe('the engine’s metrics', () => {
       ),
       '',
     ]);
+  });
+
+  it('call clusters and listeners what the configuration says that they are to be called', () => {
+    const [front] = config.listeners;
+    const called = envoyStats(parseMetrics(METRICS), {
+      listeners: front === undefined ? [] : [{ ...front, statPrefix: 'edge' }],
+      clusters: [
+        { name: 'a', discovery: { kind: 'static', endpoints: [] }, statName: 'outbound|80||a;' },
+        { name: 'a."b', discovery: { kind: 'static', endpoints: [] }, statName: 'x:y' },
+      ],
+    });
+    const names = called.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'cluster.outbound|80||a;.upstream_cx_total',
+        'cluster.x_y.upstream_rq_2xx',
+        'listener.edge.downstream_cx_total',
+      ]),
+    );
+    expect(names.filter((name) => /cluster\.a\.|0\.0\.0\.0/.test(name))).toEqual([]);
+    expect(statsPrometheus(called)).toContain(
+      'envoy_cluster_upstream_cx_total{envoy_cluster_name="outbound|80||a;"} 2\n',
+    );
   });
 
   it('are given to Prometheus with Envoy’s tags', () => {
@@ -218,7 +242,7 @@ it('tells which circuit breakers are open, of each priority by itself', () => {
     limits,
     highLimits: { maxConnections: 9, maxPendingRequests: 1, maxRequests: 2 },
   };
-  const stats = circuitStats({ clusters: [cluster] });
+  const stats = circuitStats({ clusters: [cluster] }, clusterNames([]));
   expect(Object.fromEntries(stats.map((stat) => [stat.name, 'value' in stat && stat.value]))).toEqual({
     'cluster.a.circuit_breakers.default.cx_open': 1,
     'cluster.a.circuit_breakers.default.cx_pool_open': 0,
@@ -230,6 +254,17 @@ it('tells which circuit breakers are open, of each priority by itself', () => {
     'cluster.a.circuit_breakers.high.rq_open': 0,
     'cluster.a.circuit_breakers.high.rq_pending_open': 1,
   });
+  const calm = { ...cluster, name: 'b', connections: 0, pending: 0, requests: 0, retries: 0 };
+  const together = circuitStats(
+    { clusters: [cluster, calm] },
+    clusterNames([
+      { name: 'a', statName: 'both' },
+      { name: 'b', statName: 'both' },
+    ]),
+  );
+  expect(together.filter(({ name }) => name.endsWith('default.cx_open'))).toMatchObject([
+    { name: 'cluster.both.circuit_breakers.default.cx_open', value: 1 },
+  ]);
   expect(statsPrometheus(stats)).toContain(
     'envoy_cluster_circuit_breakers_high_rq_pending_open{envoy_cluster_name="a"} 1',
   );

@@ -48,6 +48,11 @@ interface ClusterPart {
 const partsOf = (page: Readonly<Record<string, unknown>>): readonly ClusterPart[] =>
   listOf<ClusterPart>(page, 'clusters');
 
+/** What statistics call a cluster (Envoy `alt_stat_name`). */
+const observedName = (host: AdminHost, name: string): string =>
+  [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters].find((one) => one.name === name)
+    ?.statName ?? name;
+
 const isAdded = (host: AdminHost, name: string): boolean =>
   !host.fixed().clusters.some((cluster) => cluster.name === name);
 
@@ -91,7 +96,7 @@ function flagsOf(endpoint: EndpointPart): string {
 export function clustersText(page: Readonly<Record<string, unknown>>, host: AdminHost): string {
   return partsOf(page)
     .flatMap(({ name, limits, highLimits, endpoints }) => [
-      `${name}::observability_name::${name}`,
+      `${name}::observability_name::${observedName(host, name)}`,
       ...limitLines(limits, `${name}::default_priority`),
       ...limitLines(highLimits, `${name}::high_priority`),
       `${name}::added_via_api::${isAdded(host, name)}`,
@@ -123,7 +128,7 @@ export function clustersJson(page: Readonly<Record<string, unknown>>, host: Admi
     clusterStatuses: partsOf(page).map(({ name, limits, highLimits, endpoints }) => ({
       name,
       addedViaApi: isAdded(host, name),
-      observabilityName: name,
+      observabilityName: observedName(host, name),
       circuitBreakers: {
         thresholds: [limits, { ...highLimits, priority: RoutingPriority.HIGH }],
       },

@@ -10,6 +10,8 @@ import type { UpstreamTls } from './tls.ts';
 /** A group of endpoints that serve the same thing. Names follow D15: `direction|port|subset|host`. */
 export interface Cluster {
   readonly name: string;
+  /** What statistics and access logs call it (Envoy `alt_stat_name`); of several with one such name they tell together. Default its name. */
+  readonly statName?: string;
   /** Where its endpoints come from. */
   readonly discovery: ClusterDiscovery;
   /** Default `{ policy: 'peak-ewma' }` for HTTP, least request where latency means nothing. */

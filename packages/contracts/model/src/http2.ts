@@ -29,8 +29,15 @@ export interface Http2Options {
 
 /** PING frames on quiet connections (Envoy `connection_keepalive`). */
 export interface Http2Keepalive {
-  /** A connection on which nothing came for so long is asked. At least 1,000: many servers close on more. */
-  readonly intervalMs: number;
+  /** A connection on which nothing came for so long is asked. At least 1,000: many servers close on more. Default: not by itself. */
+  readonly intervalMs?: number;
+  /** Up to so much of `intervalMs` is added to it at random, each time, so that not all ask at once. Default 15 (Envoy `interval_jitter`). */
+  readonly jitterPercent?: number;
+  /**
+   * A connection on which nothing came for so long is asked as a request begins on it, which does not wait (Envoy
+   * `connection_idle_interval`). Towards endpoints alone. Default: not.
+   */
+  readonly idleIntervalMs?: number;
   /** Without an answer for so long it is closed. Default 5,000. */
   readonly timeoutMs?: number;
 }

@@ -2,6 +2,7 @@ import type { AccessLog } from './access-log.ts';
 import type { ChainChoice } from './chain-choice.ts';
 import type { InternalAddress, ListenAddress } from './address.ts';
 import type { Http2Options } from './http2.ts';
+import type { TcpKeepalive } from './cluster.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { OnDemand } from './on-demand.ts';
 import type { RouteHeaderEdits } from './header-edits.ts';
@@ -13,6 +14,8 @@ import type { UdpProxy } from './udp.ts';
 /** A place where connections are accepted, or datagrams taken. */
 export interface Listener {
   readonly name: string;
+  /** What statistics call it in place of its address (Envoy `stat_prefix`). */
+  readonly statPrefix?: string;
   /** Or that it takes connections of this process alone, by its own name (Envoy `internal_listener`). */
   readonly address: ListenAddress | InternalAddress;
   /** Where connections are accepted too (Envoy `additional_addresses`). Default nowhere. */
@@ -71,6 +74,13 @@ export interface Listener {
   readonly accessLogs?: readonly AccessLog[];
   /** Connections at a time; further ones are closed at once and counted. Default 65,536. */
   readonly maxConnections?: number;
+  /**
+   * Whether its connections do not count where the proxy bounds those of all listeners, and are not refused for that bound (Envoy
+   * `ignore_global_conn_limit`): of ports for probes and statistics. Default false.
+   */
+  readonly ignoresConnectionLimit?: boolean;
+  /** Whether the kernel asks callers that are silent whether they live (Envoy `socket_options`). Absent: as it does by itself, not. */
+  readonly tcpKeepalive?: TcpKeepalive;
   /** Bytes buffered per connection and direction before reading stops. Default 1 MiB (Envoy `per_connection_buffer_limit_bytes`). */
   readonly bufferLimitBytes?: number;
 }

@@ -54,6 +54,8 @@ export interface StreamRecord {
   readonly routePattern: string;
   /** Cluster name, `''` when none was chosen. */
   readonly cluster: string;
+  /** What statistics call that cluster (Envoy `alt_stat_name`); `undefined` where that is its name. */
+  readonly clusterStatName?: string | undefined;
   /** `host:port` of the endpoint of the delivered (or last) attempt. */
   readonly upstreamAddress: string;
   /** Metadata labels of that endpoint (service, version, workload …), frozen and shared. */

@@ -126,9 +126,9 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${LISTENER}.api_listener`, {}],
   [`${LISTENER}.transparent`, true],
   [`${LISTENER}.freebind`, true],
-  [`${LISTENER}.socket_options`, [{ level: 1, name: 2, int_value: 3 }]],
+  [`${LISTENER}.socket_options`, [{ level: 6, name: 18, int_value: 3 }]],
   [`${LISTENER}.enable_mptcp`, true],
-  [`${LISTENER}.ignore_global_conn_limit`, true],
+  [`${LISTENER}.bypass_overload_manager`, true],
   [`${LISTENER}.tcp_fast_open_queue_length`, 10],
   [`${CHAIN}.use_proxy_proto`, true],
   // HTTP.
@@ -141,7 +141,7 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${ROUTE}.route.early_data_policy`, { name: 'x' }],
   [`${ROUTE}.filter_action`, undefined],
   // Clusters.
-  [`${CLUSTER}.lrs_server`, { self: {} }],
+  [`${CLUSTER}.lrs_server`, { ads: {} }],
   [`${CLUSTER}.track_timeout_budgets`, true],
   [`${CLUSTER}.filters`, [{ name: 'x' }]],
   [`${CLUSTER}.upstream_config`, { name: 'x' }],

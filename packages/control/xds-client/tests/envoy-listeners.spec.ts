@@ -326,9 +326,9 @@ describe('a listener', () => {
         filter_chains: [{ filters: [tcp()] }],
         transparent: true,
         freebind: true,
-        socket_options: [{ level: '1', name: '2', int_value: '3' }],
+        socket_options: [{ level: '6', name: '18', int_value: '3' }],
       }),
-    ).toEqual(['socket_options', 'transparent', 'freebind']);
+    ).toEqual(['transparent', 'freebind', 'socket_options[0]']);
   });
 
   it('hands over what goes to others, and takes what others hand over', () => {

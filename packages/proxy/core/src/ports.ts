@@ -140,6 +140,8 @@ export interface ListenOwner {
   accept(socket: Socket): void;
   /** Whether the next accepted connection may be handed to {@link Transport.secure}; asked for each. */
   readonly mayUseTls: boolean;
+  /** What the kernel does about accepted connections that are silent; asked for each. Absent: nothing. */
+  readonly keepalive?: TcpKeepalive | undefined;
 }
 
 /** A listening socket. */

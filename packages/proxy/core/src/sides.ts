@@ -122,6 +122,8 @@ export interface OnDemandStreams {
 /** A cluster at work, as the rooms see it. */
 export interface UpstreamCluster {
   readonly name: string;
+  /** What statistics call it, where that is not its name. */
+  readonly statName: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: ClusterMetrics;
   readonly balancer: Pick<

@@ -63,7 +63,8 @@ export function istioAttributes(options: OtlpOptions): IstioAttributes {
       add(attributes, record, url);
       attributes['http.status_code'] = String(attempt.status);
       attributes['upstream_cluster'] = attempt.cluster;
-      attributes['upstream_cluster.name'] = attempt.cluster;
+      attributes['upstream_cluster.name'] =
+        (attempt.cluster === record.cluster ? record.clusterStatName : undefined) ?? attempt.cluster;
       // The flags say how the stream ended, so they belong to its last attempt.
       const last = attempt === record.attempts[record.attempts.length - 1];
       attributes['response_flags'] = last && record.flags.length > 0 ? record.flags.join(',') : '-';

@@ -436,23 +436,69 @@ describe('an HTTP/2 caller', () => {
 
   it('that is silent is asked for a sign of life, and cut without one', async () => {
     const { test } = await overHttp2({
-      handler: { http2: { keepalive: { intervalMs: 10_000, timeoutMs: 1_000 } } },
+      handler: { http2: { keepalive: { intervalMs: 10_000, jitterPercent: 5, timeoutMs: 1_000 } } },
     });
     const alive = http2Client(test);
     await alive.request({});
     const silent = http2Client(test);
     await silent.request({});
+    let pings = 0;
+    alive.session.on('ping', () => pings++);
     const pinged = once(alive.session, 'ping');
     silent.connection.pause();
     silent.connection.socket.resume = () => {};
     silent.connection.socket.pause();
-    await test.clock.advance(10_100);
+    await test.clock.advance(9_900);
+    expect(pings).toBe(0);
+    await test.clock.advance(600);
     await vi.waitFor(() => expect(test.proxy.stats.connections).toBe(2));
     await pinged;
     await test.clock.advance(2_000);
     expect(test.meter.value('tulle_listener_downstream_cx_keepalive_timeout_total')).toBe(1);
     expect(test.proxy.stats.connections).toBe(1);
     expect((await alive.request({})).status).toBe(200);
+  });
+});
+
+describe('an endpoint that was silent for long', () => {
+  const keepalive = { idleIntervalMs: 10_000, timeoutMs: 1_000 };
+
+  it('is asked for a sign of life as a request begins, and left without one', async () => {
+    const { test, upstreams } = await overHttp2({ cluster: { pool: { http2: { keepalive } } } });
+    const [upstream] = upstreams as [Http2Upstream];
+    let pings = 0;
+    const client = http2Client(test);
+    expect((await client.request({})).status).toBe(200);
+    upstream.sessions[0]?.on('ping', () => pings++);
+    await test.clock.advance(5_000);
+    expect((await client.request({})).status).toBe(200);
+    expect(pings).toBe(0);
+    await test.clock.advance(10_001);
+    expect((await client.request({})).status).toBe(200);
+    await vi.waitFor(() => expect(pings).toBe(1));
+    await test.clock.advance(2_000);
+    expect((await client.request({})).status).toBe(200);
+    expect(pings).toBe(1);
+    expect(test.meter.value('tulle_cluster_upstream_cx_keepalive_timeout_total')).toBe(0);
+    const [connection] = upstream.connections;
+    connection?.pause();
+    await test.clock.advance(10_001);
+    const lost = client.open({}, true);
+    const answer = responseOf(lost);
+    await vi.waitFor(() => expect(test.proxy.stats.streams).toBe(1));
+    await test.clock.advance(900);
+    expect(upstream.connections).toHaveLength(1);
+    await test.clock.advance(200);
+    // What was lost with the connection is another's to answer.
+    const answered = answer.then(({ status }) => status);
+    let status: number | undefined;
+    void answered.then((found) => (status = found));
+    await vi.waitFor(async () => {
+      await test.clock.advance(100);
+      expect(status).toBeDefined();
+    });
+    expect([status, upstream.connections.length]).toEqual([200, 2]);
+    expect(test.meter.value('tulle_cluster_upstream_cx_keepalive_timeout_total')).toBe(1);
   });
 });
 

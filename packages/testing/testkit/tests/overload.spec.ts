@@ -1,6 +1,7 @@
 import { CONTINUE, isTulleError } from '@tulle/filter';
 import {
   createProxy,
+  httpListener,
   route,
   type OverloadOptions,
   type ResourceMonitor,
@@ -77,6 +78,52 @@ const REQUESTS_ONLY: OverloadOptions['actions'] = {
 
 const share = (test: TestProxy, action: string): number | undefined =>
   test.meter.value('tulle_overload_scale_percent', { action });
+
+it('bounds no connections of listeners that are not to count', async () => {
+  const means = new Means();
+  const listeners = ['counted', 'probes'].map((name, index) => ({
+    ...httpListener({ name, host: '127.0.0.1', port: 8080 + index, routes: [route('/', 'api')] }),
+    ...(name === 'probes' && { ignoresConnectionLimit: true }),
+  }));
+  const test = await simple({
+    overload: {
+      limits: { downstreamConnections: 2 },
+      actions: {
+        ...REQUESTS_ONLY,
+        'stop-accepting-connections': [
+          { resource: 'downstream-connections', threshold: 1 },
+          { resource: 'heap', threshold: 0.9 },
+        ],
+      },
+    },
+    monitor: means,
+    listeners,
+  });
+  const pass = async (): Promise<void> => test.clock.advance(270);
+  const stands = async (listener: string): Promise<boolean> => {
+    const connection = test.connect({ listener });
+    await test.clock.advance(1);
+    return !connection.ended && !connection.closed;
+  };
+  for (let each = 0; each < 3; each++) expect(await stands('probes')).toBe(true);
+  await pass();
+  expect(await stands('counted')).toBe(true);
+  expect(await stands('counted')).toBe(true);
+  await pass();
+  expect(await stands('counted')).toBe(false);
+  expect(await stands('probes')).toBe(true);
+  // That counts again after a change, with those that are open.
+  const { config } = test.proxy;
+  await test.proxy.update({
+    ...config,
+    listeners: config.listeners.map((one) => ({ ...one, ignoresConnectionLimit: false })),
+  });
+  await pass();
+  expect(await stands('probes')).toBe(false);
+  means.use.heapBytes = 95;
+  await pass();
+  expect(await stands('probes')).toBe(false);
+});
 
 describe('a heap that fills', () => {
   it('refuses a growing share of requests with 503 and retry-after, and stops when there is room', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import {
   connect,
@@ -6,7 +8,8 @@ import {
   type Server as TcpServer,
 } from 'node:net';
 import { cluster, createProxy, httpListener, route, tcpListener, type Proxy } from '@tulle/proxy';
-import { afterEach, describe, expect, it } from 'vitest';
+import type { TcpKeepalive } from '@tulle/model';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { memoryLog } from '../src/index.ts';
 
 const open: { close(): unknown }[] = [];
@@ -64,6 +67,39 @@ function sumOf(bytes: Buffer): number {
   for (const octet of bytes) sum = (sum * 31 + octet) | 0;
   return sum;
 }
+
+it.runIf(process.platform === 'linux')(
+  'the kernel asks callers that are silent, where a listener says so',
+  async () => {
+    const timers = async (tcpKeepalive?: TcpKeepalive): Promise<string[]> => {
+      const proxy = await started({
+        listeners: [
+          {
+            ...httpListener({ name: 'front', host: '127.0.0.1', port: 0, routes: [route('/', 'api')] }),
+            ...(tcpKeepalive && { tcpKeepalive }),
+          },
+        ],
+        clusters: [cluster('api', ['127.0.0.1:1'])],
+      });
+      const port = portOf(proxy, 'front');
+      const caller = connect(port, '127.0.0.1');
+      open.push({ close: () => caller.destroy() });
+      await once(caller, 'connect');
+      await vi.waitFor(() => expect(proxy.stats.connections).toBe(1));
+      const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+      // Of the established connection at that port: which timer runs (02 is that of keepalive), and when it ends.
+      return readFileSync('/proc/net/tcp', 'utf8')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .filter(([, at = '', , state]) => at.endsWith(local) && state === '01')
+        .map(([, , , , , timer = '']) => timer);
+    };
+    expect(await timers({ idleMs: 30_000, intervalMs: 5_000, probes: 3 })).toEqual([
+      expect.stringMatching(/^02:00000B[0-9A-F]{2}$/),
+    ]);
+    expect(await timers()).toEqual([expect.stringMatching(/^00:/)]);
+  },
+);
 
 describe('on real sockets', () => {
   it('large bodies pass both ways unmixed while many stream at once', async () => {

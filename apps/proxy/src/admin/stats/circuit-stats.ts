@@ -1,4 +1,5 @@
 import { listOf } from '../ask-front.ts';
+import type { ClusterNames } from './cluster-names.ts';
 import type { Stat } from './stat.ts';
 
 /** Bounds of a cluster, of all engine processes together. */
@@ -28,24 +29,34 @@ interface ClusterPart {
 /**
  * Which circuit breakers are open: 1 where as many are under way as may be (Envoy, "Circuit breakers statistics"). Connections of the two
  * priorities are shared; pools are not bounded here, so that theirs never opens; a budget of retries has no such moment.
+ * Of clusters that tell together one that is open is enough.
  * @param page of clusters
  */
-export function circuitStats(page: Readonly<Record<string, unknown>>): Stat[] {
-  return listOf<ClusterPart>(page, 'clusters').flatMap((cluster) => {
-    const { pending, requests, retries, highPending, highRequests, highRetries } = cluster;
-    return [
-      ...circuitsOf(cluster, 'default', cluster.limits, {
-        pending: pending - highPending,
-        requests: requests - highRequests,
-        retries: retries - highRetries,
-      }),
-      ...circuitsOf(cluster, 'high', cluster.highLimits, {
-        pending: highPending,
-        requests: highRequests,
-        retries: highRetries,
-      }),
-    ];
-  });
+export function circuitStats(page: Readonly<Record<string, unknown>>, named: ClusterNames): Stat[] {
+  const stats = new Map<string, Stat>();
+  for (const stat of listOf<ClusterPart>(page, 'clusters').flatMap((cluster) =>
+    circuitsOfCluster(cluster, named),
+  )) {
+    const before = stats.get(stat.name);
+    if (before?.kind !== 'gauge' || before.value === 0) stats.set(stat.name, stat);
+  }
+  return [...stats.values()];
+}
+
+function circuitsOfCluster(cluster: ClusterPart, named: ClusterNames): Stat[] {
+  const { pending, requests, retries, highPending, highRequests, highRetries } = cluster;
+  return [
+    ...circuitsOf({ ...cluster, name: named(cluster.name) }, 'default', cluster.limits, {
+      pending: pending - highPending,
+      requests: requests - highRequests,
+      retries: retries - highRetries,
+    }),
+    ...circuitsOf({ ...cluster, name: named(cluster.name) }, 'high', cluster.highLimits, {
+      pending: highPending,
+      requests: highRequests,
+      retries: highRetries,
+    }),
+  ];
 }
 
 function circuitsOf(

@@ -1,5 +1,6 @@
 import type { Listener, ProxyConfig } from '@tulle/model';
 import { formatAddress } from '@tulle/model';
+import { type ClusterNames, clusterNames } from './cluster-names.ts';
 import type { Family, Sample } from './metrics-text.ts';
 import type { Histogram, Stat, Tags } from './stat.ts';
 import {
@@ -95,12 +96,13 @@ export function envoyStats(
   addresses: ReadonlyMap<string, string> = new Map(),
 ): Stat[] {
   const collected = new Collected();
+  const named = clusterNames(config.clusters);
   const listeners = new Map(config.listeners.map((one) => [one.name, namesOf(one, addresses.get(one.name))]));
   for (const family of families) {
-    if (family.name.startsWith('tulle_cluster_')) addCluster(collected, family);
+    if (family.name.startsWith('tulle_cluster_')) addCluster(collected, family, named);
     else if (family.name.startsWith('tulle_listener_')) addListener(collected, family, listeners);
     else if (family.name.startsWith('tulle_vhost_')) addVirtualHost(collected, family);
-    else addRequests(collected, family, listeners);
+    else addRequests(collected, family, listeners, named);
   }
   const { length } = config.listeners;
   collected.number(
@@ -128,15 +130,15 @@ function namesOf(listener: Listener, bound: string | undefined): ListenerNames {
     return handler && (handler.statPrefix ?? listener.name);
   };
   return {
-    address: (bound ?? formatAddress(listener.address)).replaceAll(':', '_'),
+    address: (listener.statPrefix ?? bound ?? formatAddress(listener.address)).replaceAll(':', '_'),
     http: prefix('http'),
     tcp: prefix('tcp'),
   };
 }
 
-function addCluster(collected: Collected, { name, type, samples }: Family): void {
+function addCluster(collected: Collected, { name, type, samples }: Family, named: ClusterNames): void {
   for (const sample of samples) {
-    const cluster = sample.labels['cluster'] ?? '';
+    const cluster = named(sample.labels['cluster'] ?? '');
     const tags = { cluster_name: cluster };
     const whole = name.slice('tulle_cluster_'.length);
     if (type === 'histogram') {
@@ -253,6 +255,7 @@ function addRequests(
   collected: Collected,
   { name, samples }: Family,
   listeners: ReadonlyMap<string, ListenerNames>,
+  named: ClusterNames,
 ): void {
   for (const sample of samples) {
     const known = listeners.get(sample.labels['listener'] ?? '');
@@ -280,8 +283,9 @@ function addRequests(
         break;
       }
       case 'tulle_upstream_attempts_total': {
-        const { cluster = '', response_code: code = '' } = sample.labels;
+        const { cluster: raw = '', response_code: code = '' } = sample.labels;
         if (!/^[1-5]\d\d$/.test(code)) break;
+        const cluster = named(raw);
         const tags = { cluster_name: cluster, response_code: code };
         collected.number(
           'counter',

@@ -3,6 +3,7 @@ import { askFront, frontJson, listOf } from '../ask-front.ts';
 import { daysLeft } from '../certificates-page.ts';
 import { type AdminHost, jsonReply, type PageReply } from '../admin-host.ts';
 import type { ListenerPart } from '../listeners-page.ts';
+import { type ClusterNames, clusterNames } from './cluster-names.ts';
 import { circuitStats } from './circuit-stats.ts';
 import { envoyStats } from './envoy-stats.ts';
 import { parseMetrics } from './metrics-text.ts';
@@ -39,11 +40,12 @@ export async function statsPage(host: AdminHost, query: URLSearchParams): Promis
   const format = query.get('format') ?? 'text';
   if (!['text', 'json', 'prometheus'].includes(format))
     return { status: 400, body: 'format is one of text, json, prometheus.\n' };
-  const { text, addresses, members, circuits, certificateDays } = await measured(host.front);
   const config = {
     listeners: [...(host.discovered()?.listeners ?? []), ...host.fixed().listeners],
     clusters: [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters],
   };
+  const named = clusterNames(config.clusters);
+  const { text, addresses, members, circuits, certificateDays } = await measured(host.front, named);
   const all = [
     ...envoyStats(parseMetrics(text), config, addresses),
     ...circuits,
@@ -72,7 +74,7 @@ interface Measured {
   readonly text: string;
   /** Of listeners, by name. */
   readonly addresses: ReadonlyMap<string, string>;
-  /** Endpoints of clusters, by name. */
+  /** Endpoints of clusters, by what statistics call those. */
   readonly members: ReadonlyMap<string, number>;
   readonly circuits: readonly Stat[];
   /** Until the first certificate ends. */
@@ -80,7 +82,7 @@ interface Measured {
 }
 
 /** Before the engine serves there is nothing to tell. */
-async function measured(front: string): Promise<Measured> {
+async function measured(front: string, named: ClusterNames): Promise<Measured> {
   try {
     const [metrics, listeners, clusters, certificates] = await Promise.all([
       askFront(front, '/stats/prometheus'),
@@ -90,20 +92,23 @@ async function measured(front: string): Promise<Measured> {
     ]);
     return {
       certificateDays: daysLeft(certificates),
-      circuits: circuitStats(clusters),
+      circuits: circuitStats(clusters, named),
       text: metrics.status === 200 ? metrics.body : '',
       addresses: new Map(
         listOf<ListenerPart>(listeners, 'listeners').map(({ name, address }) => [name, address]),
       ),
-      members: new Map(
-        listOf<{ name: string; endpoints: readonly unknown[] }>(clusters, 'clusters').map(
-          ({ name, endpoints }) => [name, endpoints.length],
-        ),
-      ),
+      members: membersOf(clusters, named),
     };
   } catch {
     return { text: '', addresses: new Map(), members: new Map(), circuits: [], certificateDays: undefined };
   }
+}
+
+function membersOf(page: Readonly<Record<string, unknown>>, named: ClusterNames): Map<string, number> {
+  const members = new Map<string, number>();
+  for (const { name, endpoints } of listOf<{ name: string; endpoints: readonly unknown[] }>(page, 'clusters'))
+    members.set(named(name), (members.get(named(name)) ?? 0) + endpoints.length);
+  return members;
 }
 
 function ofServer(host: AdminHost, certificateDays: number | undefined): Stat[] {

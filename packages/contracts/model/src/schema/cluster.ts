@@ -16,6 +16,7 @@ import {
 import { hashPolicySchema } from './hash-policy.ts';
 import { healthCheckSchema } from './health-check.ts';
 import { http2OptionsSchema } from './http2.ts';
+import { tcpKeepaliveSchema } from './tcp-keepalive.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
 /** JSON Schema of `Endpoint`. */
@@ -140,15 +141,6 @@ const balance: JsonSchema = {
   ],
 };
 
-/** The kernel counts in seconds, up to some nine hours. */
-const seconds: JsonSchema = {
-  type: 'integer',
-  minimum: 1_000,
-  maximum: 32_767_000,
-  multipleOf: 1_000,
-  description: 'Whole seconds in milliseconds.',
-};
-
 /** As in Envoy, whose operators say "no limit" by the largest number of 32 bits. */
 const limit: JsonSchema = whole(0, 4_294_967_295);
 
@@ -189,6 +181,7 @@ const metadataPlace: Readonly<Record<string, JsonSchema>> = { namespace: name, p
 /** JSON Schema of `Cluster`. */
 export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   name,
+  statName: name,
   discovery,
   balance,
   connectTimeoutMs: milliseconds(1),
@@ -277,11 +270,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     http2: http2OptionsSchema,
     perDownstreamConnection: flag,
     bufferLimitBytes: whole(1, 4_294_967_295),
-    tcpKeepalive: fields([], {
-      idleMs: seconds,
-      intervalMs: seconds,
-      probes: whole(1, 32_767),
-    }),
+    tcpKeepalive: tcpKeepaliveSchema,
     sourceAddress: name,
     network: fields([], { namespace: name, mark: whole(1, 4_294_967_295) }),
   }),

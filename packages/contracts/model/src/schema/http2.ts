@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, milliseconds, whole } from './parts.ts';
+import { fields, milliseconds, percent, whole } from './parts.ts';
 
 const MAX_WINDOW_BYTES = 2_147_483_647;
 
@@ -9,5 +9,10 @@ export const http2OptionsSchema: JsonSchema = fields([], {
   initialStreamWindowBytes: whole(65_535, MAX_WINDOW_BYTES),
   initialConnectionWindowBytes: whole(65_535, MAX_WINDOW_BYTES),
   hpackTableBytes: whole(0, 65_536),
-  keepalive: fields(['intervalMs'], { intervalMs: milliseconds(1_000), timeoutMs: milliseconds(1) }),
+  keepalive: fields([], {
+    intervalMs: milliseconds(1_000),
+    jitterPercent: percent,
+    idleIntervalMs: milliseconds(1),
+    timeoutMs: milliseconds(1),
+  }),
 });

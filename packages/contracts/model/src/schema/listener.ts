@@ -20,6 +20,7 @@ import {
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema, routeHeaderAdditionsSchema, routeHeaderEditsSchema } from './route.ts';
+import { tcpKeepaliveSchema } from './tcp-keepalive.ts';
 import { downstreamTlsSchema } from './tls.ts';
 import { udpProxySchema } from './udp.ts';
 import { handlerTracingSchema } from './tracing.ts';
@@ -135,6 +136,7 @@ const portRanges: JsonSchema = listOf(
 export const listenerSchema: JsonSchema = {
   ...fields(['name', 'address', 'filterChains'], {
     name,
+    statPrefix: name,
     address: addressOrInternal(0),
     additionalAddresses: listOf(address(0)),
     direction: oneOf('inbound', 'outbound', 'unspecified'),
@@ -172,6 +174,8 @@ export const listenerSchema: JsonSchema = {
     connectionFilters: filters,
     accessLogs: accessLogsSchema,
     maxConnections: whole(1, 10_000_000),
+    ignoresConnectionLimit: flag,
+    tcpKeepalive: tcpKeepaliveSchema,
     bufferLimitBytes: whole(1_024, 1_073_741_824),
   }),
   $defs: { ...routeChoiceDefinitions, ...chainChoiceDefinitions },

@@ -164,5 +164,8 @@ export const http2Options: fc.Arbitrary<Http2Options> = options<Http2Options>({
   initialStreamWindowBytes: fc.integer({ min: 65_535, max: 2_147_483_647 }),
   initialConnectionWindowBytes: fc.integer({ min: 65_535, max: 2_147_483_647 }),
   hpackTableBytes: fc.nat(65_536),
-  keepalive: object<Http2Keepalive>({ intervalMs: milliseconds }, { timeoutMs: milliseconds }),
+  keepalive: object<Http2Keepalive>(
+    { intervalMs: milliseconds },
+    { timeoutMs: milliseconds, jitterPercent: fc.nat(100), idleIntervalMs: milliseconds },
+  ),
 });

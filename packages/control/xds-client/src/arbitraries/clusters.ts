@@ -420,6 +420,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
   return object<Cluster>(
     { name, discovery },
     {
+      statName: label,
       balance,
       panicThresholdPercent: percent,
       localityWeighted: fc.boolean(),

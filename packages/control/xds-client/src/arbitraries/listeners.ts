@@ -275,6 +275,7 @@ function ofConnections(name: fc.Arbitrary<string>): fc.Arbitrary<Listener> {
       }),
     },
     {
+      statPrefix: label,
       direction: fc.constantFrom('inbound', 'outbound', 'unspecified'),
       chainOrder: fc.constantFrom('first', 'specific'),
       proxyProtocol: options<ProxyProtocol>({

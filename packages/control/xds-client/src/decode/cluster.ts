@@ -20,8 +20,11 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
   const { pool, serverNames, hashPolicy } = decodePool(context, cluster, extras);
   const discovery = decodeDiscovery(context, cluster, extras);
   checkClusterFilters(context, cluster);
+  if (cluster.lrsServer && cluster.lrsServer.configSourceSpecifier.case !== 'self')
+    context.refuse('lrs_server', 'must be self');
   const decoded: ModelCluster = present({
     name: cluster.name,
+    statName: cluster.altStatName || undefined,
     discovery,
     hashPolicy,
     // What a policy says of hashes wins over what is said for HTTP.

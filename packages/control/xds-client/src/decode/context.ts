@@ -8,6 +8,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
 import type { TraceProvider } from '@tulle/model';
+import { TcpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import {
@@ -226,6 +227,7 @@ export const decodableTypes: Registry = createRegistry(
   SubsetSchema,
   WrrLocalitySchema,
   HttpProtocolOptionsSchema,
+  TcpProtocolOptionsSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
   RawBufferSchema,

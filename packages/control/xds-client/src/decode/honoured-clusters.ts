@@ -22,6 +22,7 @@ const ZONES = ['routing_enabled', 'min_cluster_size', 'fail_traffic_on_panic'] a
 export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.cluster.v3.Cluster': [
     'name',
+    'alt_stat_name',
     'type',
     'cluster_type',
     'eds_cluster_config',
@@ -40,7 +41,9 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'max_requests_per_connection',
     'connection_pool_per_downstream_connection',
     'common_http_protocol_options',
+    'http_protocol_options',
     'http2_protocol_options',
+    'protocol_selection',
     'upstream_http_protocol_options',
     'upstream_connection_options',
     'upstream_bind_config',
@@ -63,6 +66,9 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'transport_socket_matches',
     'typed_extension_protocol_options',
     'metadata',
+    // Load is reported where a bootstrap's load_stats_config says, which is refused: what is to be reported is told to nobody.
+    'lrs_server',
+    'lrs_report_endpoint_metrics',
     // Those of Istio that have nothing to do here; others are refused.
     'filters',
   ],
@@ -119,7 +125,21 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   ],
   'envoy.config.cluster.v3.UpstreamConnectionOptions': ['tcp_keepalive'],
   'envoy.config.core.v3.TcpKeepalive': ['keepalive_probes', 'keepalive_time', 'keepalive_interval'],
-  'envoy.config.core.v3.BindConfig': ['source_address'],
+  'envoy.config.core.v3.BindConfig': ['source_address', 'freebind', 'socket_options'],
+  'envoy.config.core.v3.SocketOption': [
+    'description',
+    'level',
+    'name',
+    'int_value',
+    'buf_value',
+    // What a listening socket has it hands on, in whatever state it got it.
+    'state',
+    'type',
+    'ip_version',
+  ],
+  'envoy.config.core.v3.SocketOption.SocketType': ['stream', 'datagram'],
+  'envoy.config.core.v3.SocketOption.SocketType.Stream': [],
+  'envoy.config.core.v3.SocketOption.SocketType.Datagram': [],
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': ['eds_config', 'service_name'],
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': [
     'choice_count',
@@ -307,6 +327,8 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'enforcing_failure_percentage',
     'failure_percentage_request_volume',
   ],
+  // Of connections without a caller, of which there are none: each is made for one and ends with it.
+  'envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions': ['idle_timeout'],
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': [
     'common_http_protocol_options',
     'upstream_http_protocol_options',
@@ -338,7 +360,12 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'override_stream_error_on_invalid_http_message',
     'stream_error_on_invalid_http_messaging',
   ],
-  'envoy.config.core.v3.KeepaliveSettings': ['interval', 'timeout'],
+  'envoy.config.core.v3.KeepaliveSettings': [
+    'interval',
+    'timeout',
+    'interval_jitter',
+    'connection_idle_interval',
+  ],
   'envoy.config.endpoint.v3.ClusterLoadAssignment': ['cluster_name', 'endpoints', 'policy'],
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': [
     'drop_overloads',
@@ -351,6 +378,8 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'priority',
     'load_balancing_weight',
     'lb_endpoints',
+    // For policies that go by it, of which neither Envoy nor this proxy has one.
+    'proximity',
   ],
   'envoy.config.endpoint.v3.LbEndpoint': ['endpoint', 'health_status', 'metadata', 'load_balancing_weight'],
   'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': [

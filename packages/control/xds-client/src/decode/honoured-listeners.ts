@@ -20,7 +20,6 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'udp_listener_config',
     'internal_listener',
     'use_original_dst',
-    // How Envoy names its statistics.
     'stat_prefix',
     // How the processes of a proxy share a socket is its own affair (decision D3), and how its threads do is Envoy's.
     'enable_reuse_port',
@@ -29,6 +28,8 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'max_connections_to_accept_per_socket_event',
     // No health check of another proxy lets a listener drain here, which is all that the two types differ in.
     'drain_type',
+    'ignore_global_conn_limit',
+    'socket_options',
   ],
   'envoy.config.listener.v3.AdditionalAddress': ['address'],
   'envoy.config.listener.v3.Listener.InternalListenerConfig': [],

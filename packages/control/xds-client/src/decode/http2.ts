@@ -12,17 +12,24 @@ export function decodeHttp2(
   if (options === undefined) return undefined;
   const { connectionKeepalive: keepalive } = options;
   const intervalMs = milliseconds(keepalive?.interval);
-  if (keepalive !== undefined && intervalMs === undefined)
-    context.refuse(`${path}.connection_keepalive.interval`, 'is missing');
+  const idleIntervalMs = milliseconds(keepalive?.connectionIdleInterval);
+  const jitterPercent = keepalive?.intervalJitter?.value;
+  if (keepalive !== undefined && keepalive.timeout === undefined)
+    context.refuse(`${path}.connection_keepalive.timeout`, 'is missing');
   const decoded: Http2Options = present({
     maxConcurrentStreams: options.maxConcurrentStreams,
     initialStreamWindowBytes: options.initialStreamWindowSize,
     initialConnectionWindowBytes: options.initialConnectionWindowSize,
     hpackTableBytes: options.hpackTableSize,
     keepalive:
-      intervalMs === undefined
+      (intervalMs ?? idleIntervalMs) === undefined
         ? undefined
-        : present({ intervalMs, timeoutMs: milliseconds(keepalive?.timeout) }),
+        : present({
+            intervalMs,
+            jitterPercent,
+            idleIntervalMs,
+            timeoutMs: milliseconds(keepalive?.timeout),
+          }),
   });
   return Object.keys(decoded).length === 0 ? undefined : decoded;
 }

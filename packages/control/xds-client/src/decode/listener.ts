@@ -43,6 +43,7 @@ import { decodeHttpHandler } from './http-handler.ts';
 import { decodeTcpHandler } from './tcp-handler.ts';
 import { decodeDownstreamTls } from './tls.ts';
 import { decodeUdp, isUdp } from './udp.ts';
+import { decodeSocketOptions } from './socket-options.ts';
 import { portsOf } from './port-predicate.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -53,6 +54,10 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
 function decodeDatagrams(context: DecodeContext, listener: Listener): ModelListener {
   const extras = readExtras(context, listener.metadata, '');
   checkSockets(context, listener);
+  if (listener.socketOptions.length > 0)
+    context.refuse('socket_options', 'must be empty: Node sets none of sockets of datagrams');
+  if (listener.ignoreGlobalConnLimit)
+    context.refuse('ignore_global_conn_limit', 'must be false: datagrams have no connections');
   if (listener.useOriginalDst === true)
     context.refuse('use_original_dst', 'must be false: datagrams have no other destination');
   if (listener.bindToPort === false)
@@ -61,6 +66,7 @@ function decodeDatagrams(context: DecodeContext, listener: Listener): ModelListe
   extras.end();
   return present({
     name: listener.name,
+    statPrefix: listener.statPrefix || undefined,
     address: decodeAddress(context, listener.address, 'address', 'UDP'),
     direction: decodeDirection(listener.trafficDirection),
     filterChains: [],
@@ -93,6 +99,7 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   }
   const decoded: ModelListener = present({
     name: listener.name,
+    statPrefix: listener.statPrefix || undefined,
     address: decodeListenerAddress(context, listener),
     additionalAddresses: filled(
       listener.additionalAddresses.map(({ address }, index) =>
@@ -117,6 +124,8 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
     connectionFilters: filled(filters.entries),
     accessLogs: decodeAccessLogs(context, listener.accessLog, 'access_log', 'tcp'),
     maxConnections: extras.number('maxConnections'),
+    ignoresConnectionLimit: listener.ignoreGlobalConnLimit || undefined,
+    tcpKeepalive: decodeSocketOptions(context, listener.socketOptions, 'socket_options'),
     // Its parts are checked by the model's schema, as everything is, before anything is applied.
     hbone: extras.object('hbone') as ModelListener['hbone'],
     bufferLimitBytes: listener.perConnectionBufferLimitBytes,

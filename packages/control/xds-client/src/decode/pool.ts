@@ -1,6 +1,9 @@
 import { isMessage } from '@bufbuild/protobuf';
 import type { Cluster as ModelCluster, PoolOptions, TcpKeepalive } from '@tulle/model';
-import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import {
+  type Cluster,
+  Cluster_ClusterProtocolSelection as ProtocolSelection,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { BindConfig } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import type { UpstreamHttpProtocolOptions } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
@@ -11,13 +14,17 @@ import {
   type Http1ProtocolOptions,
   HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
 } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
+import { TcpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHttp2 } from './http2.ts';
 import { checkKeyFormat } from './key-format.ts';
+import { decodeSocketOptions } from './socket-options.ts';
 import { milliseconds, present } from './values.ts';
 
+/** How long a connection is kept that no connection of a caller has, which none here is. */
+const TCP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions';
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 export function decodePool(
@@ -40,7 +47,12 @@ export function decodePool(
     maxIdlePerEndpoint: extras.number('maxIdlePerEndpoint'),
     perDownstreamConnection: cluster.connectionPoolPerDownstreamConnection || undefined,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes,
-    tcpKeepalive: decodeKeepalive(cluster),
+    tcpKeepalive: decodeSocketOptions(
+      context,
+      cluster.upstreamBindConfig?.socketOptions ?? [],
+      'upstream_bind_config.socket_options',
+      decodeKeepalive(cluster),
+    ),
     sourceAddress: decodeSource(context, cluster.upstreamBindConfig, 'upstream_bind_config'),
   });
   if (names?.autoSanValidation === true && !names.autoSni)
@@ -71,11 +83,19 @@ function decodeOptions(
   let hashPolicy: ModelCluster['hashPolicy'];
   for (const [key, any] of Object.entries(options)) {
     const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
-    if (key !== HTTP_PROTOCOL_OPTIONS) {
-      context.refuse(path, `is not known; this proxy reads ${HTTP_PROTOCOL_OPTIONS}`);
+    if (key !== HTTP_PROTOCOL_OPTIONS && key !== TCP_PROTOCOL_OPTIONS) {
+      context.refuse(
+        path,
+        `is not known; this proxy reads ${HTTP_PROTOCOL_OPTIONS} and ${TCP_PROTOCOL_OPTIONS}`,
+      );
       continue;
     }
     const message = context.open(any, path);
+    if (key === TCP_PROTOCOL_OPTIONS) {
+      if (message && !isMessage(message, TcpProtocolOptionsSchema))
+        context.refuse(path, `must be a ${TCP_PROTOCOL_OPTIONS}`);
+      continue;
+    }
     if (!message) continue;
     if (!isMessage(message, HttpProtocolOptionsSchema)) {
       context.refuse(path, `must be a ${HTTP_PROTOCOL_OPTIONS}`);
@@ -104,12 +124,16 @@ function decodeDeprecated(context: DecodeContext, cluster: Cluster): PoolOptions
     commonHttpProtocolOptions: common,
     http2ProtocolOptions: http2,
     maxRequestsPerConnection,
+    protocolSelection,
   } = cluster;
-  if (common === undefined && http2 === undefined && maxRequestsPerConnection === undefined) return undefined;
+  checkHttp1(context, cluster.httpProtocolOptions, 'http_protocol_options');
+  const asItCame = protocolSelection === ProtocolSelection.USE_DOWNSTREAM_PROTOCOL;
+  if (common === undefined && http2 === undefined && maxRequestsPerConnection === undefined && !asItCame)
+    return undefined;
   return present({
     maxRequestsPerConnection,
     ...decodeCommon(context, common, 'common_http_protocol_options'),
-    protocol: http2 && ('http2' as const),
+    protocol: asItCame ? ('downstream' as const) : http2 && ('http2' as const),
     http2: decodeHttp2(context, http2, 'http2_protocol_options'),
   });
 }
@@ -199,12 +223,14 @@ function decodeSource(
   bind: BindConfig | undefined,
   path: string,
 ): string | undefined {
-  if (bind === undefined) return undefined;
-  const { sourceAddress: source } = bind;
-  if (source === undefined) {
-    context.refuse(`${path}.source_address`, 'is missing');
-    return undefined;
-  }
+  if (bind?.freebind === true)
+    context.refuse(
+      `${path}.freebind`,
+      'must be false: connections come from an address that this machine has',
+    );
+  // There may be options of sockets alone.
+  const source = bind?.sourceAddress;
+  if (source === undefined) return undefined;
   if (source.portSpecifier.case === 'portValue' && source.portSpecifier.value !== 0)
     context.refuse(
       `${path}.source_address.port_value`,

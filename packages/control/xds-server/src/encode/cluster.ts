@@ -59,6 +59,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   const described = metadata({ ...told, [TULLE_METADATA]: own });
   return create(ClusterSchema, {
     name: cluster.name,
+    altStatName: cluster.statName ?? '',
     ...(!isProvided(cluster) && balancing(cluster)),
     ...discovery(cluster, form),
     ...commonLbConfig(cluster, form),

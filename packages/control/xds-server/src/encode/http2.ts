@@ -20,7 +20,11 @@ export function encodeHttp2(options: Http2Options): Http2ProtocolOptions {
     }),
     ...(keepalive && {
       connectionKeepalive: {
-        interval: duration(keepalive.intervalMs),
+        ...(keepalive.intervalMs !== undefined && { interval: duration(keepalive.intervalMs) }),
+        ...(keepalive.jitterPercent !== undefined && { intervalJitter: { value: keepalive.jitterPercent } }),
+        ...(keepalive.idleIntervalMs !== undefined && {
+          connectionIdleInterval: duration(keepalive.idleIntervalMs),
+        }),
         timeout: duration(keepalive.timeoutMs ?? KEEPALIVE_TIMEOUT_MS),
       },
     }),

@@ -75,6 +75,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
   const handlers: EncodedHandlers = new Map();
   return create(ListenerSchema, {
     name: listener.name,
+    statPrefix: listener.statPrefix ?? '',
     ...place(listener),
     additionalAddresses: (listener.additionalAddresses ?? []).map((address) => ({
       address: encodeAddress(address),

@@ -22,6 +22,8 @@ const NOT_SENT_OF_LISTENERS = {
   handsOver: 'this control plane has captured connections served where they come in',
   unbound: 'this control plane has captured connections served where they come in',
   unlookedPorts: 'this control plane says of each chain what it matches',
+  ignoresConnectionLimit: 'this control plane bounds all listeners alike',
+  tcpKeepalive: 'this control plane bounds how long connections may be silent by the timeouts of handlers',
 } as const;
 
 /** The same of routes. */

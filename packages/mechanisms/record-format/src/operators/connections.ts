@@ -100,7 +100,7 @@ export const CONNECTION_OPERATORS: Operators = {
   REQUESTED_SERVER_NAME: plain((r) => r.serverName),
   FILTER_CHAIN_NAME: plain((r) => r.filterChain),
 
-  UPSTREAM_CLUSTER: plain((r) => r.cluster),
+  UPSTREAM_CLUSTER: plain((r) => r.clusterStatName ?? r.cluster),
   UPSTREAM_CLUSTER_RAW: plain((r) => r.cluster),
   UPSTREAM_HOST: plain((r) => r.upstreamAddress),
   UPSTREAM_HOST_NAME: plain((r) => r.upstreamHostname ?? r.upstreamAddress),

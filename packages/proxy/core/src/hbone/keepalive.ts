@@ -8,4 +8,8 @@ export const SILENCE_MS = 10_000;
  * tunnel has no answer whose absence anybody would notice. Half the shortest idle limit in common use (60 s, of cloud
  * load balancers), so that what lies between keeps the connection too.
  */
-export const KEEPALIVE: Http2Keepalive = Object.freeze({ intervalMs: 30_000, timeoutMs: SILENCE_MS });
+export const KEEPALIVE: Http2Keepalive = Object.freeze({
+  intervalMs: 30_000,
+  jitterPercent: 0,
+  timeoutMs: SILENCE_MS,
+});

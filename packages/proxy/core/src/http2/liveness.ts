@@ -9,6 +9,8 @@ export const KEEPALIVE_TOKEN = 1;
 export const DRAIN_TOKEN = 2;
 
 const DEFAULT_TIMEOUT_MS = 5_000;
+/** Envoy's. */
+const DEFAULT_JITTER_PERCENT = 15;
 
 const SETTINGS_SENT = 0;
 const RESTING = 1;
@@ -35,6 +37,8 @@ export class Liveness {
   readonly #timer: WheelTimer;
   #state: typeof SETTINGS_SENT | typeof RESTING | typeof LISTENING | typeof ASKED = SETTINGS_SENT;
   #askedMs = 0;
+  /** Silence before the next question, with what was added to it at random. */
+  #intervalMs = Infinity;
 
   constructor(engine: Engine, owner: LivenessOwner, keepalive: Http2Keepalive | undefined) {
     this.#engine = engine;
@@ -50,9 +54,17 @@ export class Liveness {
     if (this.#state !== SETTINGS_SENT) return;
     this.#timer.cancel();
     this.#state = RESTING;
-    if (this.#keepalive === undefined) return;
+    if (this.#keepalive?.intervalMs === undefined) return;
     this.#state = LISTENING;
-    this.#timer.arm(this.#keepalive.intervalMs);
+    this.#timer.arm(this.#nextIntervalMs(this.#keepalive));
+  }
+
+  /** A stream begins, which is when a peer that was silent for long is asked. */
+  used(): void {
+    const idleMs = this.#keepalive?.idleIntervalMs;
+    if (idleMs === undefined || this.#state === SETTINGS_SENT || this.#state === ASKED) return;
+    const { nowMs } = this.#engine.turn;
+    if (nowMs - this.heardMs > idleMs) this.#ask(nowMs);
   }
 
   due(): void {
@@ -70,15 +82,31 @@ export class Liveness {
   #look(): void {
     const { session } = this.#owner;
     if (this.#state === SETTINGS_SENT) return session.fail('settings-timeout');
-    const keepalive = this.#keepalive as Http2Keepalive;
     const { nowMs } = this.#engine.turn;
-    if (this.#state === ASKED && this.heardMs < this.#askedMs) return this.#owner.peerSilent();
-    const leftMs = this.heardMs + keepalive.intervalMs - nowMs;
-    this.#state = leftMs > 0 ? LISTENING : ASKED;
-    if (leftMs > 0) return this.#timer.arm(leftMs, nowMs);
+    if (this.#state === ASKED) {
+      if (this.heardMs < this.#askedMs) return this.#owner.peerSilent();
+      this.#nextIntervalMs(this.#keepalive as Http2Keepalive);
+    }
+    if (this.#intervalMs === Infinity) {
+      this.#state = RESTING;
+      return;
+    }
+    const leftMs = this.heardMs + this.#intervalMs - nowMs;
+    if (leftMs <= 0) return this.#ask(nowMs);
+    this.#state = LISTENING;
+    this.#timer.arm(leftMs, nowMs);
+  }
+
+  #nextIntervalMs({ intervalMs = Infinity, jitterPercent = DEFAULT_JITTER_PERCENT }: Http2Keepalive): number {
+    this.#intervalMs = intervalMs * (1 + (jitterPercent / 100) * this.#engine.random());
+    return this.#intervalMs;
+  }
+
+  #ask(nowMs: number): void {
+    this.#state = ASKED;
     this.#askedMs = nowMs;
-    session.ping(KEEPALIVE_TOKEN);
-    this.#timer.arm(keepalive.timeoutMs ?? DEFAULT_TIMEOUT_MS, nowMs);
+    this.#owner.session.ping(KEEPALIVE_TOKEN);
+    this.#timer.arm(this.#keepalive?.timeoutMs ?? DEFAULT_TIMEOUT_MS, nowMs);
   }
 
   stop(): void {

@@ -31,7 +31,7 @@ export interface DialOwner {
 /** A connection to an endpoint that is looked for, until it is let go of. */
 export interface Dial {
   owner: DialOwner;
-  readonly cluster: Pick<ClusterRuntime, 'name' | 'labels'> | undefined;
+  readonly cluster: Pick<ClusterRuntime, 'name' | 'statName' | 'labels'> | undefined;
   /** That which is connected, or was tried last. */
   readonly endpoint: Pick<UpstreamEndpoint, 'address' | 'endpoint'> | undefined;
   /** Who the endpoint proved to be. */

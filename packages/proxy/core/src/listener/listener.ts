@@ -4,6 +4,7 @@ import {
   type Address,
   type InternalAddress,
   type ListenAddress,
+  type TcpKeepalive,
 } from '@tulle/model';
 import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain } from '../compile/compiled.ts';
@@ -38,6 +39,10 @@ class Door implements ListenOwner {
 
   get mayUseTls(): boolean {
     return this.owner.mayUseTls;
+  }
+
+  get keepalive(): TcpKeepalive | undefined {
+    return this.owner.compiled.config.tcpKeepalive;
   }
 
   accept(socket: Socket): void {
@@ -110,6 +115,11 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
     return this.#doors.find(({ at }) => formatAddress(at) === formatAddress(address));
   }
 
+  /** Whether its connections count where those of all listeners are bounded. */
+  get #counts(): boolean {
+    return this.compiled.config.ignoresConnectionLimit !== true;
+  }
+
   get connections(): number {
     return this.#connections.size;
   }
@@ -171,7 +181,10 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
   replace(compiled: CompiledListener): void {
     const before = this.compiled;
     compiled.retain();
+    const counted = this.#counts;
     this.compiled = compiled;
+    if (counted !== this.#counts)
+      this.#engine.overload.connections += counted ? -this.#connections.size : this.#connections.size;
     this.#engine.takers.remove(this, before.config);
     if (!this.draining) this.#engine.takers.add(this, compiled.config);
     this.#fillSlots();
@@ -273,7 +286,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
       return;
     }
     const { turn, overload } = this.#engine;
-    if (overload.refusesConnection()) {
+    if (overload.refusesConnection(this.#counts)) {
       socket.events = WAITING;
       socket.destroy(true);
       return;
@@ -283,7 +296,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
     turn.begin();
     try {
       const { hbone } = this.compiled;
-      overload.connections++;
+      if (this.#counts) overload.connections++;
       if (hbone !== undefined && tunnel === undefined) {
         this.#connections.set(new HboneHandshake(this.#engine, this, hbone, socket), NOBODY_TOLD);
         return;
@@ -308,7 +321,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
 
   connectionOver(connection: ListenerConnection): void {
     const told = this.#connections.get(connection);
-    if (this.#connections.delete(connection)) this.#engine.overload.connections--;
+    if (this.#connections.delete(connection) && this.#counts) this.#engine.overload.connections--;
     for (const one of told ?? []) one.close(connection);
     if (this.#connections.size > 0) return;
     for (const tell of this.#onEmpty.splice(0)) tell();

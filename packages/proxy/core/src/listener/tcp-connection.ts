@@ -203,6 +203,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     record.flags = flags;
     record.routeName = this.#chain.name;
     record.cluster = cluster?.name ?? '';
+    record.clusterStatName = cluster?.statName;
     record.upstreamAddress = endpoint?.address ?? '';
     record.upstreamLabels = endpoint?.endpoint.labels ?? cluster?.labels ?? {};
     record.upstreamIdentity = identity;

@@ -134,10 +134,14 @@ class NodeTransport implements Transport {
         server,
         (socket) => owner.accept(socket),
         () => !owner.mayUseTls,
+        () => owner.keepalive,
         onAcceptError,
       )
     ) {
-      server.on('connection', (raw: NetSocket) => owner.accept(new NodeSocket(false).attach(raw, true)));
+      server.on('connection', (raw: NetSocket) => {
+        if (owner.keepalive !== undefined) setKeepalive(raw, owner.keepalive);
+        owner.accept(new NodeSocket(false).attach(raw, true));
+      });
     }
     return { address: addressOf(server, address), close: () => closeServer(server) };
   }

@@ -84,7 +84,7 @@ interface ActionState {
 export class OverloadManager {
   /** Requests that begin later (`clock.nowMs`) have to be judged, or may have to wait; Infinity: none has, -Infinity: each has. */
   admitUntilMs: number = Infinity;
-  /** Connections of callers, of all listeners. */
+  /** Connections of callers, of all listeners that count theirs. */
   connections = 0;
   readonly settings: OverloadSettings | undefined;
   readonly refused: Readonly<Record<Priority, Counter>>;
@@ -116,6 +116,8 @@ export class OverloadManager {
   #running = false;
   #shareOfRequests = 0;
   #shareOfConnections = 0;
+  /** Likewise, of what would be refused were there no bound of how many there are. */
+  #shareUncounted = 0;
   #shareOfKeepalive = 0;
   #budgeting = false;
   #iterationMs = 0;
@@ -255,9 +257,9 @@ export class OverloadManager {
     return this.#pressures[resource];
   }
 
-  /** Whether a connection that was just accepted is closed again; counted where it is. */
-  refusesConnection(): boolean {
-    const share = this.#shareOfConnections;
+  /** Whether a connection that was just accepted is closed again; counted where it is. @param counted whether how many there are matters */
+  refusesConnection(counted: boolean): boolean {
+    const share = counted ? this.#shareOfConnections : this.#shareUncounted;
     if (share === 0 || (share < 1 && this.#parts.random() >= share)) return false;
     this.#connectionsRefused.add();
     return true;
@@ -287,6 +289,7 @@ export class OverloadManager {
     }
     this.#shareOfRequests = this.#scaleOf('stop-accepting-requests');
     this.#shareOfConnections = this.#scaleOf('stop-accepting-connections');
+    this.#shareUncounted = this.#scaleBeside('stop-accepting-connections', 'downstream-connections');
     this.#shareOfKeepalive = this.#scaleOf('disable-keepalive');
     this.#setBudgeting(this.#scaleOf('budget-requests') > 0);
     this.#setGate();
@@ -350,6 +353,18 @@ export class OverloadManager {
 
   #scaleOf(action: OverloadAction): number {
     return this.#actions.find((state) => state.action === action)?.scale ?? 0;
+  }
+
+  /** How far an action is taken for other resources than one. */
+  #scaleBeside(action: OverloadAction, resource: OverloadResource): number {
+    const triggers = this.#actions.find((state) => state.action === action)?.triggers ?? [];
+    return triggers.reduce(
+      (most, one) =>
+        one.trigger.resource === resource
+          ? most
+          : Math.max(most, one.scaleAt(this.#pressures[one.trigger.resource])),
+      0,
+    );
   }
 
   /** The resource that asks most for an action. */

@@ -92,6 +92,7 @@ export class Recorder {
     record.routePattern = route?.pattern ?? '';
     record.routeTags = route?.tracing?.tags;
     record.cluster = target?.cluster ?? '';
+    record.clusterStatName = stream.cluster?.statName;
     record.upstreamAddress = attempt.address;
     record.upstreamLabels = endpoint?.endpoint.labels ?? stream.cluster?.labels ?? NO_LABELS;
     record.upstreamIdentity = attempt.identity;
@@ -231,6 +232,7 @@ class RecordView implements Mutable<StreamRecord> {
   routeName = '';
   routePattern = '';
   cluster = '';
+  clusterStatName: string | undefined = undefined;
   upstreamAddress = '';
   upstreamLabels: Readonly<Record<string, string>> = NO_LABELS;
   upstreamIdentity: string | undefined = undefined;

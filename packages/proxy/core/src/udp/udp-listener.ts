@@ -79,7 +79,7 @@ export class UdpListener implements DatagramEvents, SessionOwner {
       this.metrics.dropped('sessions');
       return undefined;
     }
-    if (this.#engine.overload.refusesConnection()) {
+    if (this.#engine.overload.refusesConnection(true)) {
       this.metrics.dropped('overload');
       return undefined;
     }

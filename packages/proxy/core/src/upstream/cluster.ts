@@ -66,6 +66,8 @@ export class ClusterRuntime {
   /** Requests of one connection have connections of their own. */
   readonly perDownstream: boolean;
   readonly config: Cluster;
+  /** What statistics call it, where that is not its name. */
+  readonly statName: string | undefined;
   /** To one endpoint. */
   readonly maxConnectionsPerEndpoint: number;
   readonly connectTimeoutMs: number;
@@ -116,6 +118,7 @@ export class ClusterRuntime {
   ) {
     this.engine = engine;
     this.config = config;
+    this.statName = config.statName;
     this.name = config.name;
     this.tls = tls;
     this.tlsMatches = tlsMatches;

@@ -103,6 +103,7 @@ export class Http2ClientConnection
     const { maxRequestsPerConnection } = this.#owner.cluster;
     const reused = this.#served > 0;
     this.#streams++;
+    this.#liveness.used();
     if (++this.#served === maxRequestsPerConnection) this.leave();
     return takeClientStream(this, stream, reused);
   }
