@@ -193,6 +193,10 @@ describe('RBAC', () => {
         rbac([{ metadata: { filter: 'other', path: [{ key: 'a' }], value: { boolMatch: true } } }], [any]),
       ),
     ).toEqual([expect.stringMatching(/metadata\.filter must be one of envoy\.filters\.http\.jwt_authn/)]);
+    const absent = { filter: 'envoy.filters.http.jwt_authn', path: [{ key: 'a' }] };
+    expect(httpConfig(rbac([{ metadata: { ...absent, value: { presentMatch: false } } }], [any]))).toEqual([
+      expect.stringMatching(/metadata\.value\.present_match is false, which matches nothing in Envoy/),
+    ]);
     const state = (matcher: JsonObject) => httpConfig(rbac([any], [{ filterState: matcher }]));
     expect(state({ key: '', stringMatch: { exact: 'b' } })).toEqual([
       expect.stringContaining('principals[0].filter_state.key'),

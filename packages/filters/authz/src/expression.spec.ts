@@ -165,7 +165,7 @@ describe('an expression', () => {
     ['the number', meta(['p', 'level'], { number: { exact: 3 } }), true],
     ['what is true', meta(['p', 'admin'], { truth: true }), true],
     ['what is there', meta(['p'], { present: true }), true],
-    ['what is not there', meta(['q'], { present: false }), true],
+    ['what is not there', meta(['q'], { present: true }), false],
     ['nothing', meta(['p', 'none'], { nothing: true }), true],
     ['one of two', meta(['p', 'level'], { anyOf: [{ nothing: true }, { number: { exact: 3 } }] }), true],
     ['a name of the prototype', meta(['p', 'constructor'], { present: true }), false],

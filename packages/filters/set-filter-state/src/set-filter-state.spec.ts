@@ -74,4 +74,7 @@ it('may have the route matched again, which asks for what was put down', async (
   expect([await status(true, 'acme'), await status(true, 'b'), await status(false, 'acme')]).toEqual([
     210, 211, 211,
   ]);
+  // Where none fits before it, too.
+  routes.pop();
+  expect([await status(true, 'acme'), await status(true, 'b')]).toEqual([210, 404]);
 });

@@ -10,6 +10,8 @@ export const setFilterState: HttpFilter<SetFilterStateConfig> = defineHttpFilter
   summary: 'Puts texts made of requests down under keys, for later filters, hashes and logs.',
   config: jsonSchema<SetFilterStateConfig>(setFilterStateFilterSchema),
   phase: 'transform',
+  // What it puts down may be what a route asks for.
+  unrouted: true,
   effects: 'none',
   async create(_host, { values, rematch = false }) {
     const compiled = await compileValues(values);

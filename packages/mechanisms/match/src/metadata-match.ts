@@ -42,7 +42,7 @@ function compileValue(test: AuthzValueTest, context: CompileContext, path: strin
   }
   if ('truth' in test) return (value) => value === test.truth;
   if ('nothing' in test) return (value) => value === null;
-  if ('present' in test) return (value) => (value !== undefined) === test.present;
+  if ('present' in test) return (value) => value !== undefined;
   if ('element' in test) {
     const matches = compileValue(test.element, context, `${path}/element`);
     return (value) => Array.isArray(value) && value.some(matches);

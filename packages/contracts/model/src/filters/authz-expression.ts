@@ -84,7 +84,8 @@ export type AuthzValueTest =
   | { readonly number: { readonly first: number; readonly last: number } | { readonly exact: number } }
   | { readonly truth: boolean }
   | { readonly nothing: true }
-  | { readonly present: boolean }
+  /** Absence is said by `invert` of the test: `present_match: false` matches nothing in Envoy. */
+  | { readonly present: true }
   | { readonly element: AuthzValueTest }
   | { readonly anyOf: readonly AuthzValueTest[] };
 
@@ -143,7 +144,7 @@ function valueOf(inner: JsonSchema | undefined): JsonSchema {
       }),
       one('truth', { type: 'boolean' }),
       one('nothing', { const: true }),
-      one('present', { type: 'boolean' }),
+      one('present', { enum: [true] }),
       ...(inner === undefined ? [] : [one('element', inner), one('anyOf', several(inner))]),
     ],
   };

@@ -215,7 +215,12 @@ export function decodeValueTest(
     case 'boolMatch':
       return { truth: pattern.value };
     case 'presentMatch':
-      return { present: pattern.value };
+      if (!pattern.value)
+        context.refuse(
+          `${path}.present_match`,
+          'is false, which matches nothing in Envoy, be it there or not; to ask that nothing is there say true, and invert',
+        );
+      return { present: true };
     case 'listMatch': {
       const { matchPattern } = pattern.value;
       if (matchPattern.case === 'oneOf')
