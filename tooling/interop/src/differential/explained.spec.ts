@@ -295,6 +295,21 @@ describe('what is meant to differ', () => {
     expect(kept('/a')).not.toEqual([]);
     expect(kept('/', 'other.test')).not.toEqual([]);
     expect(kept('/', 'one.test', {})).not.toEqual([]);
+    // A path of which its route makes another one.
+    const rewriting: Json = {
+      virtual_hosts: [
+        { routes: [{ match: { prefix: '/~t' }, route: { ...byPath, prefix_rewrite: '/new' } }] },
+      ],
+    };
+    const sent = (path: string): string[] =>
+      judge(
+        observed(502),
+        passed({}, { path, origin: 'h2', version: '2.0' }),
+        { path: '/~t/ab?q' },
+        { routes: rewriting },
+      ).left;
+    expect(sent('/new/ab?q')).toEqual([]);
+    expect(sent('/~t/ab?q')).not.toEqual([]);
   });
 
   it('valid-targets: the slash that is missing, and the host that was asked for', () => {
@@ -311,6 +326,8 @@ describe('what is meant to differ', () => {
     expect(asked({ path: '/api?a=b' }, { path: '/' })).toEqual(['seen[0].path']);
     expect(asked({ host: 'one.test:' }, {})).toEqual([]);
     expect(asked({ host: 'one.test:1' }, {})).toEqual(['seen[0].host']);
+    expect(asked({ path: '/[a]%2Fb' }, { path: '/%5Ba%5D%2Fb' })).toEqual([]);
+    expect(asked({ path: '/[a]%2Fb' }, { path: '/%5Ba%5D/b' })).toEqual(['seen[0].path']);
     expect(asked({ host: '/x' }, {})).toEqual([]);
     expect(asked({ host: '/x' }, { host: 'other.test' })).toEqual(['seen[0].host']);
   });

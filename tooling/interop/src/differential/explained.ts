@@ -38,6 +38,15 @@ function isOwn({ exchange, observations }: Pair): boolean {
   );
 }
 
+/** Whether it is a call of gRPC, whose errors are told by its own fields (gRPC over HTTP/2, Responses). */
+function isCall({ exchange }: Pair): boolean {
+  return (
+    exchange?.protocol === 'http2' &&
+    exchange.method === 'POST' &&
+    /^application\/grpc(\+|;|$)/.test(asked(exchange, 'content-type'))
+  );
+}
+
 /** What Tulle says of what it does not take. */
 const REFUSED: readonly RegExp[] = [
   /is no path; it begins with \/ and has no query/,
@@ -116,6 +125,10 @@ export const EXPLANATIONS: readonly Explanation[] = [
         [201, 301].includes(pair.observations?.envoy.reply.status ?? 0) &&
         isSameTarget(envoy.replace(/^https?:\/\/[^/]+/, ''), pair.exchange?.path ?? '/') &&
         JSON.stringify(pair.configuration.routes ?? '').includes('"direct_response"')) ||
+      (aspect === 'reply.header.grpc-message' &&
+        OWN_TEXT.test(`${tulle}\n`) &&
+        isCall(pair) &&
+        pair.observations?.envoy.seen.length === 0) ||
       (isOwn(pair) &&
         ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
           (aspect === 'reply.header.x-request-id' &&
@@ -240,8 +253,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'authorization-as-said',
     citation:
-      'packages/filters/ext-authz/README.md: identity stays the proxy’s; RFC 9110 §5.3, §9.3.2; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked',
-    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told without content too, as to HEAD; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning.',
+      'packages/filters/ext-authz/README.md: identity stays the proxy’s; RFC 9110 §5.3, §9.3.2; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked; ExtAuthz.clear_route_cache: any field that is added',
+    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told without content too, as to HEAD; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning; and a field that authorization adds (allowed_upstream_headers_to_append) has a route looked for again as one that it sets.',
     explains: explainsAuthz,
   },
   {

@@ -1,12 +1,13 @@
 /**
  * `npm run test:differential -- [--long] [--area NAME]… [--seed N|FROM-TO]… [--count N | --times N] [--case AREA/SEED/INDEX
- * [--exchange N]] [--shrink] [--protocol delta|state-of-the-world]`: the differential run by itself: whole, by parts, or one configuration again.
+ * [--exchange N]] [--shrink] [--protocol delta|state-of-the-world] | --fields`: the differential run by itself: whole, by parts, or one configuration again.
  */
 import { parseArgs } from 'node:util';
 import { wheel } from '../envoy/program.ts';
 import type { RawProtocol } from '../raw/bootstrap.ts';
 import { AREAS } from './areas/index.ts';
 import type { Area } from './configuration.ts';
+import { coverageOf, coverageText } from './coverage.ts';
 import { LONG_FORM, protocolOf, seedsOf } from './long-form.ts';
 import { findingText, unexplainedOf, wholeText } from './report.ts';
 import { type AreaResult, runArea } from './run.ts';
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     exchange: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     protocol: { type: 'string' },
+    fields: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -40,6 +42,7 @@ const HELP = `npm run test:differential -- [--long] [--area NAME]… [--seed N|F
   --exchange N           the one exchange of each configuration that is compared, after those before it
   --shrink               makes each finding as small as it can be
   --protocol NAME        delta, or state-of-the-world
+  --fields               asks nobody: says which of the fields that Tulle honours no configuration of all this has
   -h, --help             this text
 
 Areas: ${AREAS.map(({ name }) => name).join(', ')}
@@ -92,6 +95,10 @@ const count = values.count === undefined ? undefined : numberOf('count', values.
 const times = numberOf('times', values.times ?? String(values.long ? LONG_FORM.times : 1));
 const exchange = values.exchange === undefined ? undefined : numberOf('exchange', values.exchange);
 const protocol = values.protocol === undefined ? undefined : protocolNamed(values.protocol);
+if (values.fields) {
+  console.log(coverageText(coverageOf(areas, seeds, times)));
+  process.exit(0);
+}
 const reason = await wheel.missing();
 if (reason !== undefined) usage(`Envoy is missing: ${reason}`);
 
@@ -106,7 +113,7 @@ for (const seed of seeds) {
       const result = await runArea(sides, area, seed, indices, exchange);
       results.push(result);
       console.log(
-        `${area.name}: ${result.cases} cases, seed ${seed} by ${by}, ${result.findings.length} with unexplained differences`,
+        `${area.name}: ${result.cases} cases, seed ${seed} by ${by}, ${result.findings.length} with unexplained differences${result.fleeting.length === 0 ? '' : `, ${result.fleeting.length} under load only`}`,
       );
       for (const finding of result.findings)
         console.log(findingText(values.shrink ? await shrink(sides, finding) : finding));

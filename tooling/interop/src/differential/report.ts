@@ -20,11 +20,29 @@ export function findingText({ configuration, exchange, differences }: Finding): 
   ].join('\n');
 }
 
+/** What differed once and no more: an exchange and its first difference a line. */
+export function fleetingText(findings: readonly Finding[]): string {
+  if (findings.length === 0) return '';
+  const lines = findings.map(({ configuration: { id, exchanges }, exchange, differences: [first] }) => {
+    const at = exchange === undefined ? id : `${id} --exchange ${exchanges.indexOf(exchange)}`;
+    return `  ${at}: ${first?.aspect ?? ''}: ${JSON.stringify(first?.envoy)} by Envoy, ${JSON.stringify(first?.tulle)} by Tulle`;
+  });
+  return [`differs under load only, and not again alone: ${findings.length}`, ...lines].join('\n');
+}
+
 /** What an area came to, in a line; its findings in full, the first few. @throws Error where something is not explained */
-export function areaText({ area, seed, cases, configurations, refusedByBoth, findings }: AreaResult): string {
+export function areaText({
+  area,
+  seed,
+  cases,
+  configurations,
+  refusedByBoth,
+  findings,
+  fleeting,
+}: AreaResult): string {
   const both = refusedByBoth === 0 ? '' : `, ${refusedByBoth} refused by both`;
   const text = `${cases} cases of ${configurations} configurations${both}, seed ${seed}`;
-  if (findings.length === 0) return text;
+  if (findings.length === 0) return [text, fleetingText(fleeting)].filter(Boolean).join('; ');
   const told = findings.slice(0, TOLD).map(findingText);
   const more = findings.length > TOLD ? [`and ${findings.length - TOLD} more`] : [];
   throw new Error(
@@ -60,5 +78,8 @@ export function wholeText(results: readonly AreaResult[]): string {
       seeds.length === 1 ? '' : 's'
     } ${seeds.join(', ')}: ${unexplainedOf(results)} with unexplained differences; explained, by entry:`,
     explanationsText(hitsOf(results)),
-  ].join('\n');
+    fleetingText(results.flatMap(({ fleeting }) => fleeting)),
+  ]
+    .filter(Boolean)
+    .join('\n');
 }

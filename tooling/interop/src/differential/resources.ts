@@ -54,7 +54,8 @@ const MANAGER: Json = {
 export function placed<T>(value: T, ports: ReadonlyMap<string, number>, pem: (name: string) => string): T {
   if (typeof value === 'string') {
     if (/^\$[a-z-]+(:[a-z]+)?$/.test(value)) return pem(value.slice(1)) as T;
-    if (!/^@[a-z0-9-]+$/.test(value)) return value;
+    // What CEL calls the operator `in`.
+    if (!/^@[a-z0-9-]+$/.test(value) || value === '@in') return value;
     const port = ports.get(value.slice(1));
     if (port === undefined) throw new Error(`no origin is called ${value.slice(1)}`);
     return port as T;

@@ -26,6 +26,8 @@ export interface AreaResult {
   readonly configurations: number;
   readonly refusedByBoth: number;
   readonly findings: readonly Finding[];
+  /** What differed once and, asked again alone, no more: told by name, as load does so, and whatever else is a matter of luck. */
+  readonly fleeting: readonly Finding[];
   /** How many exchanges each explanation explained something of. */
   readonly hits: ReadonlyMap<string, number>;
 }
@@ -48,11 +50,13 @@ export async function runArea(
 ): Promise<AreaResult> {
   const hits = new Map<string, number>();
   const findings: Finding[] = [];
+  const fleeting: Finding[] = [];
   let cases = 0;
   let refusedByBoth = 0;
   for (let from = 0; from < indices.length; from += BATCH) {
     const batch = indices.slice(from, from + BATCH).map((index) => configurationOf(area, seed, index));
     const taken = await sides.put(batch);
+    const found: Finding[] = [];
     for (const [at, configuration] of batch.entries()) {
       const outcome = await ask(sides, configuration, taken[at] as Taken);
       if (outcome === 'refused by both') refusedByBoth++;
@@ -62,11 +66,40 @@ export async function runArea(
           if (pair.exchange !== undefined) cases++;
           const { left, used } = judged(pair);
           for (const id of used) hits.set(id, (hits.get(id) ?? 0) + 1);
-          if (left.length > 0) findings.push({ ...pair, differences: left });
+          if (left.length > 0) found.push({ ...pair, differences: left });
         }
     }
+    // Behind the batch, whose listeners are gone then.
+    for (const finding of found) ((await showsAgain(sides, finding)) ? findings : fleeting).push(finding);
   }
-  return { area: area.name, seed, cases, configurations: indices.length, refusedByBoth, findings, hits };
+  return {
+    area: area.name,
+    seed,
+    cases,
+    configurations: indices.length,
+    refusedByBoth,
+    findings,
+    fleeting,
+    hits,
+  };
+}
+
+/** How often a finding has to show again, alone, to be one. */
+const AGAIN = 2;
+
+/** Whether a finding shows each time that its configuration is put alone and asked everything up to it. */
+async function showsAgain(sides: Sides, { configuration, exchange }: Finding): Promise<boolean> {
+  const { exchanges } = configuration;
+  const upTo = exchange === undefined ? exchanges : exchanges.slice(0, exchanges.indexOf(exchange) + 1);
+  for (let i = 0; i < AGAIN; i++) {
+    // Under a name of its own, as what is there already under that of another goes on.
+    const one = { ...configuration, id: `${configuration.id}~again${i}`, exchanges: upTo };
+    const [taken] = await sides.put([one]);
+    const outcome = await ask(sides, one, taken as Taken);
+    const last = outcome === 'refused by both' ? undefined : outcome.at(-1);
+    if (last === undefined || judged(last).left.length === 0) return false;
+  }
+  return true;
 }
 
 /** Asks both sides everything of one configuration, which they have. */

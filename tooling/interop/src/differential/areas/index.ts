@@ -6,6 +6,9 @@ import { frames } from './frames.ts';
 import { headerEdits } from './header-edits.ts';
 import { jwt } from './jwt.ts';
 import { localRateLimit } from './local-rate-limit.ts';
+import { conditions } from './conditions.ts';
+import { expressions } from './expressions.ts';
+import { mutations } from './mutations.ts';
 import { malformedHttp1 } from './malformed-http1.ts';
 import { malformedHttp2 } from './malformed-http2.ts';
 import { matching } from './matching.ts';
@@ -49,4 +52,7 @@ export const AREAS: readonly Area[] = [
   malformedHttp2,
   frames,
   ...HTTP.map(overHttp2),
+  conditions,
+  expressions,
+  mutations,
 ];

@@ -43,7 +43,7 @@ function boundsOf(chance: Chance): Json {
         retry_on: chance.pick(['5xx', 'gateway-error', 'reset', 'connect-failure']),
         num_retries: chance.int(1, 2),
         // No attempt begins about when another bound passes.
-        ...(chance.maybe(0.8) && { per_try_timeout: chance.pick(['0.1s', '0.25s']) }),
+        ...(chance.maybe(0.8) && { per_try_timeout: chance.pick(['0.1s', '0.2s']) }),
         ...(chance.maybe(0.3) && { per_try_idle_timeout: chance.pick(['0.18s', '2s']) }),
         retry_back_off: { base_interval: '0.001s' },
       },

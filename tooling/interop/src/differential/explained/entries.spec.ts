@@ -344,6 +344,57 @@ describe('an entry of the list', () => {
     expect(asked({ ...whole, seen: [seen()] }, 'GET')).not.toEqual([]);
   });
 
+  it('repeats-by-method: an answer that is broken off where it is to what was sent once more', () => {
+    const asked = (stallMs: number, more: Partial<Observation> = {}, method = 'DELETE'): string[] =>
+      judge(
+        { ...refused(503), seen: [seen({ method })] },
+        { tookMs: 350, seen: [seen({ method }), seen({ method })], reply: { outcome: 'cut' }, ...more },
+        { method, answers: { a: [{ fault: 'reset' }, { stallMs }] } },
+        { routes: { timeout: '0.35s', retry_policy: { per_try_timeout: '0.2s' } } },
+      ).left;
+    expect(asked(400)).toEqual([]);
+    expect(asked(100)).not.toEqual([]);
+    expect(asked(400, { reply: { outcome: 'ended' } })).not.toEqual([]);
+    expect(asked(400, { reply: { outcome: 'cut', status: 502 } })).not.toEqual([]);
+    expect(asked(400, {}, 'POST')).not.toEqual([]);
+  });
+
+  it('authorization-as-said: the route that a field which it adds leads to', () => {
+    const filter = (more: Json = {}): Json => ({
+      name: 'envoy.filters.http.ext_authz',
+      typed_config: {
+        clear_route_cache: true,
+        http_service: {
+          authorization_response: {
+            allowed_upstream_headers: { patterns: [{ exact: 'x-one' }] },
+            allowed_upstream_headers_to_append: { patterns: [{ exact: 'x-user' }] },
+          },
+        },
+        ...more,
+      },
+    });
+    const headers = [['x-user', 'alice']] as const;
+    const asked = (
+      tulle: Observation,
+      said: readonly (readonly [string, string])[] = headers,
+      more: Json = {},
+    ): string[] =>
+      judge(
+        passed({ headers }),
+        tulle,
+        { answers: { d: [{ headers: said }] } },
+        { httpFilters: [filter(more)] },
+      ).left;
+    const right = passed({ headers }, { origin: 'b' });
+    expect(asked(right)).toEqual([]);
+    expect(asked(right, headers, { clear_route_cache: false })).not.toEqual([]);
+    expect(asked(right, [['x-user', 'bob']])).not.toEqual([]);
+    expect(asked(right, [...headers, ['x-one', '1']])).not.toEqual([]);
+    expect(asked(passed({}, { origin: 'b' }))).not.toEqual([]);
+    expect(asked(passed({ headers }, { origin: 'c' }))).not.toEqual([]);
+    expect(asked(passed({ headers }, { origin: 'b', path: '/x' }))).not.toEqual([]);
+  });
+
   it('words-of-tokens: of two tokens where any may fail', () => {
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const token = `${part({ alg: 'RS256' })}.${part({ sub: 'a' })}.AAAA`;

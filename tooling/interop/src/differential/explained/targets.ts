@@ -1,6 +1,6 @@
 import type { Difference } from '../compare.ts';
-import type { Exchange } from '../configuration.ts';
-import { asked } from '../expected.ts';
+import type { Exchange, Json } from '../configuration.ts';
+import { asked, routeTaken } from '../expected.ts';
 import type { Pair } from './pair.ts';
 import { canonical, isPassedOn } from './whole.ts';
 
@@ -74,8 +74,18 @@ function isSentValid(exchange: Exchange, pair: Pair): boolean {
     isNameless(pair, path) &&
     envoy.reply.status === 502 &&
     one === undefined &&
-    isPassedOn(tulle, exchange, { origin })
+    isPassedOn(tulle, exchange, { origin, path: rewritten(pair, path) })
   );
+}
+
+/** What the route of a target makes of the prefix that it fits, which its host does not depend on. */
+function rewritten({ configuration }: Pair, target: string): string {
+  const [path = ''] = target.split('?', 1);
+  const { match, route } = routeTaken(configuration, path) as { readonly [name: string]: Json | undefined };
+  const [prefix, by] = [match?.['prefix'], route?.['prefix_rewrite']];
+  return typeof prefix === 'string' && typeof by === 'string'
+    ? canonical(by + target.slice(prefix.length))
+    : target;
 }
 
 /** The host that a request asks for, as its manager leaves it. */

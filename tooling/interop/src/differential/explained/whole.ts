@@ -8,11 +8,11 @@ import type { Observation } from '../observe.ts';
 /** The body of an answer that Tulle makes itself, with an id of its own or the one that callers here say. */
 export const OWN_TEXT: RegExp = /^TULLE_[A-Z_]+ \(request ([0-9a-f-]{36}|mine)\)\n$/;
 
-/** A target in the one spelling that Tulle gives to its path. */
+/** A target in the one spelling that Tulle gives to its path; escaped slashes stay where they are, as in the managers here. */
 export function canonical(target: string): string {
   const at = target.indexOf('?');
   const [path, query] = at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at)];
-  return normalizePath(path) + query;
+  return normalizePath(path, 'keep') + query;
 }
 
 /** What a proxy adds to a request that it passes on. */
