@@ -9,6 +9,7 @@ import {
   type TrustSource,
   type UpstreamTls,
 } from '@tulle/model';
+import { plainKey } from '@tulle/proxy';
 import type { Channel, HttpServer, ServerAddress } from '@tulle/xds-client';
 
 /** A server that a source names by address alone (`google_grpc`): plain text. */
@@ -84,9 +85,15 @@ function secure({ certificate, trust, allowedIds }: UpstreamTls): ChannelCredent
 function pemOf(source: CertificateSource): { readonly chain: Buffer; readonly key: Buffer } {
   switch (source.kind) {
     case 'files':
-      return { chain: readFileSync(source.certificateFile), key: readFileSync(source.keyFile) };
+      return {
+        chain: readFileSync(source.certificateFile),
+        key: Buffer.from(plainKey(readFileSync(source.keyFile, 'utf8'), source.keyPassword, source.keyFile)),
+      };
     case 'inline':
-      return { chain: Buffer.from(source.certificatePem), key: Buffer.from(source.keyPem) };
+      return {
+        chain: Buffer.from(source.certificatePem),
+        key: Buffer.from(plainKey(source.keyPem, source.keyPassword, 'the private key')),
+      };
     default:
       throw new Error(`the cluster of a management server cannot show a certificate of kind ${source.kind}`);
   }

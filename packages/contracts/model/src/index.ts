@@ -9,6 +9,7 @@ export type {
   DownstreamTls,
   PemSource,
   SubjectAltNameMatch,
+  Password,
   TicketKey,
   TlsParameters,
   TrustSource,

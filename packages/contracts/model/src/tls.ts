@@ -9,8 +9,21 @@ import type { StringMatch } from './route.ts';
  */
 export type CertificateSource =
   | { readonly kind: 'workload'; readonly identity?: string }
-  | { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string }
-  | { readonly kind: 'inline'; readonly certificatePem: string; readonly keyPem: string };
+  | {
+      readonly kind: 'files';
+      readonly certificateFile: string;
+      readonly keyFile: string;
+      readonly keyPassword?: Password;
+    }
+  | {
+      readonly kind: 'inline';
+      readonly certificatePem: string;
+      readonly keyPem: string;
+      readonly keyPassword?: Password;
+    };
+
+/** What a key is encrypted with, here or in a file, whose every octet counts (Envoy `TlsCertificate.password`). Redacted in every dump. */
+export type Password = { readonly file: string } | { readonly password: string };
 
 /**
  * Which roots are believed.
@@ -89,6 +102,8 @@ export interface DownstreamTls extends TlsParameters {
   readonly allowedIds?: readonly string[];
   /** Whether callers must say a server name. Default false (Envoy `require_sni`). */
   readonly requireServerName?: boolean;
+  /** Whether callers choose among `cipherSuites` by what they prefer, and not this proxy. Default false (Envoy `prefer_client_ciphers`). */
+  readonly preferClientCiphers?: boolean;
   /** Whether sessions may be resumed by tickets. Default true (Envoy `disable_stateless_session_resumption` for false). */
   readonly sessionTickets?: boolean;
   /**
@@ -111,6 +126,8 @@ export interface UpstreamTls extends TlsParameters {
   readonly trust: TrustSource;
   /** Server name sent. Default: none in a mesh, the host name for `system` trust. */
   readonly serverName?: string;
+  /** Whether an endpoint's `hostname`, or the name by which DNS found it, stands in its place where there is one (Envoy `auto_host_sni`). Default false. */
+  readonly serverNameFromHost?: boolean;
   /**
    * Whether the certificate must have the name that was asked for, or the address where none was. Default true where none
    * of `allowedIds`, `subjectAltNames` and hashes says who is expected. False believes whoever has a certificate of the

@@ -1,6 +1,7 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { ClusterProvidedSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided';
 import { TcpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options';
 import { describe, expect, it } from 'vitest';
 import { createResourceDecoder } from '../src/decode/resource.ts';
@@ -155,5 +156,26 @@ it('signs of life over HTTP/2 are asked for with jitter, and as requests begin',
   });
   expect(refusedAt(keepalive({ interval: '30s' }))).toEqual([
     'http2_protocol_options.connection_keepalive.timeout',
+  ]);
+});
+
+it('a kind of cluster that brings its own policy may say so in either form', () => {
+  const provided = {
+    load_balancing_policy: {
+      policies: [
+        {
+          typed_extension_config: {
+            name: 'p',
+            typed_config: { '@type': `type.googleapis.com/${ClusterProvidedSchema.typeName}` },
+          },
+        },
+      ],
+    },
+  };
+  expect(clusterOf({ type: 'ORIGINAL_DST', ...provided }, ClusterProvidedSchema)).not.toHaveProperty(
+    'balance',
+  );
+  expect(refusedAt({ type: 'STATIC', ...provided }, ClusterProvidedSchema)).toEqual([
+    'load_balancing_policy',
   ]);
 });

@@ -35,6 +35,49 @@ describe("Envoy's UpstreamTlsContext", () => {
     });
   });
 
+  it('looks at the server name in place of any other where it is told so', () => {
+    const names = {
+      match_typed_subject_alt_names: [
+        { san_type: 'DNS', matcher: { exact: 'b.test' } },
+        { san_type: 'URI', matcher: { exact: 'spiffe://td/x' } },
+      ],
+    };
+    expect(
+      tlsOf({ sni: 'a.test', auto_sni_san_validation: true, ...validation({ ...ROOTS, ...names }) }),
+    ).toEqual({
+      trust: { kind: 'files', caFile: '/ca.pem' },
+      serverName: 'a.test',
+      verifyName: true,
+      minVersion: 'TLSv1.2',
+    });
+    expect(refusedAt(tls({ sni: 'a.test', auto_sni_san_validation: true }))).toEqual([
+      'transport_socket.typed_config.auto_sni_san_validation',
+    ]);
+  });
+
+  it('asks by the names of endpoints where it is told so', () => {
+    expect(tlsOf({ auto_host_sni: true })).toMatchObject({ serverNameFromHost: true });
+  });
+
+  it('opens keys with their passwords', () => {
+    const certificate = (password: JsonObject): JsonObject => ({
+      common_tls_context: {
+        tls_certificates: [
+          { certificate_chain: { filename: '/c' }, private_key: { filename: '/k' }, password },
+        ],
+      },
+    });
+    expect(tlsOf(certificate({ inline_string: 'word' }))?.certificate).toEqual({
+      kind: 'files',
+      certificateFile: '/c',
+      keyFile: '/k',
+      keyPassword: { password: 'word' },
+    });
+    expect(tlsOf(certificate({ filename: '/w' }))?.certificate).toMatchObject({
+      keyPassword: { file: '/w' },
+    });
+  });
+
   it('looks at the name that is asked for where a control plane of Tulle says none, as its older releases do', () => {
     const named = create(ClusterSchema, {
       name: 'c',

@@ -19,6 +19,7 @@ export type {
   OverloadTrigger,
 } from './overload/options.ts';
 export { nodeResourceMonitor } from './node/resource-monitor.ts';
+export { plainKey } from './node/loaded-certificates.ts';
 export { nodeTransport } from './node/node-transport.ts';
 export type { ListeningHandle, NodeTransportOptions } from './node/node-transport.ts';
 export { defaultLog } from './node/default-log.ts';

@@ -170,6 +170,8 @@ export interface ConnectOptions {
   readonly expectedIdentity?: string | undefined;
   /** Server name for TLS, in place of what its configuration says. */
   readonly serverName?: string;
+  /** The endpoint's own, for TLS that takes it as server name. */
+  readonly hostname?: string | undefined;
   /** The certificate must have that name, and no other that its configuration expects. */
   readonly verifyServerName?: boolean;
   /** Protocols to offer by ALPN where the configuration of TLS names none. */

@@ -101,7 +101,7 @@ async function server(tls: DownstreamTls): Promise<number> {
 }
 
 /** What a proxy with this TLS gets from a server there. */
-async function statusVia(port: number, tls: UpstreamTls): Promise<number> {
+async function statusVia(port: number, tls: UpstreamTls, hostname?: string): Promise<number> {
   const proxy = createProxy({
     log: memoryLog(),
     transport: nodeTransport(),
@@ -109,7 +109,10 @@ async function statusVia(port: number, tls: UpstreamTls): Promise<number> {
     clusters: [
       {
         name: 'server',
-        discovery: { kind: 'static', endpoints: [{ address: { host: '127.0.0.1', port } }] },
+        discovery: {
+          kind: 'static',
+          endpoints: [{ address: { host: '127.0.0.1', port }, ...(hostname !== undefined && { hostname }) }],
+        },
         tls,
       },
     ],
@@ -220,7 +223,57 @@ describe('a listener with several certificates', () => {
   });
 });
 
+it('a key that is encrypted is opened with its password, here or in a file', async () => {
+  openssl('pkcs8', '-topk8', '-in', 'api.key', '-out', 'locked.key', '-passout', 'pass:open it');
+  await writeFile(fileOf('word'), 'open it');
+  const files = { ...shown('api'), keyFile: fileOf('locked.key') } as CertificateSource & { kind: 'files' };
+  const port = await server({ certificate: { ...files, keyPassword: { file: fileOf('word') } } });
+  expect(await organizationAt(port, {})).toBe('api');
+  const inline: CertificateSource = {
+    kind: 'inline',
+    certificatePem: await readFile(fileOf('api.pem'), 'utf8'),
+    keyPem: await readFile(fileOf('locked.key'), 'utf8'),
+    keyPassword: { password: 'open it' },
+  };
+  const asking = await server({ certificate: inline, trust: roots() });
+  expect(await statusVia(asking, { trust: { kind: 'none' }, certificate: inline })).toBe(200);
+  await expect(server({ certificate: { ...files, keyPassword: { password: 'wrong' } } })).rejects.toThrow(
+    /locked\.key cannot be opened with its password/,
+  );
+});
+
+it('the name by which an endpoint is known is its server name, where that is wanted and there is one', async () => {
+  const port = await server({ certificate: shown('other'), moreCertificates: [shown('api')] });
+  const tls: UpstreamTls = { trust: roots(), serverName: 'other.test', serverNameFromHost: true };
+  expect(await statusVia(port, { ...tls, verifyName: true }, 'api.test')).toBe(200);
+  expect(await statusVia(port, { ...tls, verifyName: true }, 'nobody.test')).toBe(503);
+  const named = { type: 'uri', match: { kind: 'prefix', value: 'https://api.test/' } } as const;
+  expect(await statusVia(port, { ...tls, subjectAltNames: [named] }, 'api.test')).toBe(200);
+  expect(await statusVia(port, { ...tls, subjectAltNames: [named] })).toBe(503);
+  expect(
+    await statusVia(port, { ...tls, subjectAltNames: [named], serverNameFromHost: false }, 'api.test'),
+  ).toBe(503);
+});
+
 describe('what TLS is spoken', () => {
+  it('has the suite that the listener prefers, or the caller where it is to choose', async () => {
+    const [one, two] = ['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-ECDSA-AES128-GCM-SHA256'] as const;
+    const chosen = async (tls: Partial<DownstreamTls>): Promise<string> => {
+      const port = await server({
+        certificate: shown('api'),
+        minVersion: 'TLSv1.2',
+        cipherSuites: [one, two],
+        ...tls,
+      });
+      const socket = await handshake(port, { maxVersion: 'TLSv1.2', ciphers: `${two}:${one}` });
+      const { name } = socket.getCipher();
+      socket.destroy();
+      return name;
+    };
+    expect(await chosen({})).toBe(one);
+    expect(await chosen({ preferClientCiphers: true })).toBe(two);
+  });
+
   const refused = (port: number, options: ConnectionOptions): Promise<void> =>
     expect(handshake(port, options)).rejects.toThrow();
 

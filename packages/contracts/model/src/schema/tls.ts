@@ -4,6 +4,10 @@ import { fields, flag, listOf, name, names, oneOf, whole } from './parts.ts';
 
 const kind = (value: string): JsonSchema => ({ const: value });
 
+const keyPassword: JsonSchema = {
+  anyOf: [fields(['file'], { file: name }), fields(['password'], { password: name })],
+};
+
 const certificate: JsonSchema = {
   anyOf: [
     fields(['kind'], { kind: kind('workload'), identity: name }),
@@ -11,11 +15,13 @@ const certificate: JsonSchema = {
       kind: kind('files'),
       certificateFile: name,
       keyFile: name,
+      keyPassword,
     }),
     fields(['kind', 'certificatePem', 'keyPem'], {
       kind: kind('inline'),
       certificatePem: name,
       keyPem: name,
+      keyPassword,
     }),
   ],
 };
@@ -61,6 +67,7 @@ export const downstreamTlsSchema: JsonSchema = fields(['certificate'], {
   clientCertificate: oneOf('require', 'accept', 'any', 'none'),
   allowedIds: names,
   requireServerName: flag,
+  preferClientCiphers: flag,
   sessionTickets: flag,
   sessionTicketKey: {
     anyOf: [fields(['file'], { file: name }), fields(['keyBase64'], { keyBase64: name })],
@@ -74,6 +81,7 @@ export const upstreamTlsSchema: JsonSchema = fields(['trust'], {
   certificate,
   trust: { anyOf: [...roots, fields(['kind'], { kind: kind('none') })] },
   serverName: name,
+  serverNameFromHost: flag,
   verifyName: flag,
   allowedIds: names,
   sessionResumption: flag,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type {
   CertificateSource,
   DownstreamTls,
+  Password,
   PemSource,
   SubjectAltNameMatch,
   TicketKey,
@@ -11,10 +12,20 @@ import type {
 } from '@tulle/model';
 import { allowedIds, label, object, options } from './basics.ts';
 
+const keyPassword: fc.Arbitrary<Password> = fc.oneof(
+  fc.record({ file: label }, { noNullPrototype: true }),
+  fc.record({ password: label }, { noNullPrototype: true }),
+);
 const certificate: fc.Arbitrary<CertificateSource> = fc.oneof(
   fc.constant<CertificateSource>({ kind: 'workload' }),
-  object<CertificateSource>({ kind: fc.constant('files'), certificateFile: label, keyFile: label }),
-  object<CertificateSource>({ kind: fc.constant('inline'), certificatePem: label, keyPem: label }),
+  object<CertificateSource>(
+    { kind: fc.constant('files'), certificateFile: label, keyFile: label },
+    { keyPassword },
+  ),
+  object<CertificateSource>(
+    { kind: fc.constant('inline'), certificatePem: label, keyPem: label },
+    { keyPassword },
+  ),
 );
 const pem: fc.Arbitrary<PemSource> = fc.oneof(
   fc.record({ file: label }, { noNullPrototype: true }),

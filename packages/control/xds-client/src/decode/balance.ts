@@ -24,6 +24,7 @@ import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_p
 import { OverrideHostSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/override_host/v3/override_host';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
 import { RingHashSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
+import { ClusterProvidedSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
@@ -56,6 +57,8 @@ export function decodeBalancing(context: DecodeContext, cluster: Cluster): Balan
   const own = cluster.loadBalancingPolicy
     ? decodePolicies(context, cluster.loadBalancingPolicy, 'load_balancing_policy')
     : decodeOldPolicy(context, cluster);
+  if (own === PROVIDED && !bringsPolicy(cluster))
+    context.refuse('load_balancing_policy', 'ClusterProvided is for kinds of clusters that bring one');
   const { zoneRouting, ...places } = localities(common?.localityConfigSpecifier);
   return {
     panicThresholdPercent: common?.healthyPanicThreshold?.value,
@@ -101,10 +104,7 @@ function decodeOldPolicy(context: DecodeContext, cluster: Cluster): Balancing {
         ...hashing,
       });
     case LbPolicy.CLUSTER_PROVIDED:
-      if (
-        cluster.clusterDiscoveryType.case !== 'clusterType' &&
-        cluster.clusterDiscoveryType.value !== DiscoveryType.ORIGINAL_DST
-      )
+      if (!bringsPolicy(cluster))
         context.refuse('lb_policy', 'CLUSTER_PROVIDED is for kinds of clusters that bring one');
       return {};
     default:
@@ -114,6 +114,14 @@ function decodeOldPolicy(context: DecodeContext, cluster: Cluster): Balancing {
       );
       return {};
   }
+}
+
+/** The kind of cluster has its own way; within another policy it has none. */
+const PROVIDED: Balancing = Object.freeze({});
+
+/** Those of extensions, and ORIGINAL_DST. */
+function bringsPolicy({ clusterDiscoveryType: kind }: Cluster): boolean {
+  return kind.case === 'clusterType' || kind.value === DiscoveryType.ORIGINAL_DST;
 }
 
 type LocalitySpecifier =
@@ -241,7 +249,10 @@ function decodePolicies(
       continue;
     }
     const message = context.open(config?.typedConfig, here);
-    return message === undefined ? {} : decodePolicy(context, message, here);
+    if (message === undefined) return {};
+    if (isMessage(message, ClusterProvidedSchema) && path !== 'load_balancing_policy')
+      context.refuse(here, 'must stand alone: no kind of cluster brings a policy for parts of it');
+    return decodePolicy(context, message, here);
   }
   context.refuse(path, `holds no policy that this proxy has: ${names.join(', ')}`);
   return {};
@@ -260,6 +271,7 @@ function isKnown(message: Message): boolean {
     isMessage(message, WrrLocalitySchema) ||
     isMessage(message, SubsetSchema) ||
     isMessage(message, OverrideHostSchema) ||
+    isMessage(message, ClusterProvidedSchema) ||
     isMessage(message, LeastRequestSchema)
   );
 }
@@ -272,6 +284,7 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
     };
   if (isMessage(message, ClientSideWeightedSchema))
     return { balance: clientSideWeighted(context, message, path) };
+  if (isMessage(message, ClusterProvidedSchema)) return PROVIDED;
   if (isMessage(message, RandomSchema))
     return {
       balance: { policy: 'random' },

@@ -95,6 +95,7 @@ import { OverrideHostSchema } from '@tulle/xds-proto/envoy/extensions/load_balan
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
+import { ClusterProvidedSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { DnsClusterSchema } from '@tulle/xds-proto/envoy/extensions/clusters/dns/v3/dns_cluster';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
@@ -218,6 +219,7 @@ export const decodableTypes: Registry = createRegistry(
   CaresSchema,
   GetAddrInfoSchema,
   RoundRobinSchema,
+  ClusterProvidedSchema,
   RandomSchema,
   RingHashSchema,
   MaglevSchema,

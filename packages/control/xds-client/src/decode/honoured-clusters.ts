@@ -227,6 +227,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
       'weight_update_period',
       'error_utilization_penalty',
     ],
+  'envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided': [],
   'envoy.extensions.load_balancing_policies.random.v3.Random': ['locality_lb_config'],
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': [
     'choice_count',

@@ -18,12 +18,15 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': [
     'common_tls_context',
     'sni',
+    'auto_host_sni',
+    'auto_sni_san_validation',
     'max_session_keys',
   ],
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': [
     'common_tls_context',
     'require_client_certificate',
     'require_sni',
+    'prefer_client_ciphers',
     'session_timeout',
     'session_ticket_keys',
     'session_ticket_keys_sds_secret_config',
@@ -55,6 +58,7 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': [
     'certificate_chain',
     'private_key',
+    'password',
     // Files are followed wherever they are.
     'watched_directory',
   ],

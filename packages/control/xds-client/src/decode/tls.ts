@@ -92,6 +92,7 @@ export function decodeDownstreamTls(
     trust: trust as DownstreamTls['trust'],
     clientCertificate,
     requireServerName: message.requireSni === true ? true : undefined,
+    preferClientCiphers: message.preferClientCiphers || undefined,
     sessionTicketKey:
       tickets.case === 'sessionTicketKeys'
         ? decodeTicketKey(context, tickets.value.keys, `${at}.session_ticket_keys`)
@@ -195,8 +196,20 @@ function decodeUpstreamTls(
     anyName,
     anyChain = false,
     subjectAltNames,
+    allowedIds,
     ...rest
   } = decodeCommon(context, message.commonTlsContext ?? create(CommonTlsContextSchema), at);
+  const byServerName = message.autoSniSanValidation;
+  if (byServerName && (trust.kind === 'none' || trust.kind === 'mesh'))
+    context.refuse(
+      `${path}.typed_config.auto_sni_san_validation`,
+      "must stand beside roots that are not the mesh's: without them anybody could say any name",
+    );
+  if (message.autoHostSni && trust.kind === 'mesh')
+    context.refuse(
+      `${path}.typed_config.auto_host_sni`,
+      'must be false: peers of the mesh are told apart by SPIFFE id',
+    );
   if (more.length > 0)
     context.refuse(`${at}.tls_certificates[1]`, 'must not be there: an endpoint is shown one certificate');
   if (anyChain)
@@ -212,10 +225,13 @@ function decodeUpstreamTls(
     certificate,
     trust,
     serverName,
-    subjectAltNames: named ? undefined : subjectAltNames,
+    serverNameFromHost: message.autoHostSni || undefined,
+    // In place of whatever names are expected besides.
+    ...(!byServerName && present({ subjectAltNames: named ? undefined : subjectAltNames, allowedIds })),
     // A control plane of Tulle names whom it means; one of an older release does not, and means the name that is asked for.
-    verifyName:
-      context.origin !== undefined && anyName === true && trust.kind !== 'mesh' && trust.kind !== 'none'
+    verifyName: byServerName
+      ? true
+      : context.origin !== undefined && anyName === true && trust.kind !== 'mesh' && trust.kind !== 'none'
         ? false
         : undefined,
     // How many are kept is the proxy's own affair; none is a matter of policy.
@@ -288,10 +304,16 @@ function decodeCertificates(
     const chain = decodeText(context, given.certificateChain, `${here}.certificate_chain`);
     const key = decodeText(context, given.privateKey, `${here}.private_key`);
     if (chain === undefined || key === undefined) return [];
+    const secret = decodeText(context, given.password, `${here}.password`);
+    const keyPassword = secret && ('file' in secret ? secret : { password: secret.text });
     if ('file' in chain && 'file' in key)
-      return [{ kind: 'files' as const, certificateFile: chain.file, keyFile: key.file }];
+      return [
+        present({ kind: 'files' as const, certificateFile: chain.file, keyFile: key.file, keyPassword }),
+      ];
     if ('text' in chain && 'text' in key)
-      return [{ kind: 'inline' as const, certificatePem: chain.text, keyPem: key.text }];
+      return [
+        present({ kind: 'inline' as const, certificatePem: chain.text, keyPem: key.text, keyPassword }),
+      ];
     context.refuse(here, 'must have chain and key both in files, or neither: they are renewed together');
     return [];
   });

@@ -1,4 +1,12 @@
-import type { ForwardAction, HttpHandler, Listener, Route, RouteConfig, VirtualHost } from '@tulle/model';
+import type {
+  ForwardAction,
+  HttpHandler,
+  Listener,
+  Route,
+  RouteConfig,
+  UpstreamTls,
+  VirtualHost,
+} from '@tulle/model';
 
 /** What this control plane has no resources for, so that nothing that it sends has it; and why. */
 const NOT_SENT = {
@@ -26,6 +34,11 @@ const NOT_SENT_OF_LISTENERS = {
   tcpKeepalive: 'this control plane bounds how long connections may be silent by the timeouts of handlers',
 } as const;
 
+/** The same of TLS towards endpoints. */
+const NOT_SENT_OF_TLS = {
+  serverNameFromHost: 'this control plane names the server of a cluster, or has requests name it',
+} as const;
+
 /** The same of routes. */
 const NOT_SENT_OF_ROUTES = {
   statPrefix: 'this control plane counts requests by routes and services',
@@ -49,6 +62,11 @@ export function refuseNotSentOfListener(listener: Listener): void {
 }
 
 /** @throws Error likewise */
+export function refuseNotSentOfTls(tls: UpstreamTls): void {
+  refuse(tls, NOT_SENT_OF_TLS);
+}
+
+/** @throws Error likewise */
 export function refuseNotSentOfRoute(route: Route): void {
   refuse(route, NOT_SENT_OF_ROUTES);
   const why = 'this control plane chooses routes by the request alone';
@@ -56,7 +74,7 @@ export function refuseNotSentOfRoute(route: Route): void {
 }
 
 function refuse(
-  part: Part | Listener | Route | Route['match'],
+  part: Part | Listener | Route | Route['match'] | UpstreamTls,
   fields: Readonly<Record<string, string>>,
 ): void {
   for (const [field, why] of Object.entries(fields)) {

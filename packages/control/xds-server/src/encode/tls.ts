@@ -1,3 +1,4 @@
+import { refuseNotSentOfTls } from './not-sent.ts';
 import { Buffer } from 'node:buffer';
 import { isIP } from 'node:net';
 import { create } from '@bufbuild/protobuf';
@@ -59,6 +60,7 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
     commonTlsContext,
     requireClientCertificate: asked === 'require',
     ...(tls.requireServerName === true && { requireSni: true }),
+    preferClientCiphers: tls.preferClientCiphers ?? false,
     ...(tls.sessionTicketKey && {
       sessionTicketKeysType: {
         case: 'sessionTicketKeys',
@@ -78,6 +80,7 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
 
 export function encodeUpstreamTls(tls: UpstreamTls, form: EncodeForm): TransportSocket {
   const commonTlsContext = commonContext(tls, tls.trust, form);
+  refuseNotSentOfTls(tls);
   // One of the release before compares the name by itself, and knows no other names than ids.
   if (form.release !== 'before') expectName(commonTlsContext, tls);
   const context = create(UpstreamTlsContextSchema, {
@@ -169,12 +172,33 @@ function ticketKey(key: TicketKey): Fields<typeof DataSourceSchema> {
     : { specifier: { case: 'inlineBytes', value: Buffer.from(key.keyBase64, 'base64') } };
 }
 
-function given(source: CertificateSource): { certificateChain: SourceInit; privateKey: SourceInit }[] {
+function password({ keyPassword: given }: Exclude<CertificateSource, { readonly kind: 'workload' }>): {
+  password?: SourceInit;
+} {
+  if (given === undefined) return {};
+  return { password: 'file' in given ? file(given.file) : inline(given.password) };
+}
+
+function given(
+  source: CertificateSource,
+): { certificateChain: SourceInit; privateKey: SourceInit; password?: SourceInit }[] {
   switch (source.kind) {
     case 'files':
-      return [{ certificateChain: file(source.certificateFile), privateKey: file(source.keyFile) }];
+      return [
+        {
+          certificateChain: file(source.certificateFile),
+          privateKey: file(source.keyFile),
+          ...password(source),
+        },
+      ];
     case 'inline':
-      return [{ certificateChain: inline(source.certificatePem), privateKey: inline(source.keyPem) }];
+      return [
+        {
+          certificateChain: inline(source.certificatePem),
+          privateKey: inline(source.keyPem),
+          ...password(source),
+        },
+      ];
     case 'workload': // none of several, says the model
       return [];
   }

@@ -1,9 +1,10 @@
-import { constants as cryptoConstants, createHash, X509Certificate } from 'node:crypto';
+import { constants as cryptoConstants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type {
   CertificateSource,
   DownstreamTls,
+  Password,
   PemSource,
   Svid,
   TicketKey,
@@ -22,7 +23,7 @@ export interface CertificateSetup {
   /** The process's own certificate of this moment. */
   workload(): Svid | undefined;
   readonly parameters: TlsParameters &
-    Pick<DownstreamTls, 'sessionTickets' | 'sessionTicketKey' | 'sessionTimeoutMs'>;
+    Pick<DownstreamTls, 'sessionTickets' | 'sessionTicketKey' | 'sessionTimeoutMs' | 'preferClientCiphers'>;
 }
 
 interface Material {
@@ -187,16 +188,35 @@ function optionsOf({
   signatureAlgorithms,
   sessionTickets,
   sessionTimeoutMs,
+  preferClientCiphers = false,
 }: CertificateSetup['parameters']): SecureContextOptions {
   return {
     minVersion,
     maxVersion,
-    ...(cipherSuites && { ciphers: [...TLS13_SUITES, ...cipherSuites].join(':') }),
+    // Without an order of its own the caller's is as good; towards endpoints the flag says nothing.
+    ...(cipherSuites && {
+      ciphers: [...TLS13_SUITES, ...cipherSuites].join(':'),
+      honorCipherOrder: !preferClientCiphers,
+    }),
     ...(curves && { ecdhCurve: curves.join(':') }),
     ...(signatureAlgorithms && { sigalgs: signatureAlgorithms.join(':') }),
     ...(sessionTimeoutMs !== undefined && { sessionTimeout: Math.floor(sessionTimeoutMs / 1_000) }),
     ...(sessionTickets === false && { secureOptions: cryptoConstants.SSL_OP_NO_TICKET }),
   };
+}
+
+/**
+ * A key that can be used, of one that may be encrypted.
+ * @throws Error naming `what` where the password does not open it
+ */
+export function plainKey(pem: string, given: Password | undefined, what: string): string {
+  if (given === undefined) return pem;
+  const passphrase = 'file' in given ? readFileSync(given.file) : given.password;
+  try {
+    return createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString();
+  } catch (cause) {
+    throw new Error(`${what} cannot be opened with its password`, { cause });
+  }
 }
 
 function filesOf({ certificates, trust, parameters }: CertificateSetup): string[] {
@@ -205,6 +225,11 @@ function filesOf({ certificates, trust, parameters }: CertificateSetup): string[
   return [
     ...certificates.flatMap((source) =>
       source.kind === 'files' ? [source.certificateFile, source.keyFile] : [],
+    ),
+    ...certificates.flatMap((source) =>
+      source.kind !== 'workload' && source.keyPassword !== undefined && 'file' in source.keyPassword
+        ? [source.keyPassword.file]
+        : [],
     ),
     ...(trust?.kind === 'files' ? [trust.caFile] : []),
     ...(crl !== undefined && 'file' in crl ? [crl.file] : []),
@@ -230,9 +255,18 @@ function readMaterial({ certificates, trust, workload, parameters }: Certificate
     pairs: certificates.flatMap((source) => {
       if (source.kind === 'files')
         return [
-          { cert: readFileSync(source.certificateFile, 'utf8'), key: readFileSync(source.keyFile, 'utf8') },
+          {
+            cert: readFileSync(source.certificateFile, 'utf8'),
+            key: plainKey(readFileSync(source.keyFile, 'utf8'), source.keyPassword, source.keyFile),
+          },
         ];
-      if (source.kind === 'inline') return [{ cert: source.certificatePem, key: source.keyPem }];
+      if (source.kind === 'inline')
+        return [
+          {
+            cert: source.certificatePem,
+            key: plainKey(source.keyPem, source.keyPassword, 'the private key'),
+          },
+        ];
       const svid = workload();
       return svid === undefined ? [] : [{ cert: svid.certificateChainPem, key: svid.privateKeyPem }];
     }),

@@ -340,10 +340,12 @@ export class NodeClientTls implements ClientTls {
       verifyServerName = false,
       alpn: otherwise,
       onlyAlpn,
+      hostname,
     }: ConnectOptions,
   ): Ready<ConnectionOptions> | Refusal | undefined {
     const { trust, allowedIds } = this.#config;
-    const serverName = ownName ?? this.#config.serverName;
+    const { serverNameFromHost: fromHost = false } = this.#config;
+    const serverName = ownName ?? (fromHost ? hostname : undefined) ?? this.#config.serverName;
     const alpn = onlyAlpn ?? this.#config.alpn ?? otherwise;
     const usesMesh = this.#config.certificate?.kind === 'workload' || trust.kind === 'mesh';
     const expected = expectedIdentity === undefined ? allowedIds : [expectedIdentity];

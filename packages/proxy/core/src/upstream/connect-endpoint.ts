@@ -70,6 +70,7 @@ export function connectEndpoint(
     ...(within === undefined ? {} : { over: within }),
     tls,
     expectedIdentity: endpoint.identity,
+    hostname: endpoint.hostname,
     ...(serverName === '' ? {} : { serverName }),
     ...(alpn === undefined ? {} : { alpn }),
     ...(onlyAlpn === undefined ? {} : { onlyAlpn }),
