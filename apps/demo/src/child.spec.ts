@@ -37,10 +37,10 @@ describe('a process of the demo', () => {
   it('is ended with all that it started', async () => {
     const child = start(
       node(
-        "const c=require('child_process').spawn('sleep',['1000'],{detached:true});c.on('spawn',()=>console.log('up'));setInterval(()=>{},1e6)",
+        "const c=require('child_process').spawn('sleep',['1000'],{detached:true});c.on('spawn',()=>console.log('child'));setInterval(()=>{},1e6)",
       ),
     );
-    await child.said(/up/);
+    await child.said(/^child$/m);
     const pids = processTree(child.pid);
     expect(pids).toHaveLength(2);
     child.kill();
