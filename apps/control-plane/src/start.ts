@@ -20,6 +20,7 @@ import {
   refusalMetrics,
   serveMeshGrpc,
   type Ca,
+  type CaPublication,
 } from '@tulle/ca';
 import {
   createApi,
@@ -125,6 +126,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
       meter: registry,
     });
     undo.push(() => controlPlane.close());
+    undo.push(onRootRemoved(ca, () => controlPlane.expectReturn()));
     if (options.configDir !== undefined)
       await controlPlane.attach(directorySource({ directory: options.configDir, ...filters }));
 
@@ -233,6 +235,20 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     throw error;
   }
 }
+
+/** Whoever stands on a removed root is cut off at once, by the server here or by itself. */
+function onRootRemoved(ca: Ca, removed: () => void): () => void {
+  let before = rootsOf(ca.published());
+  return ca.subscribe((publication) => {
+    const roots = rootsOf(publication);
+    const gone = before.some((root) => !roots.includes(root));
+    before = roots;
+    if (gone) removed();
+  });
+}
+
+const rootsOf = ({ bundles }: CaPublication): readonly string[] =>
+  bundles.flatMap(({ rootsPem }) => rootsPem);
 
 /** Tells two about the same. */
 function both<T>(one: (event: T) => void, other: (event: T) => void): (event: T) => void {

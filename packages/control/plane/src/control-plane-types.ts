@@ -106,5 +106,10 @@ export interface ControlPlane {
    * a successor with the saved state begins with every Workload as it was.
    */
   retire(): void;
+  /**
+   * Connections end now for what they stand on, e.g. as a root is removed, and are made anew: who vanishes within the next
+   * 5 s is unhealthy only when it is not back 5 s later.
+   */
+  expectReturn(): void;
   close(): Promise<void>;
 }

@@ -165,6 +165,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       kept.flush();
     },
     retire: () => streams.retire(),
+    expectReturn: () => joined.expectReturn(),
     async close() {
       streams.close();
       propagation.close();

@@ -7,6 +7,12 @@ import { workloadOfWaypoint } from './waypoint-workload.ts';
 import type { Touched } from './touched.ts';
 import type { World } from './world.ts';
 
+/**
+ * Whose connection was ended for what it stood on is held to be there for so long: it connects anew within some 100 ms, on
+ * a host under load within seconds.
+ */
+const RETURN_MS = 5_000;
+
 /** What a joined Workload changes, and what it asks before it is forgotten. */
 export interface JoinedWorkloadsOptions {
   readonly world: World;
@@ -29,6 +35,9 @@ export interface JoinedWorkloadsOptions {
 export class JoinedWorkloads {
   readonly #options: JoinedWorkloadsOptions;
   readonly #lost = new Map<string, { cancel: () => void; sinceMs: number }>();
+  /** Of those who are to come back: what ends the wait. */
+  readonly #awaited = new Map<string, () => void>();
+  #returnUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: JoinedWorkloadsOptions) {
     this.#options = options;
@@ -57,6 +66,7 @@ export class JoinedWorkloads {
     const workload = this.#workloadOf(node, 'healthy');
     if (workload === undefined) return this.left(node);
     const key = this.#put(node, workload, 'joined', false);
+    this.#endWait(key);
     this.#lost.get(key)?.cancel();
     this.#lost.delete(key);
     this.#review(ownerOf(workload));
@@ -65,13 +75,36 @@ export class JoinedWorkloads {
   /** The proxy took leave, or takes no calls any more. */
   left(node: ProxyNode): void {
     const key = keyOf(node);
+    this.#endWait(key);
     const held = this.#options.world.held(key);
     if (held?.owner === ownerOfNode(node)) this.#remove(key);
     this.#review(ownerOfNode(node));
   }
 
-  /** The proxy vanished without a word: unhealthy at once, removed after the grace time. */
+  /** From now on connections end that are made anew: who vanishes has {@link RETURN_MS} to be back before it is held to be lost. */
+  expectReturn(): void {
+    this.#returnUntilMs = this.#options.clock.epochMs() + RETURN_MS;
+  }
+
+  /** The proxy vanished without a word: unhealthy at once, or when it is not back in time, and removed after the grace time. */
   vanished(node: ProxyNode): void {
+    const { clock } = this.#options;
+    if (clock.epochMs() >= this.#returnUntilMs) return this.#nowLost(node);
+    const key = keyOf(node);
+    this.#endWait(key);
+    const cancel = clock.setTimer(RETURN_MS, () => {
+      this.#awaited.delete(key);
+      this.#nowLost(node);
+    });
+    this.#awaited.set(key, cancel);
+  }
+
+  #endWait(key: string): void {
+    this.#awaited.get(key)?.();
+    this.#awaited.delete(key);
+  }
+
+  #nowLost(node: ProxyNode): void {
     const workload = this.#workloadOf(node, 'unhealthy');
     if (workload === undefined || this.#options.world.held(keyOf(node))?.owner !== ownerOf(workload)) return;
     const key = this.#put(node, workload, 'is lost', true);
@@ -81,6 +114,7 @@ export class JoinedWorkloads {
 
   close(): void {
     for (const { cancel } of this.#lost.values()) cancel();
+    for (const cancel of this.#awaited.values()) cancel();
   }
 
   #workloadOf(node: ProxyNode, health: 'healthy' | 'unhealthy'): Workload | undefined {

@@ -650,6 +650,35 @@ describe('workloads come and go', () => {
     expect(seen()).toEqual(['unhealthy']);
   });
 
+  it('one whose connection ends as a root is removed is there still, unless it does not come back', async () => {
+    const clock = manualClock();
+    const cp = make({ clock, graceMs: 10_000 });
+    await put(cp, SHOP);
+    const open = (instance: string, port: number): SnapshotHandle =>
+      cp.provider.open(nodeOf(server('reviews', 'v1', port), instance));
+    const handles = [open('a', 5001), open('b', 6001), open('c', 7001)];
+    const caller = cp.provider.open(nodeOf(client('web')));
+    const seen = (): unknown[] =>
+      caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
+    cp.expectReturn();
+    clock.advance(1000);
+    handles[0]!.closed('lost');
+    handles[1]!.closed('lost');
+    const before = caller.current();
+    clock.advance(1000);
+    handles[0] = open('a', 5001);
+    clock.advance(1000);
+    expect(caller.current()).toBe(before); // nobody had to hear of it
+    clock.advance(2999);
+    expect(seen()).toEqual(['healthy', 'healthy', 'healthy']);
+    clock.advance(1);
+    expect(seen()).toEqual(['healthy', 'unhealthy', 'healthy']);
+    clock.advance(10_000);
+    expect(seen()).toEqual(['healthy', 'healthy']);
+    handles[0].closed('lost'); // long after
+    expect(seen()).toEqual(['unhealthy', 'healthy']);
+  });
+
   it('a control plane that ends takes nobody for lost whose stream it ends itself; one that leaves meanwhile has left', async () => {
     const clock = manualClock();
     const cp = make({ clock, graceMs: 1000 });

@@ -30,9 +30,19 @@ export interface AdsCallEvents {
 /** One ADS call over a channel of its own. */
 export interface AdsCall {
   send(request: ClientRequest, node: Node | undefined): void;
-  /** Half-closes, then closes the channel. {@link AdsCallEvents.ended} is not called any more. */
+  /** Half-closes, then closes the channel when the server has answered, or after 1 s. {@link AdsCallEvents.ended} is not called any more. */
   close(): void;
+  /**
+   * For another call, to the same server or another one: from now on nothing is read and nothing told. The server is told
+   * late, since to it the end of a call by its client is the client's leave.
+   */
+  abandon(): void;
 }
+
+/** For the server to end its side. */
+const FAREWELL_MS = 1_000;
+/** For the next call to have taken this one's place. */
+const SUCCESSION_MS = 5_000;
 
 export function openAdsCall<Request, Response>(
   protocol: ClientProtocol<Request, Response>,
@@ -58,10 +68,16 @@ export function openAdsCall<Request, Response>(
     if (reason !== undefined) events.ended(reason);
   }
 
+  function abandon(): void {
+    if (over) return;
+    end(undefined);
+    setTimeout(() => stream.cancel(), SUCCESSION_MS).unref();
+  }
+
   channel.onUntrusted?.(() => {
     if (over) return;
-    end('the root of the control plane is not believed any more');
-    stream.cancel();
+    abandon();
+    events.ended('the root of the control plane is not believed any more');
   });
   stream.on('data', (message: Response) => {
     if (!over) events.response(protocol.read(message));
@@ -78,11 +94,18 @@ export function openAdsCall<Request, Response>(
     close() {
       if (over) return;
       over = true;
+      const finish = (): void => {
+        clearTimeout(timer);
+        stream.cancel();
+        client.close();
+        channel.close?.();
+      };
+      // A cancel would overtake the end of the stream, and the server take the client for lost.
+      const timer = setTimeout(finish, FAREWELL_MS).unref();
+      stream.once('status', finish);
       stream.end();
-      stream.cancel();
-      client.close();
-      channel.close?.();
     },
+    abandon,
   };
 }
 

@@ -75,7 +75,7 @@ export function createTypeStream(
     if (closed) return;
     calls++;
     fault = reason;
-    call?.close();
+    call?.abandon();
     call = undefined;
     place++;
     const delayMs = backoff.next();

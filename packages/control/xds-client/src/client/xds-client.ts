@@ -340,7 +340,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     metrics.lost.add();
     connected = false;
     lastError = reason;
-    call?.close();
+    call?.abandon();
     call = undefined;
     side?.close();
     side = undefined; // what they were asked for is asked again with the next stream

@@ -99,8 +99,11 @@ export function bindCall<Message>(call: AdsCall<Message>, options: StreamCallOpt
     if (!over) options.message(message);
   });
   call.on('end', () => {
-    finish('clean');
-    call.end();
+    // Also what Node says of a connection that was cut and of a cancelled stream; then the call is cancelled a turn or two later.
+    turnsLater(TURNS_TO_CANCEL, () => {
+      finish('clean');
+      call.end();
+    });
   });
   call.on('cancelled', () => finish('lost'));
   call.on('error', () => finish('lost'));
@@ -127,6 +130,13 @@ export function bindCall<Message>(call: AdsCall<Message>, options: StreamCallOpt
     fail,
     over: () => over,
   };
+}
+
+/** Node tells of the end of a stream that was reset, closes it a turn later and tells grpc-js of that; twice as many, to be sure. */
+const TURNS_TO_CANCEL = 4;
+
+function turnsLater(turns: number, run: () => void): void {
+  setImmediate(turns === 1 ? run : () => turnsLater(turns - 1, run));
 }
 
 /** Responses are written by the stream itself. */
