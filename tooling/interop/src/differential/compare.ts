@@ -12,11 +12,14 @@ export interface Difference {
 
 /** What an observation comes to, aspect by aspect, with what differs from run to run put as a word. */
 export function aspectsOf(
-  { reply, seen, tookMs }: Observation,
+  { reply, seen: all, tookMs }: Observation,
   exchange: Exchange,
   ports: Ports,
 ): Map<string, string> {
   const aspects = new Map<string, string>();
+  const { givenUp } = exchange;
+  // One that was cut off before its path has none.
+  const seen = all.filter(({ path }) => givenUp === undefined || (path !== '' && !givenUp.includes(path)));
   const plain = plainer(ports);
   aspects.set('reply.outcome', reply.outcome);
   if (reply.status !== undefined) aspects.set('reply.status', String(reply.status));
@@ -97,7 +100,17 @@ function said(name: string, value: string): string {
   if (name === 'date' && DATE.test(value)) return '(date)';
   if (name === 'x-request-id' && UUID.test(value)) return '(uuid)';
   if (name === 'x-envoy-upstream-service-time' && /^\d+$/.test(value)) return '(milliseconds)';
+  if (name === 'grpc-timeout' && GRPC_TIMEOUT.test(value)) return `(within ${hundredsOf(value)} ms)`;
   return value;
+}
+
+const GRPC_TIMEOUT = /^(\d{1,8})([HMSmun])$/;
+const UNITS_MS: Readonly<Record<string, number>> = { H: 3.6e6, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** What a call may still take, in whole tenths of a second: some of it has passed when it goes on, and each unit says the same. */
+function hundredsOf(value: string): number {
+  const [, count = '', unit = ''] = GRPC_TIMEOUT.exec(value) ?? [];
+  return 100 * Math.ceil((Number(count) * (UNITS_MS[unit] ?? 0)) / 100);
 }
 
 function plainer({ listener, origins }: Ports): (text: string) => string {

@@ -2,6 +2,7 @@ import type { Difference } from './compare.ts';
 import type { Exchange } from './configuration.ts';
 import { explainsAlpn } from './explained/alpn.ts';
 import { explainsBackendEdits } from './explained/backend-edits.ts';
+import { explainsCall, isCall } from './explained/calls.ts';
 import { explainsCors } from './explained/cors.ts';
 import { explainsAbort } from './explained/faults.ts';
 import { explainsAuthz, isListed, isRefusalOf } from './explained/ext-authz.ts';
@@ -35,15 +36,6 @@ function isOwn({ exchange, observations }: Pair): boolean {
     OWN_TEXT.test(reply.body ?? '') ||
     exchange?.method === 'HEAD' ||
     header('content-type') === 'text/plain; charset=utf-8'
-  );
-}
-
-/** Whether it is a call of gRPC, whose errors are told by its own fields (gRPC over HTTP/2, Responses). */
-function isCall({ exchange }: Pair): boolean {
-  return (
-    exchange?.protocol === 'http2' &&
-    exchange.method === 'POST' &&
-    /^application\/grpc(\+|;|$)/.test(asked(exchange, 'content-type'))
   );
 }
 
@@ -113,7 +105,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'own-replies',
     citation:
-      'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; §15.3.2: without Location, what was created is at the target URI; RFC 6585 §4: Retry-After; docs/reference/errors.md',
+      'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; §15.3.2: without Location, what was created is at the target URI; RFC 6585 §4: Retry-After; docs/reference/errors.md; gRPC, Statuscodes: DEADLINE_EXCEEDED',
     why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none, and names the target URI in the Location of a direct response of 201 or 301.',
     explains: ({ aspect, envoy, tulle }, pair) =>
       (aspect === 'reply.header.content-type' &&
@@ -125,10 +117,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
         [201, 301].includes(pair.observations?.envoy.reply.status ?? 0) &&
         isSameTarget(envoy.replace(/^https?:\/\/[^/]+/, ''), pair.exchange?.path ?? '/') &&
         JSON.stringify(pair.configuration.routes ?? '').includes('"direct_response"')) ||
-      (aspect === 'reply.header.grpc-message' &&
-        OWN_TEXT.test(`${tulle}\n`) &&
-        isCall(pair) &&
-        pair.observations?.envoy.seen.length === 0) ||
+      explainsCall({ aspect, envoy, tulle }, pair) ||
       (isOwn(pair) &&
         ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
           (aspect === 'reply.header.x-request-id' &&
@@ -147,11 +136,14 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'fields-of-envoy',
     citation: 'docs/guides/envoy-config.md; Envoy, HTTP filters › Router › HTTP headers set',
     why: 'How long Envoy waits, how long it took and what it rewrote is told in fields of its own, which no standard has.',
-    explains: ({ aspect, tulle }) =>
+    explains: ({ aspect, tulle }, pair) =>
       tulle === '(none)' &&
-      /^(reply\.header\.x-envoy-upstream-service-time|seen\[\d+\]\.header\.x-envoy-(expected-rq-timeout-ms|auth-partial-body|original-path|original-host))$/.test(
-        aspect,
-      ),
+      ((/^seen\[\d+\]\.header\.grpc-timeout$/.test(aspect) &&
+        isCall(pair) &&
+        asked(pair.exchange, 'grpc-timeout') === '') ||
+        /^(reply\.header\.x-envoy-upstream-service-time|seen\[\d+\]\.header\.x-envoy-(expected-rq-timeout-ms|auth-partial-body|original-path|original-host))$/.test(
+          aspect,
+        )),
   },
   {
     id: 'connection-after-refusal',

@@ -33,10 +33,15 @@ export async function askFrames(port: number, exchange: Exchange, known: ClientC
     return { outcome: 'no connection', note: String((error as { code?: string }).code ?? error) };
   }
   const sent = Buffer.from(exchange.bytes ?? '', 'latin1');
-  const opened = readFrames(sent).frames.filter(
-    ({ type, stream }) => type === TYPE.headers && stream % 2 === 1,
+  const all = readFrames(sent).frames;
+  const opened = all.filter(({ type, stream }) => type === TYPE.headers && stream % 2 === 1);
+  // What comes of a stream that the client gives up counts for nothing: it may be on its way already.
+  const givenUp = new Set(all.filter(({ type }) => type === TYPE.reset).map(({ stream }) => stream));
+  const streams = new Map(
+    opened
+      .filter(({ stream }) => !givenUp.has(stream))
+      .map(({ stream }) => [stream, { said: 'nothing', octets: 0, ended: false }]),
   );
-  const streams = new Map(opened.map(({ stream }) => [stream, { said: 'nothing', octets: 0, ended: false }]));
   return new Promise((resolve) => {
     let rest: Buffer = Buffer.alloc(0);
     let probed = false;

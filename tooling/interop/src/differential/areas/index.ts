@@ -7,6 +7,8 @@ import { headerEdits } from './header-edits.ts';
 import { jwt } from './jwt.ts';
 import { localRateLimit } from './local-rate-limit.ts';
 import { conditions } from './conditions.ts';
+import { deadlines } from './deadlines.ts';
+import { resets } from './resets.ts';
 import { expressions } from './expressions.ts';
 import { mutations } from './mutations.ts';
 import { malformedHttp1 } from './malformed-http1.ts';
@@ -55,4 +57,6 @@ export const AREAS: readonly Area[] = [
   conditions,
   expressions,
   mutations,
+  resets,
+  deadlines,
 ];
