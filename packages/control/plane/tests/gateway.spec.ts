@@ -117,6 +117,29 @@ describe('what is said of a Gateway', () => {
     expect(said(cp)['https 0']).toEqual([...FINE, 'Programmed=True/Programmed']);
   });
 
+  it.each([
+    ['from another group', "{ group: '', kind: Gateway, namespace: default }", "{ group: '', kind: Secret }"],
+    [
+      'to another group',
+      '{ group: gateway.networking.k8s.io, kind: Gateway, namespace: default }',
+      '{ group: a.example, kind: Secret }',
+    ],
+    [
+      'of other kinds',
+      '{ group: a.example, kind: Thing, namespace: default }',
+      "{ group: '', kind: Thing }",
+    ],
+  ])('a grant %s grants nothing of the kind of that name here', async (_, from, to) => {
+    const cp = make();
+    await put(
+      cp,
+      GATEWAY.replace('{ name: shop }', '{ name: shop, namespace: keys }'),
+      `\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: keys }\nspec: { from: [${from}], to: [${to}] }\n`,
+    );
+    join(cp, gatewayNode({ certificates: { directory: '/certs', names: ['keys/shop'] } }));
+    expect(said(cp)['https 0']).toContain('ResolvedRefs=False/RefNotPermitted');
+  });
+
   it('is nothing where it is of another class; its generation counts changes', async () => {
     const cp = make();
     await put(cp, GATEWAY.replace('tulle', 'nginx'));

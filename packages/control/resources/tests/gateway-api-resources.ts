@@ -249,8 +249,14 @@ export const GATEWAY_API_RESOURCES: readonly GatewayApiResource[] = [
     listeners: LISTENERS,
   }),
   made('ReferenceGrant', {
-    from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'a' }],
-    to: [{ group: '', kind: 'Service', name: 'a' }],
+    from: [
+      { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'a' },
+      { group: 'a.example', kind: 'Thing', namespace: 'a' },
+    ],
+    to: [
+      { group: '', kind: 'Service', name: 'a' },
+      { group: 'a.example', kind: 'Thing', name: 'a.b' },
+    ],
   }),
   ...[
     { wellKnownCACertificates: 'System' },

@@ -10,6 +10,7 @@ import { analyzeBackend, meantService, ports } from './backends.ts';
 import { analyzeBackendTls } from './external-services.ts';
 import { analyzeGatewayParent, analyzeGatewayTarget } from './gateway-parents.ts';
 import { analyzeGateways } from './gateways.ts';
+import { analyzeGrants } from './grants.ts';
 import { analyzeListenerSets } from './listener-sets.ts';
 import { analyzeConnectionRoutes } from './connection-routes.ts';
 import { analyzeClosedByWaypoints } from './waypoint-closed.ts';
@@ -25,6 +26,7 @@ export function analyzeReferences(host: AnalysisHost): void {
   analyzeGateways(host);
   analyzeListenerSets(host);
   analyzeBackendTls(host);
+  analyzeGrants(host);
   analyzeWaypoints(host);
   analyzeClosedByWaypoints(host);
   for (const kind of [

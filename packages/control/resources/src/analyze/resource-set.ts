@@ -1,5 +1,5 @@
 import { mergeGateway, type MergedGateway } from '../gateway/merged.ts';
-import type { Gateway } from '../kinds/gateway.ts';
+import { GATEWAY_GROUP, type Gateway } from '../kinds/gateway.ts';
 import type { ReferenceGrant } from '../kinds/reference-grant.ts';
 import { CONNECTION_ROUTE_KINDS, type AnyRoute, type ConnectionRoute, type RequestRoute } from '../routes.ts';
 import {
@@ -61,7 +61,7 @@ export class ResourceSet {
   }
 }
 
-/** Who refers to what across namespaces. */
+/** Who refers to what across namespaces: of the group of the Gateway API to the core group. */
 export interface GrantedKinds {
   readonly from: AnyRoute['kind'] | 'Gateway' | 'ListenerSet';
   readonly to: 'Service' | 'Secret' | 'ConfigMap';
@@ -79,8 +79,12 @@ export function isGranted(
   for (const grant of grants) {
     if (grant.metadata.namespace !== namespace) continue;
     if (
-      grant.spec.from.some((f) => f.kind === kinds.from && f.namespace === from) &&
-      grant.spec.to.some((t) => t.kind === kinds.to && (t.name === undefined || t.name === name))
+      grant.spec.from.some(
+        (f) => f.group === GATEWAY_GROUP && f.kind === kinds.from && f.namespace === from,
+      ) &&
+      grant.spec.to.some(
+        (t) => t.group === '' && t.kind === kinds.to && (t.name === undefined || t.name === name),
+      )
     )
       return true;
   }

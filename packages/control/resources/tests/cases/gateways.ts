@@ -3,6 +3,22 @@ import { A, HTTP, defaultedRoute, defaultGateway, gateway, gatewayRoute, policy 
 
 /** Gateways and their listeners, and what attaches to them. */
 export const GATEWAYS: readonly Case[] = [
+  told(
+    'a grant for kinds that refer to nothing here, or that nothing refers to',
+    `apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: { name: g }
+spec:
+  from:
+    - { group: a.example, kind: HTTPRoute, namespace: b }
+    - { group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: b }
+  to:
+    - { group: '', kind: Service }
+    - { group: '', kind: PersistentVolumeClaim, name: a.b.c }
+`,
+    ['TULLE0319', 6, 'HTTPRoute', 'kind HTTPRoute.a.example'],
+    ['TULLE0319', 10, 'PersistentVolumeClaim', 'refers to kind PersistentVolumeClaim'],
+  ),
   told('a route without parents', A + defaultedRoute('None'), ['TULLE0418', 9, '{', 'names no parent']),
   told(
     'a route that asks for default Gateways, where there are none',
