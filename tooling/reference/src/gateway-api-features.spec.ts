@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { SUPPORTED_FEATURES } from '@tulle/resources';
 import { describe, expect, it } from 'vitest';
 import type { Proof } from './gateway-api-feature.ts';
 import { FEATURES } from './gateway-api-features.ts';
@@ -20,6 +21,23 @@ function has({ file, test }: Proof): boolean {
 }
 
 describe('features of the Gateway API', () => {
+  it('are said of the GatewayClass, sorted, but for those of the mesh and what has no name there', () => {
+    const served = FEATURES.filter(({ unsupported }) => unsupported === undefined).map(({ name }) => name);
+    const unnamed = served.filter((name) => !SUPPORTED_FEATURES.includes(name));
+    expect(unnamed.filter((name) => !name.startsWith('Mesh'))).toEqual([
+      'Default Gateways (GEP-3793): defaultScope, useDefaultGateways',
+      'HTTPRouteBackendURLRewrite',
+      'HTTPRouteBackendRequestRedirect',
+      'sessionPersistence (GEP-1619)',
+      'ExternalAuth filter (GEP-1494)',
+      'GRPCRouteRequestHeaderModifier',
+      'BackendTrafficPolicy: retryConstraint (GEP-3388)',
+    ]);
+    expect(SUPPORTED_FEATURES.filter((name) => !served.includes(name))).toEqual([]);
+    expect(SUPPORTED_FEATURES).toEqual(SUPPORTED_FEATURES.toSorted());
+    expect(SUPPORTED_FEATURES.length).toBeLessThanOrEqual(64); // all that a status has
+  });
+
   it('have tests that exist', () => {
     const missing = FEATURES.flatMap(({ name, proofs }) =>
       proofs.filter((proof) => !has(proof)).map(({ file, test }) => `${name}: ${file}: ${test}`),

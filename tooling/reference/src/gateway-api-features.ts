@@ -23,7 +23,7 @@ export const FEATURES: readonly Feature[] = [
     area: 'Gateway',
     name: 'Gateway',
     level: 'Core',
-    note: 'Class `tulle`, without a GatewayClass resource; certificates are files where the gateway runs.',
+    note: 'Class `tulle`. It needs no GatewayClass; one that is there says in status what Tulle has, and that further classes are not supported (`Unsupported`). Certificates are files where the gateway runs.',
     proofs: [
       ...by(EDGE, 'lets the world in by HTTP and HTTPS, and believes nothing that it claims'),
       ...by(
@@ -33,6 +33,12 @@ export const FEATURES: readonly Feature[] = [
         'a certificate that a process lacks keeps its listener closed, the others open',
         'is nothing where it is of another class; its generation counts changes',
       ),
+      ...by(
+        'packages/control/plane/tests/gateway-class.spec.ts',
+        'of Tulle is accepted, with the features that its Gateways have',
+        'of another controller is left alone, and one of another name is not supported',
+        'with parameters is not accepted, nor are its Gateways until these are gone',
+      ),
     ],
   },
   {
@@ -40,7 +46,11 @@ export const FEATURES: readonly Feature[] = [
     name: 'ReferenceGrant',
     level: 'Core',
     proofs: [
-      ...by(STATUS, 'a certificate of another namespace needs a grant there'),
+      ...by(
+        STATUS,
+        'a certificate of another namespace needs a grant there',
+        'a grant %s grants nothing of the kind of that name here',
+      ),
       ...by(STATUS_OF_CONNECTIONS, '%s: changes of it, and of grants, reach who serves the Gateway'),
     ],
   },

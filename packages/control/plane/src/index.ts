@@ -14,6 +14,7 @@ export type { KindStatus } from './proxy-session.ts';
 export type { GatewayMetadata, NodePort, NodeUpstream, SidecarMetadata } from './node.ts';
 export type {
   GatewayStatus,
+  GatewayClassStatus,
   ListenerSetStatus,
   PolicyStatus,
   ResourceStatus,

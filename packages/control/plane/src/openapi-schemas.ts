@@ -16,7 +16,13 @@ export const SCHEMAS: Json = {
         description: 'Counts the changes of its content since the control plane started.',
       },
       status: {
-        anyOf: [ref('GatewayStatus'), ref('ListenerSetStatus'), ref('RouteStatus'), ref('PolicyStatus')],
+        anyOf: [
+          ref('GatewayClassStatus'),
+          ref('GatewayStatus'),
+          ref('ListenerSetStatus'),
+          ref('RouteStatus'),
+          ref('PolicyStatus'),
+        ],
         description: 'Of a Gateway, a ListenerSet, a route or a BackendTLSPolicy, as Gateway API writes it.',
       },
     },

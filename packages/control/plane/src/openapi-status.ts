@@ -18,6 +18,13 @@ const withListeners: Json = {
 
 /** `status` of resources, as Gateway API writes it. */
 export const STATUS_SCHEMAS: Json = {
+  GatewayClassStatus: closed(
+    {
+      conditions: listOf(ref('StatusCondition')),
+      supportedFeatures: listOf(closed({ name: text }, ['name'])),
+    },
+    ['conditions', 'supportedFeatures'],
+  ),
   GatewayStatus: closed(
     {
       addresses: listOf(closed({ type: { const: 'IPAddress' }, value: text }, ['type', 'value'])),

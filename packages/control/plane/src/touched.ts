@@ -92,6 +92,11 @@ export function touchBy(
       services.add(listenerSetKey(resource.metadata));
       services.add(gatewayOf(resource));
       return;
+    case 'GatewayClass':
+      for (const gateway of world.gateways())
+        if (gateway.spec.gatewayClassName === name)
+          touchWaypoint(world, gatewayKey(gateway.metadata), services);
+      return;
     case 'Gateway':
       touchWaypoint(world, gatewayKey(resource.metadata), services);
       if (isDefaultGateway(resource)) services.add(DEFAULT_GATEWAYS);

@@ -281,6 +281,16 @@ function edge(): fc.Arbitrary<GatewaySpec> {
     },
   );
 }
+const gatewayClass: fc.Arbitrary<ResourceOf<'GatewayClass'>> = fc.record({
+  apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
+  kind: fc.constant('GatewayClass' as const),
+  metadata: fc.constant({ name: 'tulle', namespace: 'default' }),
+  spec: some(
+    { controllerName: fc.constant('tulle.dev/gateway-controller') },
+    { parametersRef: fc.constant({ group: '', kind: 'ConfigMap', name: 'a', namespace: 'b' }) },
+  ),
+});
+
 const listenerSet: fc.Arbitrary<ResourceOf<'ListenerSet'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('ListenerSet' as const),
@@ -361,6 +371,7 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: grpcRoute },
   { weight: 2, arbitrary: connectionRoute },
   { weight: 3, arbitrary: gateway },
+  { weight: 1, arbitrary: gatewayClass },
   { weight: 2, arbitrary: listenerSet },
   { weight: 1, arbitrary: external },
   { weight: 1, arbitrary: backendTls },

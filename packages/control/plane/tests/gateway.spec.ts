@@ -124,11 +124,7 @@ describe('what is said of a Gateway', () => {
       '{ group: gateway.networking.k8s.io, kind: Gateway, namespace: default }',
       '{ group: a.example, kind: Secret }',
     ],
-    [
-      'of other kinds',
-      '{ group: a.example, kind: Thing, namespace: default }',
-      "{ group: '', kind: Thing }",
-    ],
+    ['of other kinds', '{ group: a.example, kind: Thing, namespace: default }', "{ group: '', kind: Thing }"],
   ])('a grant %s grants nothing of the kind of that name here', async (_, from, to) => {
     const cp = make();
     await put(

@@ -197,7 +197,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0308: finding(
     'warning',
     'Gateway of another class',
-    'Tulle serves Gateways of the classes `tulle` and `tulle-waypoint` and leaves others to their controllers.',
+    'Tulle serves Gateways of the classes `tulle` and `tulle-waypoint` and leaves others to their controllers; a GatewayClass of another name cannot make them its own.',
   ),
   TULLE0309: finding(
     'error',
@@ -257,7 +257,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0320: finding(
     'error',
     'Kind not served',
-    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`).',
+    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, parameters of a GatewayClass, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`).',
   ),
   TULLE0321: finding(
     'warning',

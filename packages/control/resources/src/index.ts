@@ -104,6 +104,9 @@ export {
   takesListenerSet,
 } from './gateway/merged.ts';
 export type { ListenerOwner, MergedGateway } from './gateway/merged.ts';
+export { CLUSTER_NAMESPACE } from './kinds/gateway-class.ts';
+export type { GatewayClass } from './kinds/gateway-class.ts';
+export { SUPPORTED_FEATURES } from './gateway/features.ts';
 export type { ListenerSet } from './kinds/listener-set.ts';
 export {
   GATEWAY_NAME_LABEL,

@@ -7,6 +7,7 @@ import type { TCPRoute, TLSRoute, UDPRoute } from './kinds/connection-route.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
+import type { GatewayClass } from './kinds/gateway-class.ts';
 import type { GRPCRoute } from './kinds/grpc-route.ts';
 import type { HTTPRoute } from './kinds/http-route.ts';
 import type { ListenerSet } from './kinds/listener-set.ts';
@@ -21,6 +22,7 @@ import type { SourcePosition } from './source-position.ts';
 export type Resource =
   | Service
   | EndpointSlice
+  | GatewayClass
   | Gateway
   | ListenerSet
   | HTTPRoute

@@ -15,14 +15,6 @@ const FIELDS: readonly (readonly [path: string, values: readonly string[]])[] = 
     return [path, values?.split('|') ?? []];
   });
 
-/** Fields that are refused when they are read, by name, with the code that says so. */
-const REFUSED: Readonly<Record<string, readonly [code: string, resource: object]>> = {
-  GatewayClass: [
-    'TULLE0103',
-    { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: 'c' }, spec: {} },
-  ],
-};
-
 const MAPS = new Set(FIELDS.flatMap(([path]) => (path.endsWith('{}') ? [path.slice(0, -2)] : [])));
 
 /** Paths of a value's fields, and `path=value` of its texts and numbers. */
@@ -49,17 +41,9 @@ describe('fields of the Gateway API', () => {
       expect(await codesOf([one]), JSON.stringify(one)).toEqual([]);
       pathsIn(one.spec, `${one.kind}.spec`, found);
     }
-    const refused = (path: string): boolean =>
-      Object.keys(REFUSED).some((one) => path === one || path.startsWith(`${one}.`));
-    const missing = FIELDS.filter(([path]) => !refused(path)).flatMap(([path, values]) =>
+    const missing = FIELDS.flatMap(([path, values]) =>
       [path, ...values.map((value) => `${path}=${value}`)].filter((one) => !found.has(one)),
     );
     expect(missing).toEqual([]);
-  });
-
-  it.each(Object.entries(REFUSED))('%s is refused by name', async (_, [code, resource]) => {
-    const codes = await codesOf([resource]);
-    expect(codes).toHaveLength(1);
-    expect(codes[0]).toContain(code);
   });
 });

@@ -244,6 +244,11 @@ export const GATEWAY_API_RESOURCES: readonly GatewayApiResource[] = [
   ...CONNECTION_ROUTES,
   ...DEFAULTED,
   ...GATEWAYS,
+  made('GatewayClass', {
+    controllerName: 'a.example/b',
+    description: 'c',
+    parametersRef: { group: 'a.example', kind: 'Thing', name: 'a', namespace: 'b' },
+  }),
   made('ListenerSet', {
     parentRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge', namespace: 'b' },
     listeners: LISTENERS,

@@ -1,4 +1,5 @@
 import {
+  CLUSTER_NAMESPACE,
   conflictedListeners,
   filtersBeforeDatagrams,
   isCertificateKind,
@@ -105,7 +106,13 @@ export interface GatewayFault {
   readonly message: string;
 }
 
-export function gatewayFault({ spec }: Gateway): GatewayFault | undefined {
+export function gatewayFault(world: World, { spec }: Gateway): GatewayFault | undefined {
+  const ofClass = world.get('GatewayClass', CLUSTER_NAMESPACE, spec.gatewayClassName)?.spec.parametersRef;
+  if (ofClass !== undefined)
+    return {
+      reason: 'InvalidParameters',
+      message: `its GatewayClass ${spec.gatewayClassName} has parameters, of kind ${kindText(ofClass)}, and Gateways have parameters of no kind: remove parametersRef there`,
+    };
   const parameters = spec.infrastructure?.parametersRef;
   if (parameters !== undefined) {
     const kind = `${parameters.kind}${parameters.group === '' ? '' : `.${parameters.group}`}`;

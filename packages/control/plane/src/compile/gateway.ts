@@ -60,7 +60,7 @@ export function compileGateway(
   const key = gatewayKey(at);
   const gateway = world.get('Gateway', at.namespace, at.name);
   const nothing = { listeners: [], routes: [], clusters: [], endpoints: [], services: [key] };
-  if (gateway === undefined || !isServedGateway(gateway) || gatewayFault(gateway) !== undefined)
+  if (gateway === undefined || !isServedGateway(gateway) || gatewayFault(world, gateway) !== undefined)
     return nothing;
   const merged = world.merged(gateway);
   const routes = routesOfGateway(world, merged);

@@ -105,7 +105,8 @@ export class ProxyCompiler {
   #compileGateway(serving: NodeGateway): CompiledProxy {
     const { namespace, serviceAccount: name } = this.#node;
     const gateway = this.#shared.world.get('Gateway', namespace, name);
-    const tunnels = gateway !== undefined && isWaypoint(gateway) && gatewayFault(gateway) === undefined;
+    const tunnels =
+      gateway !== undefined && isWaypoint(gateway) && gatewayFault(this.#shared.world, gateway) === undefined;
     const { services, ...config } =
       this.#waypoint !== undefined && tunnels
         ? this.#waypoint.compile(gateway)

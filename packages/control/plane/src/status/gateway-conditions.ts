@@ -33,7 +33,7 @@ export function gatewayConditions(
   const broken = gateway.spec.listeners.filter(
     (l) => listenerFault(world, merged, l, undefined) !== undefined,
   );
-  const fault = gatewayFault(gateway);
+  const fault = gatewayFault(world, gateway);
   const accepted: Condition =
     fault !== undefined
       ? { type: 'Accepted', status: 'False', ...fault }
@@ -48,7 +48,7 @@ export function gatewayConditions(
   return {
     conditions: [
       accepted,
-      programmed(gateway, listeners, processes),
+      programmed(world, gateway, listeners, processes),
       ...clientCertificateResolved(world, gateway, processes),
       ...defaultGateway(gateway),
       ...infrastructurePropagated(gateway),
@@ -74,13 +74,14 @@ function clientCertificateResolved(
 }
 
 function programmed(
+  world: World,
   gateway: Gateway,
   listeners: readonly ListenerConditions[],
   processes: readonly ProxySession[],
 ): Condition {
   const type = 'Programmed';
   if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
-  const fault = gatewayFault(gateway);
+  const fault = gatewayFault(world, gateway);
   if (fault !== undefined) return { type, status: 'False', reason: 'Invalid', message: fault.message };
   const unusable = (gateway.spec.addresses ?? []).some(({ value }) => value !== undefined)
     ? addressRefusal(gateway, processes)

@@ -44,7 +44,7 @@ export function listenerSetConditions(
       'NotAllowed',
       `Gateway ${namespace}/${name} takes no ListenerSets of namespace ${set.metadata.namespace} (allowedListeners)`,
     );
-  const fault = gatewayFault(gateway);
+  const fault = gatewayFault(world, gateway);
   if (fault !== undefined)
     return neither(
       'ParentNotAccepted',

@@ -20,9 +20,16 @@ import {
   listenerSetConditions,
   type ListenerSetConditions,
 } from './listener-set-conditions.ts';
+import { gatewayClassConditions } from './gateway-class-conditions.ts';
 import { routeConditions } from './route-conditions.ts';
 import { sessionsLost } from './session-conditions.ts';
 import { Transitions, type StatusCondition } from './transitions.ts';
+
+/** `status` of a GatewayClass (Gateway API `GatewayClassStatus`). */
+export interface GatewayClassStatus {
+  readonly conditions: readonly StatusCondition[];
+  readonly supportedFeatures: readonly { readonly name: string }[];
+}
 
 /** `status` of a Gateway (Gateway API `GatewayStatus`). */
 export interface GatewayStatus extends ListenerSetStatus {
@@ -61,7 +68,12 @@ export interface PolicyStatus {
 }
 
 /** `status` of a resource of a kind that has one. */
-export type ResourceStatus = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus;
+export type ResourceStatus =
+  | GatewayClassStatus
+  | GatewayStatus
+  | ListenerSetStatus
+  | RouteStatus
+  | PolicyStatus;
 
 /** What a status is made of. */
 export interface StatusInput {
@@ -134,6 +146,15 @@ export class ResourceStatuses {
           ),
         })),
       };
+    if (resource.kind === 'GatewayClass') {
+      const found = gatewayClassConditions(resource);
+      return found === undefined
+        ? undefined
+        : {
+            conditions: this.#transitions.of(key, '', generation, found.conditions),
+            supportedFeatures: found.supportedFeatures.map((name) => ({ name })),
+          };
+    }
     if (resource.kind === 'ListenerSet') {
       const of = (gateway: Gateway): readonly ProxySession[] => processesOf(gateway, sessions.values());
       return this.#withListeners(key, generation, listenerSetConditions(world, resource, of));

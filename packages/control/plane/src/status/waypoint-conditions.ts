@@ -21,7 +21,7 @@ export function waypointConditions(
   gateway: Gateway,
   processes: readonly ProxySession[],
 ): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
-  const fault = gatewayFault(gateway);
+  const fault = gatewayFault(world, gateway);
   const programmed = whetherProgrammed(world, gateway, processes);
   return {
     conditions: [
@@ -74,7 +74,7 @@ function whetherProgrammed(world: World, gateway: Gateway, processes: readonly P
   const { namespace, name } = gateway.metadata;
   const no = (reason: string, message: string): Condition => ({ type, status: 'False', reason, message });
   const [listener] = gateway.spec.listeners;
-  const fault = gatewayFault(gateway);
+  const fault = gatewayFault(world, gateway);
   if (fault !== undefined) return no('Invalid', fault.message);
   if (processes.length === 0 || listener === undefined) return no('Pending', nobody(gateway));
   for (const process of processes) {

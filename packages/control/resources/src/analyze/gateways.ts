@@ -18,8 +18,9 @@ import {
 } from '../kinds/gateway-tls.ts';
 import {
   GATEWAY_CLASS,
-  isForMesh,
+  GATEWAY_CONTROLLER,
   WAYPOINT_CLASS,
+  isForMesh,
   type Gateway,
   type GatewayListener,
 } from '../kinds/gateway.ts';
@@ -29,8 +30,33 @@ import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted, located } from './resource-set.ts';
 
+/** Classes that name Tulle's controller, and whose Gateways are not served. */
+function analyzeClasses(host: AnalysisHost): void {
+  for (const subject of located(host.subjects, 'GatewayClass')) {
+    const { metadata, spec } = subject.resource;
+    if (spec.controllerName !== GATEWAY_CONTROLLER) continue;
+    if (metadata.name !== GATEWAY_CLASS && metadata.name !== WAYPOINT_CLASS)
+      host.report(
+        'TULLE0308',
+        subject,
+        '/metadata/name',
+        `Gateways of class ${metadata.name} are not served`,
+        `the classes of Tulle are ${GATEWAY_CLASS} and ${WAYPOINT_CLASS}`,
+      );
+    else if (spec.parametersRef !== undefined)
+      host.report(
+        'TULLE0320',
+        subject,
+        '/spec/parametersRef',
+        `Gateways have parameters of no kind, and none of class ${metadata.name} is served`,
+        'remove it, and give settings to the processes as flags of tulle gateway',
+      );
+  }
+}
+
 /** Gateways that are not served as they are written. */
 export function analyzeGateways(host: AnalysisHost): void {
+  analyzeClasses(host);
   for (const subject of located(host.subjects, 'Gateway')) {
     const gateway = subject.resource;
     const { gatewayClassName } = gateway.spec;

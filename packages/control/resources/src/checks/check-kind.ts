@@ -5,6 +5,7 @@ import { checkBackendTrafficPolicy } from './backend-traffic-policy.ts';
 import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
 import { checkConnectionRoute } from './connection-route.ts';
 import { checkGateway, checkListeners } from './gateway.ts';
+import { checkGatewayClass } from './gateway-class.ts';
 import { checkGrpcRoute } from './grpc-route.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkPeerAuthentication } from './peer-authentication.ts';
@@ -19,6 +20,8 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkWorkload(resource, host);
     case 'EndpointSlice':
       return checkEndpointSlice(resource, host);
+    case 'GatewayClass':
+      return checkGatewayClass(resource, host);
     case 'Gateway':
       return checkGateway(resource, host);
     case 'ListenerSet':

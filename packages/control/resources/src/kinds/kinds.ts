@@ -8,6 +8,7 @@ import { tcpRouteSchema, tlsRouteSchema, udpRouteSchema } from './connection-rou
 import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
+import { gatewayClassSchema } from './gateway-class.ts';
 import { grpcRouteSchema } from './grpc-route.ts';
 import { httpRouteSchema } from './http-route.ts';
 import { listenerSetSchema } from './listener-set.ts';
@@ -26,6 +27,8 @@ export interface KindDefinition {
   /** As kubectl abbreviates it. */
   readonly shortNames: readonly string[];
   readonly schema: JsonSchema;
+  /** Whether its resources are of no namespace. */
+  readonly ofCluster: boolean;
 }
 
 const define = (
@@ -34,13 +37,15 @@ const define = (
   plural: string,
   shortNames: readonly string[],
   schema: JsonSchema,
-): KindDefinition => Object.freeze({ apiVersion, kind, plural, shortNames, schema });
+  ofCluster = false,
+): KindDefinition => Object.freeze({ apiVersion, kind, plural, shortNames, schema, ofCluster });
 
 /** Every kind, in the order in which `tulle get all` shows them. */
 export const KINDS: readonly KindDefinition[] = Object.freeze([
   define('v1', 'Service', 'services', ['svc'], serviceSchema),
   define('tulle.dev/v1alpha1', 'Workload', 'workloads', ['wl'], workloadSchema),
   define('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', [], endpointSliceSchema),
+  define('gateway.networking.k8s.io/v1', 'GatewayClass', 'gatewayclasses', ['gc'], gatewayClassSchema, true),
   define('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', ['gtw'], gatewaySchema),
   define('gateway.networking.k8s.io/v1', 'ListenerSet', 'listenersets', ['lset'], listenerSetSchema),
   define('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', [], httpRouteSchema),

@@ -1,6 +1,15 @@
 import type { JsonSchema } from '@tulle/model';
 import type { Metadata } from './metadata.ts';
-import { dnsLabel, dnsSubdomain, groupOf, kindOf, list, object, resourceSchema, text } from './schema-parts.ts';
+import {
+  dnsLabel,
+  dnsSubdomain,
+  groupOf,
+  kindOf,
+  list,
+  object,
+  resourceSchema,
+  text,
+} from './schema-parts.ts';
 
 /** Lets routes and Gateways of other namespaces use Services and certificates of this one (Gateway API). */
 export interface ReferenceGrant {
@@ -27,7 +36,9 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
           object(
             'A kind in a namespace.',
             {
-              group: groupOf('Group of the kind; gateway.networking.k8s.io for the kinds that refer to something here.'),
+              group: groupOf(
+                'Group of the kind; gateway.networking.k8s.io for the kinds that refer to something here.',
+              ),
               kind: kindOf(
                 'A kind of routes, for Services; Gateway or ListenerSet, for certificates. Others refer to nothing here.',
               ),
@@ -44,7 +55,9 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
             'A kind, or one of its resources.',
             {
               group: groupOf('Group of the kind; empty, the core group, for what is referred to here.'),
-              kind: kindOf('Service; Secret for a certificate, ConfigMap for CAs. Nothing here refers to others.'),
+              kind: kindOf(
+                'Service; Secret for a certificate, ConfigMap for CAs. Nothing here refers to others.',
+              ),
               name: text('Only this one; absent: all.', { minLength: 1, maxLength: 253 }),
             },
             ['group', 'kind'],

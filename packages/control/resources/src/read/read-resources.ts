@@ -1,3 +1,4 @@
+import { CLUSTER_NAMESPACE } from '../kinds/gateway-class.ts';
 import { hasCel, loadCelEngine } from '@tulle/cel';
 import { loadRegexEngine, type RegexEngine } from '@tulle/match';
 import { checkKind } from '../checks/check-kind.ts';
@@ -147,7 +148,8 @@ class Reader {
     const raw = value as Record<string, unknown>;
     const definition = this.#definition(raw, say, place);
     if (definition === undefined) return;
-    const ref = refOfRaw(raw, definition, this.#options.namespace ?? 'default');
+    const namespace = this.#options.namespace ?? 'default';
+    const ref = refOfRaw(raw, definition, namespace);
     const add = (
       code: Diagnostic['code'],
       pointer: string,
@@ -181,7 +183,7 @@ class Reader {
       this.#unreadable.push(ref);
       return;
     }
-    const resource = normalise(usable, this.#options.namespace ?? 'default');
+    const resource = normalise(usable, definition, namespace);
     let clean = faults.length === 0;
     checkKind(resource, {
       namespace: resource.metadata.namespace,
@@ -263,7 +265,7 @@ function refOfRaw(raw: Record<string, unknown>, definition: KindDefinition, name
   const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
   return {
     kind: definition.kind,
-    namespace: text(metadata['namespace'], namespace),
+    namespace: definition.ofCluster ? CLUSTER_NAMESPACE : text(metadata['namespace'], namespace),
     name: text(metadata['name'], '?'),
   };
 }
@@ -305,8 +307,8 @@ function remove(root: unknown, path: readonly string[]): void {
   else delete (parent as Record<string, unknown>)[last];
 }
 
-/** Fills the namespace in, drops status and what an API server keeps for itself. Deep-frozen: resources are shared. */
-function normalise(raw: Record<string, unknown>, namespace: string): Resource {
+/** Fills the namespace in, which a kind of the cluster never has of its own, drops status and what an API server keeps for itself. Deep-frozen: resources are shared. */
+function normalise(raw: Record<string, unknown>, { ofCluster }: KindDefinition, otherwise: string): Resource {
   const { status: _, metadata: rawMetadata, ...rest } = structuredClone(raw);
   const metadata = rawMetadata as Record<string, unknown>;
   const kept = Object.fromEntries(
@@ -314,10 +316,11 @@ function normalise(raw: Record<string, unknown>, namespace: string): Resource {
       .filter((k) => Object.hasOwn(metadata, k))
       .map((k) => [k, metadata[k]]),
   );
+  const namespace = ofCluster ? CLUSTER_NAMESPACE : ((kept['namespace'] as string | undefined) ?? otherwise);
   return freeze({
     apiVersion: rest['apiVersion'],
     kind: rest['kind'],
-    metadata: { ...kept, namespace: (kept['namespace'] as string | undefined) ?? namespace },
+    metadata: { ...kept, namespace },
     ...rest,
   }) as unknown as Resource;
 }

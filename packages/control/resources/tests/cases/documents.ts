@@ -89,12 +89,12 @@ export const DOCUMENTS: readonly Case[] = [
   ),
   told(
     'kinds of the Gateway API that are not there',
-    ['GatewayClass']
+    ['Mesh']
       .map(
         (kind) =>
           `apiVersion: gateway.networking.k8s.io/v1\nkind: ${kind}\nmetadata: { name: a }\nspec: {}\n---\n`,
       )
       .join(''),
-    ['TULLE0103', 2, 'GatewayClass', 'GatewayClass'],
+    ['TULLE0103', 2, 'Mesh', 'GatewayClass'],
   ),
 ];

@@ -1,8 +1,36 @@
 import { told, type Case } from './case.ts';
-import { A, HTTP, defaultedRoute, defaultGateway, gateway, gatewayRoute, policy } from './yaml.ts';
+import {
+  A,
+  HTTP,
+  defaultedRoute,
+  defaultGateway,
+  gateway,
+  gatewayClass,
+  gatewayRoute,
+  policy,
+} from './yaml.ts';
 
 /** Gateways and their listeners, and what attaches to them. */
 export const GATEWAYS: readonly Case[] = [
+  told(
+    'classes of Gateways: the own ones, and one of another controller',
+    gatewayClass('tulle') + gatewayClass('tulle-waypoint') + gatewayClass('nginx', 'a.example/gateways'),
+  ),
+  told(
+    'a class of Gateways that Tulle does not have, and parameters',
+    gatewayClass('mine') +
+      gatewayClass(
+        'tulle',
+        'tulle.dev/gateway-controller, parametersRef: { group: "", kind: ConfigMap, name: a, namespace: b }',
+      ),
+    ['TULLE0308', 3, 'mine', 'class mine'],
+    ['TULLE0320', 9, '{ group', 'parameters of no kind'],
+  ),
+  told(
+    'the name of a class of Tulle with the controller of another',
+    gatewayClass('tulle', 'a.example/gateways'),
+    ['TULLE0208', 4, 'a.example/gateways', 'is Tulle'],
+  ),
   told(
     'a grant for kinds that refer to nothing here, or that nothing refers to',
     `apiVersion: gateway.networking.k8s.io/v1

@@ -49,6 +49,10 @@ export function openGateway(listeners: string, from = 'Same'): string {
   );
 }
 
+export function gatewayClass(name: string, controller = 'tulle.dev/gateway-controller'): string {
+  return `apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: { name: ${name} }\nspec: { controllerName: ${controller} }\n---\n`;
+}
+
 /** A Gateway that takes routes which ask for default ones. */
 export function defaultGateway(listeners: string): string {
   return gateway(listeners).replace('  listeners:', '  defaultScope: All\n  listeners:');
