@@ -68,6 +68,7 @@ export type {
   TcpHealthCheck,
 } from './health-check.ts';
 export type { HeaderEdits, HeaderValue, RouteHeaderEdits, RouteHeaderValue } from './header-edits.ts';
+export type { Mirror } from './mirror.ts';
 export type {
   DirectResponseAction,
   FilterConfigs,
@@ -77,7 +78,6 @@ export type {
   HeaderMatch,
   ConnectTermination,
   InternalRedirect,
-  Mirror,
   PathMatch,
   PathRewrite,
   RangeMatch,
@@ -102,15 +102,14 @@ export type { ListenAddress, ListenTcpAddress } from './address.ts';
 export { HBONE_PORT } from './hbone.ts';
 export { REACHABLE_PATTERN } from './reachable.ts';
 export type { Http2Keepalive, Http2Options } from './http2.ts';
+export type { CallerDetection, CertificatePart, Forwarding } from './forwarding.ts';
 export type {
-  CertificatePart,
   ChainMatch,
   PortRange,
   UnlookedPorts,
   ConnectBackoff,
   FilterChain,
   FilterEntry,
-  Forwarding,
   HboneOptions,
   HttpHandler,
   Listener,

@@ -1,6 +1,7 @@
 import type { AccessLog } from './access-log.ts';
 import type { ChainChoice } from './chain-choice.ts';
 import type { InternalAddress, ListenAddress } from './address.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { Http2Options } from './http2.ts';
 import type { TcpKeepalive } from './cluster.ts';
 import type { LocalReplies } from './local-reply.ts';
@@ -302,32 +303,6 @@ export interface RouteScope {
   readonly key: readonly string[];
   readonly routes: RouteConfig | { readonly routeConfigName: string };
 }
-
-/** What is believed of fields by which a request says where it came from (Envoy HttpConnectionManager). */
-export interface Forwarding {
-  /**
-   * Who called: the `peer` of the connection, which is added to `x-forwarded-for` (Envoy `use_remote_address`), or whom that
-   * `header` names, which stays as it is. With `peer` requests from outside lose the fields that control proxies (`x-envoy-…`).
-   */
-  readonly client: 'peer' | 'header';
-  /** Proxies before this one that are trusted: so many addresses of `x-forwarded-for`, from its end, are theirs. Default 0. */
-  readonly trustedHops?: number;
-  /** With `peer`, whether it is added to `x-forwarded-for`. Default true (Envoy `skip_xff_append`). */
-  readonly append?: boolean;
-  /** Whether `x-forwarded-port` says the listener's port. Default false. */
-  readonly port?: boolean;
-  /**
-   * `x-forwarded-client-cert`: removed (default), left as it is where the caller proved who it is (`forward`), added to
-   * (`append`) or replaced by what it proved (`replace`), or left whoever calls (`always-forward`).
-   */
-  readonly clientCertificate?: 'sanitize' | 'forward' | 'append' | 'replace' | 'always-forward';
-  /** What is said there besides the certificate's hash, of its subject, names, and itself. Default none. */
-  readonly certificateParts?: readonly CertificatePart[];
-  /** Networks whose requests are internal, so that they may control the proxy. Default: none, as of Envoy 1.33. */
-  readonly internalCidrs?: readonly string[];
-}
-
-export type CertificatePart = 'subject' | 'cert' | 'chain' | 'dns' | 'uri';
 
 /** `x-request-id` (Envoy `generate_request_id` and the like). */
 export interface RequestIds {

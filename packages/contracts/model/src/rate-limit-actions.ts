@@ -25,6 +25,7 @@ export interface RateLimitActions {
  * - `generic`: `value` as it stands, under `key`, default `generic_key`.
  * - `header-match`, `query-match`: `value` under `key`, default `header_match` or `query_match`, where the conditions hold; with
  *   `expect: false`, where they do not.
+ * - `address-match`: likewise `value` under `key`, default `remote_address_match`, where the caller's address is in one of the networks.
  * - `metadata`: what an earlier filter found out, under `key`; else `fallback`; else as with `header`.
  */
 export type RateLimitAction =
@@ -35,6 +36,14 @@ export type RateLimitAction =
       readonly name: string;
       readonly key: string;
       readonly optional?: boolean;
+    }
+  | {
+      readonly kind: 'address-match';
+      readonly value: string;
+      readonly key?: string;
+      readonly expect?: boolean;
+      /** `address/bits`. */
+      readonly cidrs: readonly string[];
     }
   | { readonly kind: 'generic'; readonly value: string; readonly key?: string }
   | {

@@ -1,6 +1,8 @@
 import type { ProxyProtocolVersion } from './cluster.ts';
 import type { AuthzMetadataTest, FilterStateTest } from './filters/authz-expression.ts';
 import type { HeaderValue, RouteHeaderEdits } from './header-edits.ts';
+import type { LocalReplyFormat } from './local-reply.ts';
+import type { Mirror } from './mirror.ts';
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
@@ -400,20 +402,6 @@ export interface SessionPersistence {
   readonly permanent?: boolean;
 }
 
-/** Where copies of requests go: to a cluster by its name, or to one that each request names itself. */
-export interface Mirror {
-  readonly cluster?: string;
-  /**
-   * In place of `cluster`: a field of the request as it is sent that names the cluster; of a request which names none there is no
-   * copy (Envoy `RequestMirrorPolicy.cluster_header`). Lower case.
-   */
-  readonly clusterHeader?: string;
-  /** Share of the requests that are copied, percent. Default 100. */
-  readonly percent?: number;
-  /** Copies say `<host>-shadow` for their host, as Envoy's do unless told otherwise. Default false. */
-  readonly shadowHost?: boolean;
-}
-
 /** One share of a split: a cluster by its name, or whichever each request names itself. */
 export interface WeightedCluster {
   readonly name?: string;
@@ -491,6 +479,8 @@ export interface DirectResponseAction {
   readonly kind: 'direct';
   readonly status: number;
   readonly body?: string;
+  /** Makes the body, in which `%LOCAL_REPLY_BODY%` stands for `body` (Envoy `DirectResponseAction.body_format`). Default: it is `body`. */
+  readonly format?: LocalReplyFormat;
   /** Error code for the record when this answer reports a failure, e.g. `TULLE_BACKEND_INVALID`. */
   readonly code?: string;
 }

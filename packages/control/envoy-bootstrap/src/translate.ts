@@ -75,7 +75,9 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   const context = createDecodeContext({ tolerated, allowUnknown: false }, ADS);
   const authorities = readAuthorities(bootstrap, context);
   const tracer = readTracer(bootstrap, context);
+  const node = nodeOf(bootstrap.node, options);
   const decoder = createResourceDecoder({
+    node,
     tolerateFields: [...tolerated],
     authorities,
     ...(tracer && { tracer }),
@@ -136,7 +138,6 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     tracer,
     context,
   );
-  const node = nodeOf(bootstrap.node, options);
   if (discovery !== undefined) {
     if (node.id === '')
       refuse('node.id', 'is missing: a management server has to know who asks; or give --service-node');

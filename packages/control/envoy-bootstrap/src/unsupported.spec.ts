@@ -138,7 +138,8 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${HCM}.proxy_status_config`, {}],
   [`${HOST}.hedge_policy.hedge_on_per_try_timeout`, true],
   [`${ROUTE}.route.hedge_policy.hedge_on_per_try_timeout`, true],
-  [`${ROUTE}.route.early_data_policy`, { name: 'x' }],
+  [`${ROUTE}.route.inline_cluster_specifier_plugin`, { extension: CUSTOM }],
+  [`${HCM}.scheme_header_transformation.match_upstream`, true],
   [`${ROUTE}.filter_action`, undefined],
   // Clusters.
   [`${CLUSTER}.lrs_server`, { ads: {} }],

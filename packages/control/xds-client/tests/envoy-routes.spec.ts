@@ -17,6 +17,7 @@ import {
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
 import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
+import { CorsPolicySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
 import { OmitHostMetadataConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config';
@@ -38,6 +39,7 @@ const registry = createRegistry(
   OmitHostMetadataConfigSchema,
   UriTemplateMatchConfigSchema,
   UriTemplateRewriteConfigSchema,
+  CorsPolicySchema,
 );
 const TYPE = 'type.googleapis.com/envoy.extensions.';
 const decoder = createResourceDecoder();
@@ -444,6 +446,97 @@ describe('where a route sends requests', () => {
       { rewrite: { hostFrom: { kind: 'regex', pattern: '^/(.*)$', substitution: '\\1' } } },
       { rewrite: { path: { kind: 'template', value: '/{a}' } } },
       [`${ONLY}.route.regex_rewrite`],
+    ]);
+  });
+
+  it('has a policy of CORS in its older place, or its host has, and the newer one goes before it', () => {
+    const cors = (maxAge: string): Json => ({
+      allow_origin_string_match: [{ exact: 'https://a.example' }],
+      max_age: maxAge,
+    });
+    const slot = 'envoy.filters.http.cors';
+    const newer = {
+      typed_per_filter_config: {
+        [slot]: { '@type': `${TYPE}filters.http.cors.v3.CorsPolicy`, max_age: '3' },
+      },
+    };
+    const of = (route: Json, host: Json): unknown => {
+      const got = read({
+        name: 'r',
+        virtual_hosts: [
+          { name: 'h', domains: ['*'], ...host, routes: [{ name: 'a', match: { prefix: '/' }, ...route }] },
+        ],
+      });
+      if (Array.isArray(got)) return got;
+      const [one] = got.virtualHosts;
+      return [one?.filterConfigs?.[slot], one?.routes[0]?.filterConfigs?.[slot]];
+    };
+    const route = { cluster: 'c' };
+    expect([
+      of({ route }, { cors: cors('1') }),
+      of({ route: { ...route, cors: cors('2') } }, {}),
+      of({ route: { ...route, cors: cors('2') }, ...newer }, { cors: cors('1'), ...newer }),
+    ]).toMatchObject([
+      [{ allowOrigins: ['https://a.example'], maxAgeSeconds: 1, inherits: true }, undefined],
+      [undefined, { allowOrigins: ['https://a.example'], maxAgeSeconds: 2 }],
+      [
+        { allowOrigins: [], maxAgeSeconds: 3 },
+        { allowOrigins: [], maxAgeSeconds: 3 },
+      ],
+    ]);
+    expect(of({ route: { ...route, cors: { max_age: 'x' } } }, {})).toEqual([`${ONLY}.route.cors.max_age`]);
+  });
+
+  it('says what copies of its requests are other in', () => {
+    const of = (mirror: Json): unknown => {
+      const got = readRoute({
+        route: { cluster: 'c', request_mirror_policies: [{ cluster: 'm', ...mirror }] },
+      });
+      return Array.isArray(got) ? got : (got.action as ForwardAction).mirrors;
+    };
+    expect([
+      of({}),
+      of({ host_rewrite_literal: 'copies.example' }),
+      of({
+        request_headers_mutations: [
+          { append: { header: { key: 'x-a', value: '%REQ(B)%' }, append_action: 'ADD_IF_ABSENT' } },
+          { remove: 'x-b' },
+        ],
+      }),
+      of({ request_headers_mutations: [{ remove: '' }] }),
+    ]).toEqual([
+      [{ cluster: 'm', shadowHost: true }],
+      [{ cluster: 'm', host: 'copies.example' }],
+      [
+        {
+          cluster: 'm',
+          shadowHost: true,
+          edits: [{ addIfAbsent: [{ name: 'x-a', value: '%REQ(B)%', format: true }] }, { remove: ['x-b'] }],
+        },
+      ],
+      [`${ONLY}.route.request_mirror_policies[0].request_headers_mutations[0].remove`],
+    ]);
+  });
+
+  it('tells rate limits by networks, whose values are texts', () => {
+    const of = (action: Json): unknown => {
+      const got = readRoute({
+        route: { cluster: 'c', rate_limits: [{ actions: [{ remote_address_match: action }] }] },
+      });
+      return Array.isArray(got) ? got : (got.action as ForwardAction).rateLimits?.[0]?.actions;
+    };
+    const ranges = [{ address_prefix: '10.0.0.0', prefix_len: 8 }];
+    const at = `${ONLY}.route.rate_limits[0].actions[0].remote_address_match`;
+    expect([
+      of({ descriptor_value: '5%%', default_value: 'x', address_matcher: { ranges } }),
+      of({ descriptor_key: 'k', descriptor_value: 'a', address_matcher: { ranges, invert_match: true } }),
+      of({ descriptor_value: '%REQ(A)%', address_matcher: { ranges } }),
+      of({ descriptor_value: 'a' }),
+    ]).toEqual([
+      [{ kind: 'address-match', value: '5%', cidrs: ['10.0.0.0/8'] }],
+      [{ kind: 'address-match', key: 'k', value: 'a', expect: false, cidrs: ['10.0.0.0/8'] }],
+      [`${at}.descriptor_value`],
+      [`${at}.address_matcher.ranges`],
     ]);
   });
 

@@ -107,6 +107,18 @@ describe('a request', () => {
       { version: '1' },
       { request: [{ path: '/?a=2&v=1&v=2' }, { path: '/?v=1' }] },
     ],
+    [
+      'a network that its caller is in',
+      { kind: 'address-match', value: 'near', cidrs: ['10.0.0.0/8', '192.0.2.0/24'] },
+      { remote_address_match: 'near' },
+      { caller: { host: '192.0.2.7' } },
+    ],
+    [
+      'networks that its caller is in none of',
+      { kind: 'address-match', value: 'far', key: 'k', expect: false, cidrs: ['10.0.0.0/8'] },
+      { k: 'far' },
+      { caller: { host: '192.0.2.7' } },
+    ],
     ['what a filter said', { kind: 'metadata', key: 'k', namespace: 'n', path: ['a', 'b'] }, { k: 'said' }],
     [
       'what is said otherwise',

@@ -1,5 +1,6 @@
 import { DYNAMIC_METADATA, pseudoHeader, type HttpStream } from '@tulle/filter';
 import {
+  compileCidrs,
   compileHeaderMatch,
   CompileContext,
   compileQueryMatch,
@@ -172,6 +173,13 @@ function compileAction(action: RateLimitAction, context: CompileContext, path: s
         const value = query === undefined ? undefined : firstQueryValue(query, action.name);
         return value === undefined ? absent : entry(action.key, value);
       };
+    }
+    case 'address-match': {
+      const made = { key: action.key ?? 'remote_address_match', value: action.value };
+      const networks = compileCidrs(action.cidrs, context, `${path}/cidrs`);
+      const expected = action.expect ?? true;
+      return ({ connection: { remoteAddress } }) =>
+        remoteAddress !== '' && networks.has(remoteAddress) === expected ? made : null;
     }
     case 'generic': {
       const made = { key: action.key ?? 'generic_key', value: action.value };

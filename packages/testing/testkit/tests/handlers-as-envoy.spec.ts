@@ -111,6 +111,81 @@ describe('where a request came from, as Envoy believes it', () => {
     });
   });
 
+  it('is looked for in one place after the other, as Envoy’s detection of callers', async () => {
+    const caller = async (
+      detection: Forwarding['detection'],
+      headers: Record<string, string>,
+    ): Promise<unknown> => {
+      const test = await handling({
+        forwarding: { client: 'header', internalCidrs: ['10.0.0.0/8'], ...(detection && { detection }) },
+      });
+      await test.client({ host: '192.0.2.7' }).request({ headers });
+      const request = test.upstream('10.0.0.1:80').requests[0];
+      return [
+        test.records[0]?.remoteAddress,
+        request?.header('x-forwarded-for'),
+        request?.header('x-envoy-internal'),
+      ];
+    };
+    const list = '203.0.113.1, 10.0.0.1, 10.0.0.2';
+    const trustedCidrs = ['10.0.0.0/8', '192.0.2.0/24'];
+    expect(
+      await caller([{ kind: 'forwarded-for', trustedHops: 1, append: true }], { 'x-forwarded-for': list }),
+    ).toEqual(['10.0.0.1', `${list}, 192.0.2.7`, undefined]);
+    expect(await caller([{ kind: 'forwarded-for', trustedCidrs }], { 'x-forwarded-for': list })).toEqual([
+      '203.0.113.1',
+      list,
+      undefined,
+    ]);
+    expect(
+      await caller([{ kind: 'forwarded-for', trustedCidrs: ['10.0.0.0/8'] }], { 'x-forwarded-for': list }),
+    ).toEqual(['192.0.2.7', list, undefined]);
+    expect(
+      await caller([{ kind: 'forwarded-for', trustedCidrs }], {
+        'x-forwarded-for': '203.0.113.1, nobody, 10.0.0.2',
+      }),
+    ).toEqual(['192.0.2.7', '203.0.113.1, nobody, 10.0.0.2', undefined]);
+    const [header] = [{ kind: 'header', name: 'x-client', internal: true } as const];
+    expect(await caller([header], { 'x-client': '10.0.0.9' })).toEqual(['10.0.0.9', undefined, 'true']);
+    expect(
+      await caller([header, { kind: 'forwarded-for' }], {
+        'x-client': 'nobody',
+        'x-forwarded-for': '10.0.0.8',
+      }),
+    ).toEqual(['10.0.0.8', '10.0.0.8', 'true']);
+  });
+
+  it('is refused where it has to be in a field and is not', async () => {
+    const test = await handling({
+      forwarding: { client: 'header', detection: [{ kind: 'header', name: 'x-client', refuseStatus: 401 }] },
+    });
+    const ask = async (headers: Record<string, string>): Promise<unknown> =>
+      (await test.client().request({ headers })).status;
+    expect([await ask({}), await ask({ 'x-client': 'a' }), await ask({ 'x-client': '2001:db8::1' })]).toEqual(
+      [401, 401, 200],
+    );
+    expect(test.records[0]).toMatchObject({
+      status: 401,
+      details: 'rejecting_because_detection_failed',
+    });
+    expect(test.upstream('10.0.0.1:80').requests).toHaveLength(1);
+  });
+
+  it('came by the scheme that the listener says, whatever a proxy before it says', async () => {
+    const forwarding: Forwarding = { client: 'header', scheme: 'https' };
+    const { request } = await asked({ forwarding }, { headers: { 'x-forwarded-proto': 'http' } });
+    expect(request?.header('x-forwarded-proto')).toBe('https');
+    const test = await handling(
+      { forwarding },
+      {
+        routes: {
+          virtualHosts: [{ name: 'all', domains: ['*'], requireTls: 'all', routes: [route('/', 'api')] }],
+        },
+      },
+    );
+    expect((await test.client().request({})).status).toBe(200);
+  });
+
   it('is internal where a single address of networks that are named sent it', async () => {
     const inside = { host: '10.1.1.1' };
     const internalCidrs = ['10.0.0.0/8'];

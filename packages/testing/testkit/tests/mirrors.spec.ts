@@ -56,6 +56,35 @@ const dropped = (test: TestProxy, reason: string) =>
 const SHADOW: readonly Mirror[] = [{ cluster: 'shadow' }];
 
 describe('a mirrored request', () => {
+  it('has a host and fields of its own where its mirror says so, which its endpoint sees nothing of', async () => {
+    const test = await mirrored([
+      {
+        cluster: 'shadow',
+        shadowHost: true,
+        host: 'copies.example:8',
+        edits: [
+          { set: [{ name: 'x-copy', value: '%REQ(:METHOD)% of %REQ(X-TEST)%', format: true }] },
+          { remove: ['x-test'] },
+          { addIfAbsent: [{ name: 'x-copy', value: 'late' }] },
+        ],
+      },
+    ]);
+    await test.client().request({ headers: { 'x-test': 'yes', host: 'shop.example' } });
+    await test.clock.advance(10);
+    const [copy] = copies(test);
+    expect(['host', 'x-copy', 'x-test'].map((name) => copy?.header(name))).toEqual([
+      'copies.example:8',
+      'GET of yes',
+      undefined,
+    ]);
+    const [sent] = copies(test, '10.0.0.1');
+    expect(['host', 'x-copy', 'x-test'].map((name) => sent?.header(name))).toEqual([
+      'shop.example',
+      undefined,
+      'yes',
+    ]);
+  });
+
   it('goes to each mirror as it goes to its endpoint, and what a mirror answers changes nothing', async () => {
     const test = await mirrored([{ cluster: 'shadow' }, { cluster: 'second' }]);
     const body = 'x'.repeat(20_000);

@@ -17,6 +17,7 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { forwardingSchema } from './forwarding.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema, routeHeaderAdditionsSchema, routeHeaderEditsSchema } from './route.ts';
@@ -78,15 +79,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   trustedForwarders: names,
   allowCustomMethods: flag,
   targetChars: oneOf('whatwg', 'rfc3986'),
-  forwarding: fields(['client'], {
-    client: oneOf('peer', 'header'),
-    trustedHops: whole(0, 1_000),
-    append: flag,
-    port: flag,
-    clientCertificate: oneOf('sanitize', 'forward', 'append', 'replace', 'always-forward'),
-    certificateParts: listOf(oneOf('subject', 'cert', 'chain', 'dns', 'uri')),
-    internalCidrs: names,
-  }),
+  forwarding: forwardingSchema,
   onDemand: fields([], { clusters: onDemandClustersSchema }),
   pathParameters: oneOf('keep', 'strip', 'refuse'),
   escapedSlashes: oneOf('refuse', 'keep', 'unescape', 'redirect'),

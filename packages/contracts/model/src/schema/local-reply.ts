@@ -3,7 +3,8 @@ import { fields, listOf, name, names, text, whole } from './parts.ts';
 
 const headers: JsonSchema = listOf(fields(['name', 'value'], { name, value: text }));
 
-const format: JsonSchema = {
+/** JSON Schema of `LocalReplyFormat`. */
+export const localReplyFormatSchema: JsonSchema = {
   anyOf: [
     fields(['text'], { text, contentType: name }),
     // Texts, or objects of texts: whoever compiles the format looks at them.
@@ -18,9 +19,9 @@ export const localRepliesSchema: JsonSchema = fields([], {
       match: fields([], { minStatus: whole(100, 599), maxStatus: whole(100, 599), flags: names }),
       status: whole(200, 599),
       body: text,
-      format,
+      format: localReplyFormatSchema,
       headers: fields([], { set: headers, add: headers }),
     }),
   ),
-  format,
+  format: localReplyFormatSchema,
 });

@@ -20,6 +20,13 @@ export const rateLimitActionsSchema: JsonSchema = listOf(
           v6Bits: whole(0, 128),
         }),
         fields(['kind', 'name', 'key'], { kind: oneOf('header', 'query'), name, key: name, optional: flag }),
+        fields(['kind', 'value', 'cidrs'], {
+          kind: { const: 'address-match' },
+          value: text,
+          key: name,
+          expect: flag,
+          cidrs: names,
+        }),
         fields(['kind', 'value'], { kind: { const: 'generic' }, value: text, key: name }),
         fields(['kind', 'value', 'headers'], {
           kind: { const: 'header-match' },

@@ -16,6 +16,7 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { localReplyFormatSchema } from './local-reply.ts';
 import { hashPolicySchema } from './hash-policy.ts';
 import { regexRewriteSchema } from './regex-rewrite.ts';
 import { routeChoiceDefinitions, routeChoiceSchema } from './route-choice.ts';
@@ -88,7 +89,14 @@ const weighted: JsonSchema = {
 };
 
 const mirror: JsonSchema = {
-  ...fields([], { cluster: name, clusterHeader: name, percent, shadowHost: flag }),
+  ...fields([], {
+    cluster: name,
+    clusterHeader: name,
+    percent,
+    shadowHost: flag,
+    host: name,
+    edits: listOf(routeHeaderEditsSchema),
+  }),
   oneOf: [{ required: ['cluster'] }, { required: ['clusterHeader'] }],
 };
 
@@ -166,6 +174,7 @@ const action: JsonSchema = {
       kind: { const: 'direct' },
       status: whole(200, 599),
       body: text,
+      format: localReplyFormatSchema,
       code: name,
     }),
   ],

@@ -3,6 +3,7 @@ import type {
   ConnectTermination,
   ForwardAction,
   HashPolicy,
+  LocalReplyFormat,
   Mirror,
   PathMatch,
   RateLimitAction,
@@ -143,6 +144,14 @@ const rateLimitAction: fc.Arbitrary<RateLimitAction> = fc.oneof(
     { kind: fc.constantFrom('header', 'query'), name: label, key: label },
     { optional: fc.boolean() },
   ),
+  object<RateLimitAction>(
+    {
+      kind: fc.constant('address-match'),
+      value: label,
+      cidrs: fc.constantFrom(['10.0.0.0/8'], ['192.0.2.0/24', 'fd00::/8']),
+    },
+    { key: label, expect: fc.boolean() },
+  ),
   object<RateLimitAction>({ kind: fc.constant('generic'), value: label }, { key: label }),
   object<RateLimitAction>(
     { kind: fc.constant('header-match'), value: label, headers: condition },
@@ -259,6 +268,10 @@ const direct: fc.Arbitrary<Route['action']> = object<Route['action']>(
   { kind: fc.constant('direct'), status: fc.integer({ min: 200, max: 599 }) },
   {
     body: fc.string({ unit: 'grapheme', maxLength: 10 }),
+    format: fc.constantFrom<LocalReplyFormat>(
+      { text: '%LOCAL_REPLY_BODY% %PROTOCOL%', contentType: 'text/x' },
+      { json: { path: '%REQ(:PATH)%' } },
+    ),
     code: fc.constantFrom('TULLE_BACKEND_INVALID', 'TULLE_ROUTE_NOT_FOUND'),
   },
 );

@@ -229,7 +229,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 
   function newSession(initial: Store): Session {
     return createSession({
-      decoder: createResourceDecoder(options.decode),
+      decoder: createResourceDecoder({ node: options.node, ...options.decode }),
       initial,
       ...(sources && {
         fixed: fixedStore(sources),

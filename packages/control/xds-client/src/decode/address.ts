@@ -34,6 +34,9 @@ export function decodeAddress(
 }
 
 /** `10.0.0.0/8` */
-export function decodeCidr({ addressPrefix, prefixLen }: CidrRange): string {
+export function decodeCidr({
+  addressPrefix,
+  prefixLen,
+}: Pick<CidrRange, 'addressPrefix' | 'prefixLen'>): string {
   return `${addressPrefix}/${prefixLen ?? 0}`;
 }

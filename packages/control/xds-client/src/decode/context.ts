@@ -7,7 +7,7 @@ import {
   StructSchema,
 } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
-import type { TraceProvider } from '@tulle/model';
+import type { Forwarding, TraceProvider } from '@tulle/model';
 import { TcpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
@@ -76,6 +76,9 @@ import {
   RateLimitSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { DefaultEarlyDataPolicySchema } from '@tulle/xds-proto/envoy/extensions/early_data/v3/default_early_data_policy';
+import { CustomHeaderConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header';
+import { XffConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/original_ip_detection/xff/v3/xff';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
 import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
@@ -274,6 +277,9 @@ export const decodableTypes: Registry = createRegistry(
   AllowListedRoutesConfigSchema,
   PreviousRoutesConfigSchema,
   SafeCrossSchemeConfigSchema,
+  DefaultEarlyDataPolicySchema,
+  XffConfigSchema,
+  CustomHeaderConfigSchema,
 );
 
 /** Issues past this number are counted, not kept: a resource that is wrong everywhere must not fill memory. */
@@ -295,6 +301,8 @@ export interface DecodeContext {
   extension(name: string): Any | undefined;
   /** Where spans of handlers go that have tracing and say nothing of that; `undefined`: nowhere. */
   readonly tracer: TraceProvider | undefined;
+  /** Who this proxy says it is; `undefined`: nobody. */
+  readonly node: Forwarding['node'];
   /** Where names of an authority are to be had (`xdstp://authority/…`). */
   authority(name: string): DiscoverySource | undefined;
   /** @param path of the protobuf field, e.g. `filter_chains[0].filters[1]` */
@@ -314,6 +322,7 @@ export function createDecodeContext(
   authorities?: ReadonlyMap<string, DiscoverySource>,
   extension: DecodeContext['extension'] = () => undefined,
   tracer?: TraceProvider,
+  node?: DecodeContext['node'],
 ): DecodeContext {
   const issues: ConfigIssue[] = [];
   const needs: Need[] = [];
@@ -334,6 +343,7 @@ export function createDecodeContext(
     looksIn: (source) => void sources.push(source),
     extension,
     tracer,
+    node,
     authority: (name) => authorities?.get(name) ?? authorities?.get('*'),
     refuse,
     check,

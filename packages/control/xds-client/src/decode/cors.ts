@@ -1,11 +1,29 @@
-import type { CorsOverride, StringMatch } from '@tulle/model';
+import type { CorsOverride, FilterConfigs, StringMatch } from '@tulle/model';
+import type { CorsPolicy as OlderPolicy } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { CorsPolicy } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import type { DecodeContext } from './context.ts';
 import { decodeStringMatch } from './matchers.ts';
 import { percentOf } from './percent.ts';
 import { filled, present } from './values.ts';
 
-export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: string): CorsOverride {
+/** Name by which routes override the filter where they say so in fields of their own (`RouteAction.cors`, `VirtualHost.cors`). */
+const CORS_SLOT = 'envoy.filters.http.cors';
+
+/** A policy in the older of its two places, which the newer one goes before. @returns `undefined` for none */
+export function decodeOlderCors(
+  context: DecodeContext,
+  policy: OlderPolicy | undefined,
+  path: string,
+): FilterConfigs | undefined {
+  return policy && { [CORS_SLOT]: decodeCors(context, policy, path) };
+}
+
+export function decodeCors(
+  context: DecodeContext,
+  policy: CorsPolicy | OlderPolicy,
+  path: string,
+): CorsOverride {
+  const enabled = 'enabledSpecifier' in policy ? policy.enabledSpecifier.value : policy.filterEnabled;
   const allowOrigins: string[] = [];
   const allowOriginMatches: StringMatch[] = [];
   for (const [index, matcher] of policy.allowOriginStringMatch.entries()) {
@@ -25,7 +43,7 @@ export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: str
     maxAgeSeconds: decodeMaxAge(context, policy.maxAge, `${path}.max_age`),
     allowPrivateNetwork: policy.allowPrivateNetworkAccess,
     forwardUnlisted: policy.forwardNotMatchingPreflights,
-    percent: policy.filterEnabled && percentOf(policy.filterEnabled.defaultValue),
+    percent: enabled && percentOf(enabled.defaultValue),
     inherits: true,
   });
 }

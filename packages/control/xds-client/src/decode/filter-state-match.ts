@@ -1,5 +1,6 @@
 import type { FilterStateTest } from '@tulle/model';
 import type { FilterStateMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/filter_state';
+import { decodeCidr } from './address.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeStringMatch } from './matchers.ts';
 
@@ -11,9 +12,12 @@ export function decodeFilterStateMatch(
 ): FilterStateTest {
   if (key === '') context.refuse(`${path}.key`, 'is missing');
   if (matcher.case === 'addressMatch') {
-    const cidrs = matcher.value.ranges.map(
-      ({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`,
-    );
+    const cidrs = matcher.value.ranges.map(decodeCidr);
+    if (matcher.value.invertMatch)
+      context.refuse(
+        `${path}.address_match.invert_match`,
+        'must be false: it is honoured of rate limits alone',
+      );
     if (cidrs.length === 0) context.refuse(`${path}.address_match.ranges`, 'is empty');
     return { key, cidrs };
   }

@@ -21,7 +21,7 @@ import {
   RBACSchema as RbacSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { OnDemandSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
-import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { type Router, RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { ExtAuthzSchema as ConnExtAuthzSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/ext_authz/v3/ext_authz';
 import {
   type RBAC as NetworkRbac,
@@ -86,14 +86,21 @@ export interface DecodedFilters {
   readonly onDemand: OnDemand | undefined;
 }
 
+/** And what their router says. */
+export interface DecodedChain {
+  readonly chain: DecodedFilters;
+  readonly router: Router | undefined;
+}
+
 /** The chain of an HttpConnectionManager. */
 export function decodeHttpFilters(
   context: DecodeContext,
   filters: readonly HttpFilter[],
   flags: FlagReader,
   path: string,
-): DecodedFilters {
+): DecodedChain {
   const entries: FilterEntry[] = [];
+  let router: Router | undefined;
   let onDemand: OnDemand | undefined;
   let denied: AuthzFilterConfig | undefined;
   for (const [index, filter] of filters.entries()) {
@@ -102,6 +109,7 @@ export function decodeHttpFilters(
     if (!message) continue;
     if (isMessage(message, RouterSchema)) {
       if (index < filters.length - 1) context.refuse(here, 'the router must be the last filter');
+      router = message;
       continue;
     }
     if (index === filters.length - 1)
@@ -138,7 +146,7 @@ export function decodeHttpFilters(
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
   for (const { name } of entries) if (name === '') context.refuse(path, 'holds a filter without name');
-  return { filters: toldApart(entries), onDemand };
+  return { chain: { filters: toldApart(entries), onDemand }, router };
 }
 
 /** Envoy lets filters share a name, by which routes override all of them; here each has a name of its own. */

@@ -5,6 +5,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeCidr } from './address.ts';
 import type { DecodeContext } from './context.ts';
+import { decodeDetection } from './caller-detection.ts';
 import { filled, present } from './values.ts';
 
 const CERTIFICATES: ReadonlyMap<ForwardClientCert, NonNullable<Forwarding['clientCertificate']>> = new Map([
@@ -42,6 +43,34 @@ export function decodeForwarding(
       clientCertificate: CERTIFICATES.get(manager.forwardClientCertDetails),
       certificateParts: parts && filled(PARTS.filter((part) => parts[part] === true)),
       internalCidrs: internal && filled(internal.cidrRanges.map(decodeCidr)),
+      scheme: decodeScheme(context, manager, `${path}.scheme_header_transformation`),
+      node: decodeNode(context, manager, `${path}.add_user_agent`),
+      detection: decodeDetection(context, manager, path),
     }),
   };
+}
+
+function decodeScheme(
+  context: DecodeContext,
+  { schemeHeaderTransformation: transformation }: HttpConnectionManager,
+  path: string,
+): Forwarding['scheme'] {
+  if (transformation?.matchUpstream === true)
+    context.refuse(`${path}.match_upstream`, 'must be false: logs say the scheme that the caller used');
+  const scheme = transformation?.transformation.value?.toLowerCase();
+  if (scheme === undefined || scheme === 'http' || scheme === 'https') return scheme;
+  context.refuse(`${path}.scheme_to_overwrite`, `must be http or https, but is "${scheme}"`);
+  return undefined;
+}
+
+/** Its name is the proxy's own, and stands in no resource. */
+function decodeNode(
+  context: DecodeContext,
+  { addUserAgent }: HttpConnectionManager,
+  path: string,
+): Forwarding['node'] {
+  if (addUserAgent !== true) return undefined;
+  if (context.node === undefined)
+    context.refuse(path, 'must be false: this proxy has no node.cluster to tell');
+  return context.node;
 }

@@ -5,6 +5,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'dynamic_stats',
     'suppress_envoy_headers',
     'suppress_grpc_request_failure_code_stats',
+    'start_child_span',
   ],
   'envoy.extensions.filters.http.fault.v3.HTTPFault': [
     'delay',
@@ -102,6 +103,14 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'query_parameter_value_match',
     'metadata',
     'query_parameters',
+    'remote_address_match',
+  ],
+  'envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch': [
+    'descriptor_key',
+    'descriptor_value',
+    // For values that come to nothing, which those without operators do not.
+    'default_value',
+    'address_matcher',
   ],
   'envoy.config.route.v3.RateLimit.Action.QueryParameters': [
     'query_parameter_name',
@@ -117,18 +126,25 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'descriptor_key',
     'skip_if_absent',
   ],
-  'envoy.config.route.v3.RateLimit.Action.GenericKey': ['descriptor_value', 'descriptor_key'],
+  'envoy.config.route.v3.RateLimit.Action.GenericKey': [
+    'descriptor_value',
+    'descriptor_key',
+    // By default Envoy takes a value as it stands, and none is empty (`enable_formatter_for_ratelimit_action_descriptor_value`).
+    'default_value',
+  ],
   'envoy.config.route.v3.RateLimit.Action.HeaderValueMatch': [
     'descriptor_key',
     'descriptor_value',
     'expect_match',
     'headers',
+    'default_value',
   ],
   'envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch': [
     'descriptor_key',
     'descriptor_value',
     'expect_match',
     'query_parameters',
+    'default_value',
   ],
   'envoy.config.route.v3.RateLimit.Action.MetaData': [
     'descriptor_key',
@@ -415,7 +431,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'filter_state',
   ],
   'envoy.type.matcher.v3.FilterStateMatcher': ['key', 'string_match', 'address_match'],
-  'envoy.type.matcher.v3.AddressMatcher': ['ranges'],
+  'envoy.type.matcher.v3.AddressMatcher': ['ranges', 'invert_match'],
   'envoy.config.rbac.v3.Principal.Authenticated': ['principal_name'],
   'envoy.type.matcher.v3.PathMatcher': ['path'],
   'envoy.extensions.filters.http.rbac.v3.RBAC': [

@@ -152,6 +152,9 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'skip_xff_append',
     'append_x_forwarded_port',
     'internal_address_config',
+    'add_user_agent',
+    'scheme_header_transformation',
+    'original_ip_detection_extensions',
     'forward_client_cert_details',
     'set_current_client_cert_details',
     'via',
@@ -185,6 +188,18 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig': [
     'unix_sockets',
     'cidr_ranges',
+  ],
+  'envoy.config.core.v3.SchemeHeaderTransformation': ['scheme_to_overwrite', 'match_upstream'],
+  'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig': [
+    'xff_num_trusted_hops',
+    'xff_trusted_cidrs',
+    'skip_xff_append',
+  ],
+  'envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs': ['cidrs'],
+  'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig': [
+    'header_name',
+    'allow_extension_to_set_address_as_trusted',
+    'reject_with_status',
   ],
   'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': ['typed_config'],
   'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': [

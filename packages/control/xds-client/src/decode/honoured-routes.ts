@@ -53,11 +53,25 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'virtual_clusters',
     'include_is_timeout_retry_header',
     'hedge_policy',
+    'cors',
     // Notes of whoever wrote it; nothing reads them.
     'metadata',
   ],
   // What Envoy does not do either; `hedge_on_per_try_timeout` is refused.
   'envoy.config.route.v3.HedgePolicy': ['initial_requests', 'additional_request_chance'],
+  // Its older place: as an override of the filter that Envoy names so.
+  'envoy.config.route.v3.CorsPolicy': [
+    'allow_origin_string_match',
+    'allow_methods',
+    'allow_headers',
+    'expose_headers',
+    'max_age',
+    'allow_credentials',
+    'filter_enabled',
+    'shadow_enabled',
+    'allow_private_network_access',
+    'forward_not_matching_preflights',
+  ],
   'envoy.config.route.v3.VirtualCluster': ['headers', 'name'],
   'envoy.config.route.v3.RouteList': ['routes'],
   'envoy.type.matcher.v3.HttpRequestHeaderMatchInput': ['header_name'],
@@ -179,7 +193,10 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'include_vh_rate_limits',
     'internal_redirect_policy',
     'hedge_policy',
+    'early_data_policy',
+    'cors',
   ],
+  'envoy.extensions.early_data.v3.DefaultEarlyDataPolicy': [],
   'envoy.config.route.v3.InternalRedirectPolicy': [
     'max_internal_redirects',
     'redirect_response_codes',
@@ -203,6 +220,8 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'runtime_fraction',
     'trace_sampled',
     'disable_shadow_host_suffix_append',
+    'host_rewrite_literal',
+    'request_headers_mutations',
   ],
   'envoy.config.core.v3.RuntimeFractionalPercent': ['default_value', 'runtime_key'],
   'envoy.config.route.v3.RouteAction.HashPolicy': [
@@ -270,7 +289,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'response_code',
     'strip_query',
   ],
-  'envoy.config.route.v3.DirectResponseAction': ['status', 'body'],
+  'envoy.config.route.v3.DirectResponseAction': ['status', 'body', 'body_format'],
   'envoy.config.core.v3.HeaderValueOption': ['header', 'append_action', 'keep_empty_value'],
   'envoy.config.core.v3.HeaderValue': ['key', 'value', 'raw_value'],
 };

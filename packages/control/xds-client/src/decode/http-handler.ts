@@ -41,12 +41,13 @@ export function decodeHttpHandler(
   const http1 = manager.httpProtocolOptions;
   const own = oneOf(context, extras, 'identityHeaders', ['strip', 'keep'], extrasPath);
   const flags = readFlags(context, extras, 'filters', extrasPath);
+  const { chain, router } = decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`);
   const handler: HttpHandler = present({
     kind: 'http' as const,
     statPrefix:
       manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
     ...decodeRoutes(context, manager, path),
-    ...decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
+    ...chain,
     codec: codecOf(manager.codecType),
     http2: decodeHttp2(context, manager.http2ProtocolOptions, `${path}.http2_protocol_options`),
     requestHeadTimeoutMs: milliseconds(manager.requestHeadersTimeout),
@@ -89,7 +90,13 @@ export function decodeHttpHandler(
       `${path}.early_header_mutation_extensions`,
     ),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
-    tracing: decodeTracing(context, manager.tracing, `${path}.tracing`),
+    tracing: decodeTracing(
+      context,
+      manager.tracing,
+      `${path}.tracing`,
+      // The older of two places.
+      router?.startChildSpan === true,
+    ),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`, 'http'),
     serverHeader: decodeServerHeader(context, manager, path),
   });

@@ -75,7 +75,7 @@ function readFilter(context: DecodeContext, filter: AccessLogFilter, match: Matc
   }
 }
 
-function decodeFormat(
+export function decodeFormat(
   context: DecodeContext,
   format: SubstitutionFormatString | undefined,
   path: string,

@@ -2,11 +2,14 @@ import type { RateLimitAction, RateLimitActions } from '@tulle/model';
 import {
   type RateLimit,
   type RateLimit_Action as RouteAction,
+  type RateLimit_Action_RemoteAddressMatch as AddressMatch,
   type RateLimit_Override as RouteLimit,
   RateLimit_Action_MetaData_Source as Source,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { MetadataKey } from '@tulle/xds-proto/envoy/type/metadata/v3/metadata';
 import type { DecodeContext } from './context.ts';
+import { decodeCidr } from './address.ts';
+import { literalOf } from './header-edits.ts';
 import { decodeHeaderMatch, decodeQueryMatch } from './matchers.ts';
 import { filled, present } from './values.ts';
 
@@ -85,6 +88,8 @@ export function decodeAction(
       if (key === '') context.refuse(`${path}.query_parameters.descriptor_key`, 'is missing');
       return present({ kind: 'query' as const, name, key, optional: skipIfAbsent ? true : undefined });
     }
+    case 'remoteAddressMatch':
+      return decodeAddressMatch(context, action.value, `${path}.remote_address_match`);
     case 'genericKey': {
       const { descriptorValue: value, descriptorKey } = action.value;
       return present({ kind: 'generic' as const, value, key: descriptorKey || undefined });
@@ -134,4 +139,28 @@ export function decodeAction(
       if (action.case === undefined) context.refuse(path, 'says nothing');
       return { kind: 'generic', value: '' };
   }
+}
+
+/** Its value is a format, with `default_value` for one that comes to nothing: which a text without operators never does. */
+function decodeAddressMatch(
+  context: DecodeContext,
+  { descriptorKey, descriptorValue, addressMatcher }: AddressMatch,
+  path: string,
+): RateLimitAction {
+  const value = literalOf(descriptorValue);
+  if (value === undefined)
+    context.refuse(
+      `${path}.descriptor_value`,
+      'must have no operators (%…%): values of descriptors are texts',
+    );
+  else if (value === '') context.refuse(`${path}.descriptor_value`, 'is missing');
+  const ranges = addressMatcher?.ranges ?? [];
+  if (ranges.length === 0) context.refuse(`${path}.address_matcher.ranges`, 'is empty');
+  return present({
+    kind: 'address-match' as const,
+    value: value ?? '',
+    key: descriptorKey || undefined,
+    expect: addressMatcher?.invertMatch === true ? false : undefined,
+    cidrs: ranges.map(decodeCidr),
+  });
 }

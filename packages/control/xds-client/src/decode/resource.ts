@@ -96,6 +96,8 @@ export interface DecodeOptions {
   readonly authorities?: ReadonlyMap<string, DiscoverySource>;
   /** Where spans go of handlers that have `tracing` without a provider (Envoy `Bootstrap.tracing`). Default nowhere. */
   readonly tracer?: TraceProvider;
+  /** `node` of the proxy, which it tells endpoints where a listener says so (Envoy `add_user_agent`). Default: it has none. */
+  readonly node?: { readonly id: string; readonly cluster?: string };
   /** Read over fields, and values of enums, that this version has no name for. Default false. */
   readonly allowUnknownFields?: boolean;
 }
@@ -133,6 +135,8 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
     tolerated: new Set(options.tolerateFields),
     allowUnknown: options.allowUnknownFields ?? false,
   };
+  const { id = '', cluster = '' } = options.node ?? {};
+  const node = cluster === '' ? undefined : { cluster, id };
   return {
     decode<Kind extends ResourceKind>(
       kind: Kind,
@@ -157,6 +161,7 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
         options.authorities,
         found.extension,
         options.tracer,
+        node,
       );
       try {
         const resource = fillNames(

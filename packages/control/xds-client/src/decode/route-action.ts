@@ -27,9 +27,12 @@ import type { DecodeContext } from './context.ts';
 import { percentOf } from './percent.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
+import { checkEarlyData } from './early-data.ts';
 import { decodeEditsOf } from './edits-of.ts';
 import { decodeInternalRedirect } from './internal-redirect.ts';
 import { subsetsOf } from './labels.ts';
+import { decodeFormat } from './local-replies.ts';
+import { decodeMutations } from './mutations.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRegexRewrite } from './regex-rewrite.ts';
 import { decodeAttempts, decodeRetry, type OwnRetry } from './retry.ts';
@@ -47,6 +50,7 @@ export function decodeForward(
   path: string,
 ): { action: ForwardAction; overrides: { [RETRY_FILTER]?: RetryFilterConfig } } {
   const retry = decodeRetry(context, action.retryPolicy, own.retry, `${path}.retry_policy`);
+  checkEarlyData(context, action.earlyDataPolicy, `${path}.early_data_policy`);
   return {
     action: present({
       kind: 'forward' as const,
@@ -199,13 +203,19 @@ export function decodeMirrors(
 /** A key of Envoy's runtime names nothing here, so its default holds. */
 function decodeMirror(context: DecodeContext, policy: RouteAction_RequestMirrorPolicy, path: string): Mirror {
   const { cluster, clusterHeader, runtimeFraction, disableShadowHostSuffixAppend, traceSampled } = policy;
+  const host = policy.hostRewriteLiteral === '' ? undefined : policy.hostRewriteLiteral;
   if (traceSampled === false)
     context.refuse(`${path}.trace_sampled`, 'must be true: a copy says of its trace what its request says');
   checkNamed(context, cluster, clusterHeader, 'cluster', path);
   return present({
     ...(clusterHeader === '' ? { cluster } : { clusterHeader: clusterHeader.toLowerCase() }),
     percent: runtimeFraction && percentOf(runtimeFraction.defaultValue),
-    shadowHost: disableShadowHostSuffixAppend ? undefined : true,
+    // A host of its own is said as it stands.
+    shadowHost: disableShadowHostSuffixAppend || host !== undefined ? undefined : true,
+    host,
+    edits: filled(
+      decodeMutations(context, policy.requestHeadersMutations, `${path}.request_headers_mutations`),
+    ),
   });
 }
 
@@ -366,6 +376,7 @@ export function decodeDirectResponse(
         : body?.case === 'inlineBytes'
           ? decodeUtf8(context, body.value, `${path}.body.inline_bytes`)
           : undefined,
+    format: decodeFormat(context, action.bodyFormat, `${path}.body_format`),
     code,
   });
 }

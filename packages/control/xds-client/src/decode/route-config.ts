@@ -19,6 +19,7 @@ import { readSource } from './config-source.ts';
 import { decodePersistence } from './session-persistence.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras, type Extras } from './extras.ts';
+import { decodeOlderCors } from './cors.ts';
 import { decodeEditsOf } from './edits-of.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHeaderCondition, decodeRouteMatch } from './matchers.ts';
@@ -214,7 +215,10 @@ function decodeVirtualHost(
     tellsTimeoutRetry: host.includeIsTimeoutRetryHeader ? true : undefined,
     attemptCount:
       request || response ? { ...(request && { request }), ...(response && { response }) } : undefined,
-    filterConfigs: merged(retry && { [RETRY_FILTER]: retry }, decodeOverrides(context, overrides, here)),
+    filterConfigs: merged(
+      merged(retry && { [RETRY_FILTER]: retry }, decodeOlderCors(context, host.cors, `${base}cors`)),
+      decodeOverrides(context, overrides, here),
+    ),
   });
 }
 
@@ -255,7 +259,8 @@ function merged(
   implied: FilterConfigs | undefined,
   given: FilterConfigs | undefined,
 ): FilterConfigs | undefined {
-  return implied || given ? { ...implied, ...given } : undefined;
+  const both = { ...implied, ...given };
+  return Object.keys(both).length > 0 ? both : undefined;
 }
 
 function decodeRoute(context: DecodeContext, route: Route, around: Around, path: string): ModelRoute {
@@ -392,7 +397,11 @@ function decodeAction(
           onDemand: around.onDemand,
         }),
       };
-      return Object.keys(forward.overrides).length > 0 ? forward : { action: forward.action };
+      const overrides = merged(
+        forward.overrides,
+        decodeOlderCors(context, action.value.cors, `${path}.route.cors`),
+      );
+      return { action: forward.action, ...(overrides && { overrides }) };
     }
     case 'redirect':
       return { action: decodeRedirect(context, action.value, redirectPort, `${path}.redirect`) };

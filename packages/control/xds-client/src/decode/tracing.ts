@@ -34,11 +34,15 @@ import { percentOf } from './percent.ts';
 import { absoluteUri, NO_HOST } from './http-uri.ts';
 import { filled, milliseconds, present } from './values.ts';
 
-/** Without a provider, also of the bootstrap, nothing is traced, but decorators of routes hold. */
+/**
+ * Without a provider, also of the bootstrap, nothing is traced, but decorators of routes hold.
+ * @param spawns the router says that attempts have spans of their own, whatever `tracing` says
+ */
 export function decodeTracing(
   context: DecodeContext,
   tracing: HttpConnectionManager_Tracing | undefined,
   path: string,
+  spawns = false,
 ): HandlerTracing | undefined {
   if (tracing === undefined) return undefined;
   const { provider: named } = tracing;
@@ -52,7 +56,7 @@ export function decodeTracing(
     customTags: decodeTags(context, tracing.customTags, `${path}.custom_tags`),
     maxPathTagLength: tracing.maxPathTagLength,
     // Envoy's default is one span a request.
-    spawnUpstreamSpan: tracing.spawnUpstreamSpan === true ? undefined : false,
+    spawnUpstreamSpan: spawns || tracing.spawnUpstreamSpan === true ? undefined : false,
     verbose: tracing.verbose ? true : undefined,
   });
 }

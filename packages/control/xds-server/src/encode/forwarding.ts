@@ -5,6 +5,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeCidr } from './address.ts';
 import type { EncodeForm } from './form.ts';
+import { refuseNotSentOfForwarding } from './not-sent.ts';
 import type { Fields } from './values.ts';
 
 const CERTIFICATES = {
@@ -23,6 +24,7 @@ export function encodeForwarding(
   const { forwarding, identityHeaders } = handler;
   if (forwarding === undefined)
     return ownRules(identityHeaders === 'keep', workloadCertificate.kind === 'own');
+  refuseNotSentOfForwarding(forwarding);
   const { certificateParts = [], internalCidrs } = forwarding;
   return {
     useRemoteAddress: forwarding.client === 'peer',

@@ -58,7 +58,7 @@ function status(op: Op, value: number): Filter {
   };
 }
 
-function encodeFormat(format: LocalReplyFormat): Fields<typeof SubstitutionFormatStringSchema> {
+export function encodeFormat(format: LocalReplyFormat): Fields<typeof SubstitutionFormatStringSchema> {
   return {
     format:
       'json' in format

@@ -1,7 +1,9 @@
 import type {
   ForwardAction,
+  Forwarding,
   HttpHandler,
   Listener,
+  Mirror,
   Route,
   RouteConfig,
   UpstreamTls,
@@ -46,6 +48,19 @@ const NOT_SENT_OF_ROUTES = {
   tracing: 'this control plane has the traces of all routes of a handler sampled alike',
 } as const;
 
+/** The same of forwarding. */
+const NOT_SENT_OF_FORWARDING = {
+  scheme: 'this control plane lets requests have the scheme that they came by',
+  node: 'this control plane has proxies prove who they are',
+  detection: 'this control plane lets callers be found by x-forwarded-for',
+} as const;
+
+/** The same of mirrors. */
+const NOT_SENT_OF_MIRRORS = {
+  host: 'this control plane lets copies say the host of their requests',
+  edits: 'this control plane lets copies be as their requests are',
+} as const;
+
 type Part = HttpHandler | ForwardAction | RouteConfig | VirtualHost;
 
 /**
@@ -73,8 +88,18 @@ export function refuseNotSentOfRoute(route: Route): void {
   refuse(route.match, { metadata: why, filterState: why });
 }
 
+/** @throws Error likewise */
+export function refuseNotSentOfForwarding(forwarding: Forwarding): void {
+  refuse(forwarding, NOT_SENT_OF_FORWARDING);
+}
+
+/** @throws Error likewise */
+export function refuseNotSentOfMirror(mirror: Mirror): void {
+  refuse(mirror, NOT_SENT_OF_MIRRORS);
+}
+
 function refuse(
-  part: Part | Listener | Route | Route['match'] | UpstreamTls,
+  part: Part | Listener | Route | Route['match'] | UpstreamTls | Forwarding | Mirror,
   fields: Readonly<Record<string, string>>,
 ): void {
   for (const [field, why] of Object.entries(fields)) {

@@ -5,6 +5,7 @@ import {
   RateLimitSchema,
   RateLimit_ActionSchema as ActionSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { encodeCidr } from './address.ts';
 import { encodeHeaderMatch, encodeQueryMatch } from './matchers.ts';
 import type { Fields } from './values.ts';
 
@@ -57,6 +58,21 @@ function encodeAction(action: RateLimitAction): Specifier {
           queryParameterName: action.name,
           descriptorKey: action.key,
           skipIfAbsent: action.optional ?? false,
+        },
+      };
+    case 'address-match':
+      return {
+        case: 'remoteAddressMatch',
+        value: {
+          descriptorKey: action.key ?? '',
+          // Envoy takes its value for a format.
+          descriptorValue: action.value.replaceAll('%', '%%'),
+          addressMatcher: {
+            ranges: action.cidrs
+              .map(encodeCidr)
+              .map(({ addressPrefix, prefixLen = 0 }) => ({ addressPrefix, prefixLen })),
+            invertMatch: action.expect === false,
+          },
         },
       };
     case 'generic':

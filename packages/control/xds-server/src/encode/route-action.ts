@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type {
+  Mirror,
   DirectResponseAction as ModelDirectResponse,
   FilterConfigs,
   ForwardAction,
@@ -20,6 +21,7 @@ import {
   type RouteAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   RouteActionSchema,
+  type RouteAction_RequestMirrorPolicySchema as MirrorSchema,
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
@@ -30,11 +32,12 @@ import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extension
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeEditsOf } from './header-edits.ts';
+import { encodeFormat } from './local-replies.ts';
 import { encodeRateLimits } from './rate-limit-actions.ts';
 import { encodeHashPolicy } from './hash-policy.ts';
 import { encodeRegexRewrite } from './regex-rewrite.ts';
 import { encodeUpgrades } from './route-upgrades.ts';
-import { refuseNotSent } from './not-sent.ts';
+import { refuseNotSent, refuseNotSentOfMirror } from './not-sent.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
 import { duration, type Fields, metadata } from './values.ts';
 
@@ -87,16 +90,22 @@ export function encodeForward(
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite, match),
     upgradeConfigs: encodeUpgrades(action),
-    requestMirrorPolicies: (action.mirrors ?? []).map(({ percent, shadowHost = false, ...to }) => ({
-      cluster: to.cluster ?? '',
-      clusterHeader: to.clusterHeader ?? '',
-      ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
-      disableShadowHostSuffixAppend: !shadowHost,
-    })),
+    requestMirrorPolicies: (action.mirrors ?? []).map(encodeMirror),
     priority: action.circuitPriority === 'high' ? RoutingPriority.HIGH : RoutingPriority.DEFAULT,
     hashPolicy: (action.hashPolicy ?? []).map(encodeHashPolicy),
     clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });
+}
+
+function encodeMirror(mirror: Mirror): Fields<typeof MirrorSchema> {
+  refuseNotSentOfMirror(mirror);
+  const { cluster = '', clusterHeader = '', percent, shadowHost = false } = mirror;
+  return {
+    cluster,
+    clusterHeader,
+    ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
+    disableShadowHostSuffixAppend: !shadowHost,
+  };
 }
 
 /** Whether a route says how long streams may last. */
@@ -243,5 +252,6 @@ export function encodeDirectResponse(action: ModelDirectResponse): DirectRespons
     ...(action.body !== undefined && {
       body: { specifier: { case: 'inlineString', value: action.body } as const },
     }),
+    ...(action.format && { bodyFormat: encodeFormat(action.format) }),
   });
 }

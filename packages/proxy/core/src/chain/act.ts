@@ -1,6 +1,7 @@
 import { BODY_NONE } from '@tulle/http1';
 import { hostOf, isPrivateAddress, normalizeHost, portOf } from '@tulle/match';
 import type {
+  CompiledDirect,
   CompiledForward,
   CompiledPathRewrite,
   CompiledRedirect,
@@ -40,14 +41,20 @@ export function act(stream: Stream): void {
         stream,
         action.status,
         action.code ?? 'TULLE_LOCAL_REPLY',
-        action.body ?? '',
-        undefined,
+        directBody(stream, action),
+        action.format && ['content-type', action.format.contentType],
         undefined,
       );
       return finishLocal(stream, route);
     case 'forward':
       return forward(stream, route, action);
   }
+}
+
+function directBody(stream: Stream, { body = '', format }: CompiledDirect): string {
+  return format === undefined
+    ? body
+    : stream.engine.recorder.describe(stream, (record) => format.render(record, body));
 }
 
 function allowsConnect({ route, chain }: Stream): boolean {

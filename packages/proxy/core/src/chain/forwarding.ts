@@ -1,11 +1,11 @@
 import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
-import { isIpAddress } from '@tulle/match';
 import type { CertificatePart } from '@tulle/model';
 import type { CompiledForwarding } from '../compile/compiled.ts';
 import type { PeerCertificate } from '../ports.ts';
 import type { Stream } from '../stream/stream.ts';
 import { appendField } from './append-field.ts';
+import { addressesOf, detectCaller, fromEnd } from './caller-address.ts';
 
 /** Fields of requests from outside that would control this proxy or those behind it (Envoy `cleanInternalHeaders`). */
 const CONTROLS: ReadonlySet<string> = new Set([
@@ -34,34 +34,47 @@ const EDGE: ReadonlySet<string> = new Set([
   'x-envoy-original-host',
 ]);
 
+/** What {@link forwardAsEnvoy} found: from outside, to an edge. */
+export const AT_EDGE = 1;
+/** Or that the caller's address is nowhere where it has to be. */
+export const CALLER_UNKNOWN = 2;
+
 /**
  * Treats the fields by which a request says where it came from as Envoy's HttpConnectionManager does (its documentation,
- * "HTTP header manipulation"), and notes who called. @returns whether it came from outside, to an edge
+ * "HTTP header manipulation"), and notes who called. @returns {@link AT_EDGE}, {@link CALLER_UNKNOWN}, or 0
  */
 export function forwardAsEnvoy(
   stream: Stream,
   connection: ConnectionInfo & { readonly certificate?: PeerCertificate | undefined },
   rules: CompiledForwarding,
-): boolean {
+): number {
   const { headers } = stream;
   const { client, trustedHops } = rules;
-  const said = addressesOf(headers);
   const peer = connection.remoteAddress;
   const proto = connection.tls ? 'https' : 'http';
   let named: string;
   let single: boolean;
-  if (client === 'peer') {
+  if (rules.detection !== undefined) {
+    const found = detectCaller(headers, peer, rules.detection);
+    if (found === undefined && rules.refuseStatus > 0) return CALLER_UNKNOWN;
+    named = found?.address ?? '';
+    single = found?.mayBeInternal ?? false;
+    if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', proto);
+  } else if (client === 'peer') {
+    const said = addressesOf(headers);
     single = said.length === 0;
     named = (trustedHops > 0 ? fromEnd(said, trustedHops - 1) : '') || peer;
     if (rules.append && peer !== '') appendField(headers, 'x-forwarded-for', peer);
     if (trustedHops === 0 || !headers.has('x-forwarded-proto')) headers.put('x-forwarded-proto', proto);
   } else {
+    const said = addressesOf(headers);
     single = said.length === 1;
     named = fromEnd(said, trustedHops);
     if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', proto);
   }
   if (rules.port && ((client === 'peer' && trustedHops === 0) || !headers.has('x-forwarded-port')))
     headers.put('x-forwarded-port', String(connection.localPort));
+  if (rules.scheme !== undefined) headers.put('x-forwarded-proto', rules.scheme);
   const scheme = headers.get('x-forwarded-proto')?.toLowerCase();
   if (scheme === 'http' || scheme === 'https') stream.toldScheme = scheme;
   const internal = single && named !== '' && isInternal(named, rules);
@@ -77,28 +90,19 @@ export function forwardAsEnvoy(
   if (internal) headers.put('x-envoy-internal', 'true');
   else headers.drop('x-envoy-internal');
   if (edge && stream.clientAddress !== '') headers.put('x-envoy-external-address', stream.clientAddress);
+  if (rules.node !== undefined) tellNode(headers, rules.node);
   forwardCertificate(headers, connection.certificate, rules);
-  return edge;
+  return edge ? AT_EDGE : 0;
+}
+
+function tellNode(headers: FieldTable, { cluster, id }: NonNullable<CompiledForwarding['node']>): void {
+  headers.put('x-envoy-downstream-service-cluster', cluster);
+  if ((headers.get('user-agent') ?? '') === '') headers.put('user-agent', cluster);
+  if (id !== '') headers.put('x-envoy-downstream-service-node', id);
 }
 
 function isInternal(address: string, { internal }: CompiledForwarding): boolean {
   return internal !== undefined && internal.has(address);
-}
-
-/** The list of `x-forwarded-for`, over all its lines. */
-function addressesOf(headers: FieldTable): string[] {
-  if (!headers.has('x-forwarded-for')) return [];
-  return headers
-    .getAll('x-forwarded-for')
-    .flatMap((line) => line.split(','))
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
-}
-
-/** `''` where there is none, or what stands there is no address. */
-function fromEnd(list: readonly string[], skipped: number): string {
-  const one = list[list.length - 1 - skipped] ?? '';
-  return isIpAddress(one) ? one : '';
 }
 
 function dropControls(

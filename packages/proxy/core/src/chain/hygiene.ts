@@ -2,6 +2,7 @@ import { FIELD_X_REQUEST_ID, type FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import { claimsIdentity } from '@tulle/model';
 import {
+  HYGIENE_CALLER_UNKNOWN,
   HYGIENE_CLAIMS_KEPT,
   HYGIENE_CLAIMS_REMOVED,
   HYGIENE_ID_MADE,
@@ -9,7 +10,7 @@ import {
 } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 import { appendField } from './append-field.ts';
-import { forwardAsEnvoy } from './forwarding.ts';
+import { AT_EDGE, CALLER_UNKNOWN, forwardAsEnvoy } from './forwarding.ts';
 
 /** Longest x-request-id that is believed; longer or odd ones are replaced. */
 const MAX_REQUEST_ID_LENGTH = 128;
@@ -25,8 +26,11 @@ export function addRequestFields(stream: Stream, connection: ConnectionInfo): nu
   const { stripIdentityHeaders, trustedForwarders, forwarding, requestId, via } = stream.chain.settings;
   const { peerIdentity } = connection;
   let outside = true;
-  if (forwarding !== undefined) outside = forwardAsEnvoy(stream, connection, forwarding);
-  else if (
+  if (forwarding !== undefined) {
+    const found = forwardAsEnvoy(stream, connection, forwarding);
+    outside = found === AT_EDGE;
+    if (found === CALLER_UNKNOWN) done = HYGIENE_CALLER_UNKNOWN;
+  } else if (
     trustedForwarders !== undefined &&
     peerIdentity !== undefined &&
     trustedForwarders.has(peerIdentity)

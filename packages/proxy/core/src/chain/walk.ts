@@ -16,6 +16,7 @@ import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
 import {
+  HYGIENE_CALLER_UNKNOWN,
   HYGIENE_PATH_NORMALIZED,
   RAN_ALL,
   RAN_STOPPED,
@@ -96,6 +97,7 @@ export function beginStream(stream: Stream): void {
   const done = stream.path === stream.originalPath ? cleaned : cleaned | HYGIENE_PATH_NORMALIZED;
   if (done !== 0) stream.note(SITE_HYGIENE, done, 0);
   (stream.chain.tracer?.tracing ?? stream.engine.tracing)?.begin(stream);
+  if ((done & HYGIENE_CALLER_UNKNOWN) !== 0) return refuseUnknownCaller(stream);
   if (stream.path === '') {
     stream.path = stream.originalPath;
     return rescue(
@@ -149,6 +151,13 @@ function stripPort(stream: Stream, which: 'any' | 'matching'): void {
   const port = portOf(authority);
   if (port !== 0 && (which === 'any' || port === stream.downstream.connection.localPort))
     stream.authority = hostOf(authority);
+}
+
+/** Envoy `CustomHeaderConfig.reject_with_status`. */
+function refuseUnknownCaller(stream: Stream): void {
+  const status = stream.chain.settings.forwarding?.refuseStatus ?? 403;
+  recordReply(stream, status, 'TULLE_LOCAL_REPLY', '', undefined, 'rejecting_because_detection_failed');
+  carryOutReply(stream);
 }
 
 /** Who wrote slashes as escapes is sent where they are slashes, by the same method (RFC 9110 §15.4.8). */

@@ -47,7 +47,7 @@ function compileMapper(mapper: LocalReplyMapper, path: string, issues: Issues): 
   };
 }
 
-function compileFormat(format: LocalReplyFormat, path: string, issues: Issues): CompiledReplyFormat {
+export function compileFormat(format: LocalReplyFormat, path: string, issues: Issues): CompiledReplyFormat {
   const isJson = 'json' in format;
   const contentType = format.contentType ?? (isJson ? 'application/json' : 'text/plain; charset=utf-8');
   if (findInvalidValue(contentType) >= 0)

@@ -11,6 +11,7 @@ import {
 import {
   RATE_LIMITS,
   type ForwardAction,
+  type Mirror,
   type Route,
   type RouteConfig,
   type RouteRateLimits,
@@ -23,6 +24,7 @@ import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileEdits } from './compile-edits.ts';
 import { compilePersistence } from './compile-persistence.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
+import { compileFormat } from './compile-local-replies.ts';
 import { compileInternalRedirect } from './compile-internal-redirect.ts';
 import { compileRouteMetrics } from './compile-route-metrics.ts';
 import { checkedDecorator, compileRouteTracing } from './compile-route-tracing.ts';
@@ -228,8 +230,10 @@ function compileAction(
   switch (action.kind) {
     case 'redirect':
       return withContext(context, (matching) => compileRedirect(action, route.match.path, at, matching));
-    case 'direct':
-      return action;
+    case 'direct': {
+      const { format } = action;
+      return { ...action, format: format && compileFormat(format, `${at}/format`, context.issues) };
+    }
     case 'forward':
       return compileForward(route, host, action, at, context, layers, around);
   }
@@ -432,12 +436,25 @@ function compileMirrors(
     requestEdits: [],
     responseEdits: [],
   };
-  return mirrors.map(({ cluster = '', clusterHeader, percent = 100, shadowHost = false }, index) => ({
-    target:
-      clusterHeader === undefined
-        ? target(parts, cluster, context.cluster(cluster, `${path}/${index}/cluster`))
-        : target(parts, '', NO_CLUSTER, namedTargets(clusterHeader, parts, context)),
-    percent,
-    shadowHost,
-  }));
+  return mirrors.map(
+    ({ cluster = '', clusterHeader, percent = 100, shadowHost = false, host, edits }, index) => ({
+      target:
+        clusterHeader === undefined
+          ? target(parts, cluster, context.cluster(cluster, `${path}/${index}/cluster`))
+          : target(parts, '', NO_CLUSTER, namedTargets(clusterHeader, parts, context)),
+      percent,
+      shadowHost,
+      host: host && withContext(context, (matching) => compileHost(host, `${path}/${index}/host`, matching)),
+      edits: compileMirrorEdits(edits, `${path}/${index}/edits`, context.issues),
+    }),
+  );
+}
+
+function compileMirrorEdits(
+  edits: Mirror['edits'],
+  path: string,
+  issues: Issues,
+): readonly CompiledEdits[] | null {
+  const all = (edits ?? []).flatMap((one, index) => compileEdits(one, `${path}/${index}`, issues) ?? []);
+  return all.length === 0 ? null : all;
 }

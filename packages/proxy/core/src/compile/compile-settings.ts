@@ -1,10 +1,11 @@
 import { findInvalidValue } from '@tulle/fields';
-import { CompileContext, compileCidrs, normalizeHost } from '@tulle/match';
+import { normalizeHost } from '@tulle/match';
 import type { HttpHandler, Listener, OnDemandClusters, RouteConfig } from '@tulle/model';
 import { serverSessionOptions } from '../http2/session-options.ts';
 import type { EngineLimits } from '../limits.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
-import type { CompiledForwarding, CompiledOnDemand, HttpSettings } from './compiled.ts';
+import type { CompiledOnDemand, HttpSettings } from './compiled.ts';
+import { compileForwarding } from './compile-forwarding.ts';
 import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
 import { compileEdits } from './compile-edits.ts';
 import type { Issues } from './issues.ts';
@@ -81,31 +82,6 @@ function compileForwarders(
     if (fault !== '') issues.add(`${path}/handler/trustedForwarders/${index}`, fault);
   }
   return trustedForwarders.length === 0 ? undefined : new IdentityPatterns(trustedForwarders);
-}
-
-function compileForwarding(
-  { forwarding, identityHeaders, trustedForwarders }: HttpHandler,
-  path: string,
-  issues: Issues,
-): CompiledForwarding | undefined {
-  if (forwarding === undefined) return undefined;
-  const at = `${path}/handler/forwarding`;
-  if (identityHeaders !== undefined || trustedForwarders !== undefined)
-    issues.add(at, 'stands beside identityHeaders or trustedForwarders; give one or the other');
-  const context = new CompileContext();
-  const { internalCidrs } = forwarding;
-  const internal =
-    internalCidrs === undefined ? undefined : compileCidrs(internalCidrs, context, `${at}/internalCidrs`);
-  for (const issue of context.issues) issues.add(issue.path, issue.message);
-  return {
-    client: forwarding.client,
-    trustedHops: forwarding.trustedHops ?? 0,
-    append: forwarding.append ?? true,
-    port: forwarding.port ?? false,
-    clientCertificate: forwarding.clientCertificate ?? 'sanitize',
-    certificateParts: forwarding.certificateParts ?? [],
-    internal,
-  };
 }
 
 function compileEarlyEdits(

@@ -5,6 +5,7 @@ import type { Http1Limits } from '@tulle/http1';
 import type { Http2Options } from '@tulle/http2';
 import type { CidrSet, EscapedSlashes, RouteMatcher } from '@tulle/match';
 import type {
+  Forwarding,
   CertificatePart,
   ConnectTermination,
   DirectResponseAction,
@@ -170,10 +171,19 @@ export interface CompiledMirror {
   /** 100: of all. */
   readonly percent: number;
   readonly shadowHost: boolean;
+  /** In place of the request's; `undefined`: see `shadowHost`. */
+  readonly host: string | undefined;
+  /** `null`: none. */
+  readonly edits: readonly CompiledEdits[] | null;
 }
 
 /** What a route does. */
-export type CompiledAction = CompiledForward | CompiledRedirect | DirectResponseAction;
+export type CompiledAction = CompiledForward | CompiledRedirect | CompiledDirect;
+
+/** Answers by itself. */
+export interface CompiledDirect extends Omit<DirectResponseAction, 'format'> {
+  readonly format: CompiledReplyFormat | undefined;
+}
 
 /** What is other than in its handler for the traces of a route's requests. */
 export interface CompiledRouteTracing {
@@ -249,9 +259,27 @@ export interface CompiledForwarding {
   readonly port: boolean;
   readonly clientCertificate: 'sanitize' | 'forward' | 'append' | 'replace' | 'always-forward';
   readonly certificateParts: readonly CertificatePart[];
-  /** `undefined`: private networks. */
+  /** `undefined`: none. */
   readonly internal: CidrSet | undefined;
+  /** `undefined`: as the connection is, or as is said. */
+  readonly scheme: 'http' | 'https' | undefined;
+  /** `undefined`: endpoints are not told. */
+  readonly node: Forwarding['node'];
+  /** In place of `trustedHops`; what comes after one that refuses is never asked. `undefined`: there are none. */
+  readonly detection: readonly CompiledDetection[] | undefined;
+  /** Status for those whose address the last of {@link detection} does not find; 0: they are let in. */
+  readonly refuseStatus: number;
 }
+
+/** A place where the address of a caller is looked for. */
+export type CompiledDetection =
+  | {
+      readonly kind: 'forwarded-for';
+      readonly trustedHops: number;
+      readonly trusted: CidrSet | undefined;
+      readonly append: boolean;
+    }
+  | { readonly kind: 'header'; readonly name: string; readonly internal: boolean };
 
 /** Settings of an HTTP handler with their defaults filled in. */
 export interface HttpSettings {

@@ -7,6 +7,7 @@ import {
   CLUSTER_ABSENT,
   CLUSTER_DROPS,
   CLUSTER_FULL,
+  HYGIENE_CALLER_UNKNOWN,
   HYGIENE_CLAIMS_KEPT,
   HYGIENE_CLAIMS_REMOVED,
   HYGIENE_ID_MADE,
@@ -420,6 +421,7 @@ const HYGIENE: readonly (readonly [bit: number, word: string, detail: string])[]
   [HYGIENE_PEER_TRUSTED, 'peer-trusted', 'its claims of identity stay: the peer is a trusted forwarder'],
   [HYGIENE_CLAIMS_REMOVED, 'claims-removed', 'fields that claim an identity or a former hop were removed'],
   [HYGIENE_CLAIMS_KEPT, 'claims-kept', 'the listener keeps claims of identity'],
+  [HYGIENE_CALLER_UNKNOWN, 'caller-unknown', "its caller's address is nowhere where it has to be"],
   [HYGIENE_PATH_NORMALIZED, 'path-normalized', 'the path was brought to its one spelling'],
 ];
 

@@ -3,10 +3,11 @@ import { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_NONE, TARGET_ABSOLUTE } from '@tulle/http1';
 import type { Bytes } from '../bytes.ts';
 import { completeStream } from '../chain/complete.ts';
+import { editFields } from '../chain/edits.ts';
 import { requestData, requestEnd } from '../chain/request-body.ts';
 import { transformsRequest } from '../chain/body-steps.ts';
 import { EMPTY_TABLE } from '../chain/tables.ts';
-import type { ForwardTarget, HttpChain } from '../compile/compiled.ts';
+import type { CompiledEdits, ForwardTarget, HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { NO_CONNECTION } from '../fetch/own-call.ts';
 import type { Downstream } from '../sides.ts';
@@ -22,6 +23,7 @@ const MOST_OF_REPLAY = 0.5;
 export interface MirrorPlan {
   readonly target: ForwardTarget;
   readonly authority: string;
+  readonly edits: readonly CompiledEdits[] | null;
   readonly timeoutMs: number;
 }
 
@@ -47,7 +49,7 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
   }
 
   /** Sends the head of a copy of `original`, which is about to be sent itself. */
-  start(original: Stream, chain: HttpChain, { target, authority, timeoutMs }: MirrorPlan): void {
+  start(original: Stream, chain: HttpChain, { target, authority, edits, timeoutMs }: MirrorPlan): void {
     const engine = this.#engine;
     const stream = (this.#stream = engine.streams.take());
     this.#guard(() => {
@@ -65,6 +67,8 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
       stream.grpc = original.grpc;
       stream.headers.copyFrom(original.headers);
       stream.headers.drop('expect');
+      // What values are made of is the request's.
+      if (edits !== null) editFields(original, stream.headers, edits);
       stream.requestBodyKind = original.requestBodyKind;
       stream.requestLength = original.requestLength;
       if (transformsRequest(original) && original.requestBodyKind !== BODY_NONE) {

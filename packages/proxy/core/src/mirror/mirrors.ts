@@ -52,7 +52,8 @@ export class Mirrors {
     this.#calls.add(call);
     call.start(original, this.#chain, {
       target,
-      authority: mirror.shadowHost ? shadowOf(original.authority) : original.authority,
+      authority: mirror.host ?? (mirror.shadowHost ? shadowOf(original.authority) : original.authority),
+      edits: mirror.edits,
       timeoutMs: action.requestTimeoutMs > 0 ? action.requestTimeoutMs : DEFAULT_TIMEOUT_MS,
     });
     return call;

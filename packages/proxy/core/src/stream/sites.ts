@@ -74,6 +74,8 @@ export const HYGIENE_CLAIMS_REMOVED = 4;
 export const HYGIENE_CLAIMS_KEPT = 8;
 /** The path was brought to its one spelling. */
 export const HYGIENE_PATH_NORMALIZED = 16;
+/** The caller's address is nowhere where it has to be. */
+export const HYGIENE_CALLER_UNKNOWN = 32;
 
 export const RAN_ALL = 0;
 export const RAN_STOPPED = 1;
