@@ -166,3 +166,40 @@ describe('what is compared of two sides', () => {
     expect(copied(shared(1_000, 20))).toEqual(['share.b']);
   });
 });
+
+describe('what is compared in part', () => {
+  const ports = {
+    envoy: { listener: 40_001, origins: new Map<string, number>() },
+    tulle: { listener: 40_002, origins: new Map<string, number>() },
+  };
+  const saw = (...seen: readonly Partial<Seen>[]): Observation => ({
+    ...observation,
+    seen: seen.map((one) => ({ ...request, ...one })),
+  });
+  const between = (envoy: Observation, tulle: Observation, exchange: Exchange): string[] =>
+    differencesOf({ envoy, tulle }, exchange, ports).map(({ aspect }) => aspect);
+
+  it('is over how many origins requests are spread where a hash gathers them', () => {
+    const gathered = { tally: 2, gathered: true };
+    expect(between(saw({}, {}), saw({ origin: 'b' }, { origin: 'b' }), gathered)).toEqual([]);
+    expect(between(saw({}, {}), saw({}, { origin: 'b' }), gathered)).toEqual(['origins']);
+    expect(between(saw({}, {}), saw({}), gathered)).toEqual(['seen']);
+  });
+
+  it('is what origins see of requests that are not given up', () => {
+    const exchange: Exchange = { protocol: 'frames', givenUp: ['/1'] };
+    const other = { path: '/3' };
+    expect(between(saw(other), saw({ path: '/1' }, { path: '' }, other), exchange)).toEqual([]);
+    expect(between(saw(other), saw({ path: '/1' }), exchange)).toContain('seen');
+    expect(between(saw(other), saw({ path: '/1' }, other), { protocol: 'frames' })).toContain('seen');
+  });
+
+  it('is what a call may still take, in tenths of a second and any unit', () => {
+    const within = (value: string): Observation => saw({ headers: [['grpc-timeout', value]] });
+    const not = ['seen[0].header.grpc-timeout'];
+    expect(between(within('2S'), within('1994m'), {})).toEqual([]);
+    expect(between(within('300000u'), within('300m'), {})).toEqual([]);
+    expect(between(within('2S'), within('1800m'), {})).toEqual(not);
+    expect(between(within('2S'), within('2X'), {})).toEqual(not);
+  });
+});

@@ -128,6 +128,7 @@ export function differencesOf(
   exchange: Exchange,
   ports: Readonly<Record<'envoy' | 'tulle', Ports>>,
 ): Difference[] {
+  if (exchange.gathered === true) return spreadOf(observations);
   if (exchange.tally !== undefined) return sharesOf(observations, exchange.tally, exchange.copied === true);
   const envoy = aspectsOf(observations.envoy, exchange, ports.envoy);
   const tulle = aspectsOf(observations.tulle, exchange, ports.tulle);
@@ -141,6 +142,16 @@ export function differencesOf(
 
 /** How far apart two shares of chance may be, in standard deviations: further apart once in two million times. */
 const SIGMAS = 5;
+
+/** Over how many origins requests were spread: which they are by a hash is each proxy's own. */
+function spreadOf({ envoy, tulle }: Observations): Difference[] {
+  const [one, other] = [envoy, tulle].map(({ seen }) =>
+    String(new Set(seen.map(({ origin }) => origin)).size),
+  ) as [string, string];
+  const found: Difference[] = one === other ? [] : [{ aspect: 'origins', envoy: one, tulle: other }];
+  const [all, others] = [String(envoy.seen.length), String(tulle.seen.length)];
+  return all === others ? found : [...found, { aspect: 'seen', envoy: all, tulle: others }];
+}
 
 /** Where many requests went, compared as shares of chance. */
 function sharesOf({ envoy, tulle }: Observations, requests: number, isCopied: boolean): Difference[] {

@@ -57,6 +57,8 @@ export interface Exchange {
   readonly tally?: number;
   /** Of a {@link tally}: some requests are seen more than once, by chance. */
   readonly copied?: boolean;
+  /** Of a {@link tally}: over how many origins they are spread is compared, not over which. */
+  readonly gathered?: boolean;
   /** Paths of requests that the client gives up: what origins see of those, whole or cut off, is a matter of luck. */
   readonly givenUp?: readonly string[];
   /** Of `frames`: how much content each stream's answer has is compared too. */

@@ -7,6 +7,7 @@ import { headerEdits } from './header-edits.ts';
 import { jwt } from './jwt.ts';
 import { localRateLimit } from './local-rate-limit.ts';
 import { conditions } from './conditions.ts';
+import { balancing } from './balancing.ts';
 import { deadlines } from './deadlines.ts';
 import { resets } from './resets.ts';
 import { expressions } from './expressions.ts';
@@ -59,4 +60,5 @@ export const AREAS: readonly Area[] = [
   mutations,
   resets,
   deadlines,
+  balancing,
 ];
