@@ -37,10 +37,11 @@ export interface LocalReplyMapper {
  * `%LOCAL_REPLY_BODY%` for the body as it was. Default type: text/plain; charset=utf-8, or application/json. In a text of
  * a type with html or xml in its name, values are written as character data.
  */
-export type LocalReplyFormat = { readonly contentType?: string } & (
-  | { readonly text: string }
-  | { readonly json: LocalReplyJson }
-);
+export type LocalReplyFormat = {
+  readonly contentType?: string;
+  /** What has no value is left out: a key of JSON, and the `-` of a text (Envoy `omit_empty_values`). Default false. */
+  readonly omitEmpty?: boolean;
+} & ({ readonly text: string } | { readonly json: LocalReplyJson });
 
 /** Values that are one operator keep their type. */
 export interface LocalReplyJson {

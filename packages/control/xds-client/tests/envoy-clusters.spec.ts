@@ -585,7 +585,12 @@ describe("Envoy's health checks", () => {
             http_health_check: {
               path: '/',
               codec_client_type: 'HTTP2',
-              request_headers_to_add: [{ header: { key: 'X-Probe', value: 'yes' } }],
+              request_headers_to_add: [
+                { header: { key: 'X-Probe', value: 'yes' } },
+                { header: { key: 'x-raw', raw_value: 'w6k=' } },
+                { header: { key: 'x-kept', value: '' }, keep_empty_value: true },
+                { header: { key: 'x-dropped', value: '' } },
+              ],
             },
           },
         ],
@@ -594,7 +599,11 @@ describe("Envoy's health checks", () => {
       kind: 'http',
       path: '/',
       codec: 'http2',
-      headers: [{ name: 'x-probe', value: 'yes' }],
+      headers: [
+        { name: 'x-probe', value: 'yes' },
+        { name: 'x-raw', value: 'Ã©' },
+        { name: 'x-kept', value: '' },
+      ],
       intervalMs: 2_000,
       timeoutMs: 1_000,
       unhealthyThreshold: 1,

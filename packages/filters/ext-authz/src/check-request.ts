@@ -101,11 +101,13 @@ function utf8(value: string): string {
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** As bytes, where services look whose clients say `pack_as_bytes`, and as text where it is one. */
 function bodyOf(body: Uint8Array | undefined): { body?: string; rawBody?: Uint8Array } {
   if (body === undefined) return {};
+  const rawBody = Uint8Array.from(body);
   try {
-    return { body: strict.decode(body) };
+    return { body: strict.decode(body), rawBody };
   } catch {
-    return { rawBody: Uint8Array.from(body) };
+    return { rawBody };
   }
 }

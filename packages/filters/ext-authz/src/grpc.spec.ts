@@ -145,6 +145,7 @@ describe('a gRPC service', () => {
       size: 5n,
       body: 'hello',
     });
+    expect(Buffer.from(http?.rawBody ?? []).toString()).toBe('hello');
     expect(http?.id).toMatch(/^[\da-f-]{36}$/);
     expect(http?.headers).toMatchObject({
       ':method': 'PUT',

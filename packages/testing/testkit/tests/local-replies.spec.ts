@@ -39,6 +39,19 @@ function replying(localReplies: LocalReplies): Promise<TestProxy> {
 }
 
 describe('local replies', () => {
+  it('leave out what has no value, where that is said', async () => {
+    const test = await replying({
+      format: { json: { status: '%RESPONSE_CODE%', said: '%REQ(X-SAID)%' }, omitEmpty: true },
+      mappers: [
+        { match: { minStatus: 418, maxStatus: 418 }, format: { text: '[%REQ(X-SAID)%]', omitEmpty: true } },
+      ],
+    });
+    expect((await test.client().request({ path: '/down', headers: { host: 'shop' } })).body).toBe(
+      '{"status":503}\n',
+    );
+    expect((await test.client().request({ path: '/direct', headers: { host: 'shop' } })).body).toBe('[]');
+  });
+
   it('have the body that the format says, as JSON with the types of its operators', async () => {
     const test = await replying({
       format: {

@@ -1,14 +1,14 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, listOf, name, names, text, whole } from './parts.ts';
+import { fields, flag, listOf, name, names, text, whole } from './parts.ts';
 
 const headers: JsonSchema = listOf(fields(['name', 'value'], { name, value: text }));
 
 /** JSON Schema of `LocalReplyFormat`. */
 export const localReplyFormatSchema: JsonSchema = {
   anyOf: [
-    fields(['text'], { text, contentType: name }),
+    fields(['text'], { text, contentType: name, omitEmpty: flag }),
     // Texts, or objects of texts: whoever compiles the format looks at them.
-    fields(['json'], { json: { type: 'object' }, contentType: name }),
+    fields(['json'], { json: { type: 'object' }, contentType: name, omitEmpty: flag }),
   ],
 };
 

@@ -40,7 +40,7 @@ import { routeConfig } from './routes.ts';
 import { tracing } from './tracing.ts';
 
 const replyFormat: fc.Arbitrary<LocalReplyFormat> = fc.oneof(
-  object<LocalReplyFormat>({ text: label }, { contentType: label }),
+  object<LocalReplyFormat>({ text: label }, { contentType: label, omitEmpty: fc.constant(true) }),
   object<LocalReplyFormat>(
     {
       json: fc.dictionary(
@@ -49,7 +49,7 @@ const replyFormat: fc.Arbitrary<LocalReplyFormat> = fc.oneof(
         { maxKeys: 2, noNullPrototype: true },
       ),
     },
-    { contentType: label },
+    { contentType: label, omitEmpty: fc.constant(true) },
   ),
 );
 

@@ -360,8 +360,9 @@ export function createDecodeContext(
         return undefined;
       }
       const message = unpack(any, path, refuse);
-      if (message) check(desc, message, path);
-      return message;
+      if (!message) return undefined;
+      check(desc, message, path);
+      return rules.watch ? rules.watch(desc, message, path) : message;
     },
   };
 }

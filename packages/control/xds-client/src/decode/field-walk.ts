@@ -7,7 +7,15 @@ export interface FieldRules {
   readonly tolerated: ReadonlySet<string>;
   /** Field numbers, and numbers of enums, that this version has no name for. */
   readonly allowUnknown: boolean;
+  /**
+   * What is given to whoever translates a message that was checked, e.g. one that notes what is read of it: so tests tell
+   * that no field is taken and then ignored. Default: the message itself.
+   */
+  readonly watch?: Watch;
 }
+
+/** @param path of the message in its resource @returns what stands for it */
+export type Watch = (desc: DescMessage, message: Message, path: string) => Message;
 
 type Report = (path: string, message: string) => void;
 

@@ -170,18 +170,23 @@ type Bodies = Pick<
   'send' | 'receive' | 'receiveWithinBytes' | 'serviceName' | 'withoutUserAgent'
 >;
 
-/** Fields of a question. Nothing else adds any, so that it makes no difference how they are added. */
+/**
+ * Fields of a question. Nothing else adds any, so that it makes no difference how they are added; one without a value is
+ * added where that is said (Envoy `HeaderValueOption.keep_empty_value`).
+ */
 function decodeHeaders(
   context: DecodeContext,
   options: readonly HeaderValueOption[],
   path: string,
 ): readonly HeaderValue[] | undefined {
   return filled(
-    options.map(({ header }, index) => {
+    options.flatMap(({ header, keepEmptyValue }, index) => {
       if (header === undefined || header.key === '') context.refuse(`${path}[${index}].header`, 'is missing');
-      if (header?.value.includes('%') === true)
+      const { key = '', value: text = '', rawValue } = header ?? {};
+      if (text.includes('%'))
         context.refuse(`${path}[${index}].header.value`, 'must not hold operators: there is no request here');
-      return { name: header?.key.toLowerCase() ?? '', value: header?.value ?? '' };
+      const value = text === '' && rawValue ? Buffer.from(rawValue).toString('latin1') : text;
+      return value === '' && !keepEmptyValue ? [] : [{ name: key.toLowerCase(), value }];
     }),
   );
 }

@@ -83,17 +83,19 @@ export function decodeFormat(
   if (format === undefined) return undefined;
   checkFormatters(context, format.formatters, path);
   const contentType = format.contentType === '' ? undefined : format.contentType;
+  const omitEmpty = format.omitEmptyValues ? true : undefined;
   const { format: chosen } = format;
   switch (chosen.case) {
     case 'textFormat':
-      return present({ text: chosen.value, contentType });
+      return present({ text: chosen.value, contentType, omitEmpty });
     case 'textFormatSource':
       return present({
         text: decodeText(context, chosen.value, `${path}.text_format_source`) ?? '',
         contentType,
+        omitEmpty,
       });
     case 'jsonFormat':
-      return present({ json: chosen.value as LocalReplyJson, contentType });
+      return present({ json: chosen.value as LocalReplyJson, contentType, omitEmpty });
     default:
       context.refuse(path, 'must be a text_format_source or a json_format');
       return undefined;

@@ -164,6 +164,7 @@ function decodeProtocol(
   path: string,
 ): Pick<PoolOptions, 'protocol' | 'http2'> | undefined {
   if (chosen.case === 'autoConfig') {
+    checkHttp1(context, chosen.value.httpProtocolOptions, `${path}.auto_config.http_protocol_options`);
     const http2 = decodeHttp2(
       context,
       chosen.value.http2ProtocolOptions,

@@ -51,7 +51,7 @@ import { createDecodeContext, decodableTypes, type DecodeContext } from './conte
 import { decodeExtension, type ExtensionModel, type FindExtension } from './extension.ts';
 import type { DiscoverySource, Need } from './discovery-source.ts';
 import { decodeEndpointSet } from './endpoints.ts';
-import type { FieldRules } from './field-walk.ts';
+import type { FieldRules, Watch } from './field-walk.ts';
 import { fillNames } from './fill-names.ts';
 import { decodeListener } from './listener.ts';
 import { fillCluster, fillListener } from './fill-secrets.ts';
@@ -129,11 +129,15 @@ export interface ResourceDecoder {
   ): Decoded<Kind>;
 }
 
-/** @returns a decoder that never throws: what cannot be read is refused with reasons */
-export function createResourceDecoder(options: DecodeOptions = {}): ResourceDecoder {
+/**
+ * @param watch see {@link FieldRules}
+ * @returns a decoder that never throws: what cannot be read is refused with reasons
+ */
+export function createResourceDecoder(options: DecodeOptions = {}, watch?: Watch): ResourceDecoder {
   const rules: FieldRules = {
     tolerated: new Set(options.tolerateFields),
     allowUnknown: options.allowUnknownFields ?? false,
+    ...(watch && { watch }),
   };
   const { id = '', cluster = '' } = options.node ?? {};
   const node = cluster === '' ? undefined : { cluster, id };
@@ -166,7 +170,7 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
       try {
         const resource = fillNames(
           kind,
-          translate(context, kind, any.value, found.secret),
+          translate(context, kind, any.value, found.secret, watch),
         ) as ResourceModels[Kind];
         if (resource.name === '') context.refuse(kind === 'endpoint' ? 'cluster_name' : 'name', 'is missing');
         if (context.issues.length === 0)
@@ -208,9 +212,11 @@ function translate(
   kind: ResourceKind,
   bytes: Uint8Array,
   secrets: FindSecret | undefined,
+  watch: Watch | undefined,
 ): ResourceModel {
-  const message: Message = fromBinary(SCHEMAS[kind], bytes);
-  context.check(SCHEMAS[kind], message, '');
+  const read: Message = fromBinary(SCHEMAS[kind], bytes);
+  context.check(SCHEMAS[kind], read, '');
+  const message = watch ? watch(SCHEMAS[kind], read, '') : read;
   switch (kind) {
     case 'listener':
       fillListener(secretFiller(context, secrets), message as EnvoyListener, '');

@@ -110,7 +110,10 @@ function encodeBodies({
 const ANY = { kind: 'prefix', value: '' } as const;
 
 function headers(list: readonly HeaderValue[] = []): readonly object[] {
-  return list.map(({ name, value }) => ({ header: { key: name, value } }));
+  return list.map(({ name, value }) => ({
+    header: { key: name, value },
+    keepEmptyValue: value === '',
+  }));
 }
 
 /** The wire leaves the end out. */

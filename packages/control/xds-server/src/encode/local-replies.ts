@@ -65,6 +65,7 @@ export function encodeFormat(format: LocalReplyFormat): Fields<typeof Substituti
         ? { case: 'jsonFormat', value: canonicalObject(format.json) }
         : { case: 'textFormatSource', value: inline(format.text) },
     contentType: format.contentType ?? '',
+    omitEmptyValues: format.omitEmpty ?? false,
   };
 }
 

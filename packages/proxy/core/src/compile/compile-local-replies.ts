@@ -55,6 +55,7 @@ export function compileFormat(format: LocalReplyFormat, path: string, issues: Is
   let body = '';
   const options = {
     query: 'keep',
+    omitEmpty: format.omitEmpty ?? false,
     maxFieldChars: MAX_VALUE_CHARS,
     more: { LOCAL_REPLY_BODY: () => body },
     valueText: /html|xml/i.test(contentType) ? characterData : (value: string) => value,
