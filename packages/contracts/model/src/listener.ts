@@ -80,6 +80,11 @@ export interface Listener {
    * `ignore_global_conn_limit`): of ports for probes and statistics. Default false.
    */
   readonly ignoresConnectionLimit?: boolean;
+  /**
+   * Whether nothing of it is refused, and none of its connections closed, since the proxy sheds load; its connections do not count
+   * either (Envoy `bypass_overload_manager`). Default false.
+   */
+  readonly bypassesOverload?: boolean;
   /** Whether the kernel asks callers that are silent whether they live (Envoy `socket_options`). Absent: as it does by itself, not. */
   readonly tcpKeepalive?: TcpKeepalive;
   /** Bytes buffered per connection and direction before reading stops. Default 1 MiB (Envoy `per_connection_buffer_limit_bytes`). */

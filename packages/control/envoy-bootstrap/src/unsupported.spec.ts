@@ -128,7 +128,7 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${LISTENER}.freebind`, true],
   [`${LISTENER}.socket_options`, [{ level: 6, name: 18, int_value: 3 }]],
   [`${LISTENER}.enable_mptcp`, true],
-  [`${LISTENER}.bypass_overload_manager`, true],
+  [`${LISTENER}.tcp_backlog_size`, 10],
   [`${LISTENER}.tcp_fast_open_queue_length`, 10],
   [`${CHAIN}.use_proxy_proto`, true],
   // HTTP.

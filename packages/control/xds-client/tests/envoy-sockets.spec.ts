@@ -93,9 +93,12 @@ describe('options of sockets', () => {
   });
 });
 
-it('listeners say that the bound of all connections is not theirs, and what statistics call them', () => {
-  expect(listenerOf({ ignore_global_conn_limit: true, stat_prefix: 'probes' })).toMatchObject({
+it('listeners say that load is not shed at their cost, and what statistics call them', () => {
+  expect(
+    listenerOf({ ignore_global_conn_limit: true, bypass_overload_manager: true, stat_prefix: 'probes' }),
+  ).toMatchObject({
     ignoresConnectionLimit: true,
+    bypassesOverload: true,
     statPrefix: 'probes',
   });
 });

@@ -79,6 +79,32 @@ const REQUESTS_ONLY: OverloadOptions['actions'] = {
 const share = (test: TestProxy, action: string): number | undefined =>
   test.meter.value('tulle_overload_scale_percent', { action });
 
+it('sheds nothing of listeners that are to be kept', async () => {
+  const means = new Means();
+  const listeners = ['shed', 'kept'].map((name, index) => ({
+    ...httpListener({ name, host: '127.0.0.1', port: 8080 + index, routes: [route('/', 'api')] }),
+    ...(name === 'kept' && { bypassesOverload: true }),
+  }));
+  const test = await simple({
+    overload: { limits: { downstreamConnections: 3 } },
+    monitor: means,
+    listeners,
+  });
+  const resting = { shed: test.client({ listener: 'shed' }), kept: test.client({ listener: 'kept' }) };
+  for (const client of Object.values(resting)) expect((await client.request()).status).toBe(200);
+  means.use.heapBytes = 99;
+  await test.clock.advance(270);
+  await test.clock.advance(270);
+  expect([resting.shed.connection.ended, resting.kept.connection.ended]).toEqual([true, false]);
+  const answer = await resting.kept.request();
+  expect([answer.status, answer.headers.some(([name]) => name === 'connection')]).toEqual([200, false]);
+  const later = test.client({ listener: 'kept' });
+  expect((await later.request()).status).toBe(200);
+  const refused = test.connect({ listener: 'shed' });
+  await test.clock.advance(1);
+  expect(refused.closed || refused.ended).toBe(true);
+});
+
 it('bounds no connections of listeners that are not to count', async () => {
   const means = new Means();
   const listeners = ['counted', 'probes'].map((name, index) => ({

@@ -168,6 +168,7 @@ export const listenerSchema: JsonSchema = {
     accessLogs: accessLogsSchema,
     maxConnections: whole(1, 10_000_000),
     ignoresConnectionLimit: flag,
+    bypassesOverload: flag,
     tcpKeepalive: tcpKeepaliveSchema,
     bufferLimitBytes: whole(1_024, 1_073_741_824),
   }),

@@ -29,6 +29,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     // No health check of another proxy lets a listener drain here, which is all that the two types differ in.
     'drain_type',
     'ignore_global_conn_limit',
+    'bypass_overload_manager',
     'socket_options',
   ],
   'envoy.config.listener.v3.AdditionalAddress': ['address'],

@@ -58,6 +58,11 @@ function decodeDatagrams(context: DecodeContext, listener: Listener): ModelListe
     context.refuse('socket_options', 'must be empty: Node sets none of sockets of datagrams');
   if (listener.ignoreGlobalConnLimit)
     context.refuse('ignore_global_conn_limit', 'must be false: datagrams have no connections');
+  if (listener.bypassOverloadManager)
+    context.refuse(
+      'bypass_overload_manager',
+      'must be false: datagrams are dropped when the proxy sheds load',
+    );
   if (listener.useOriginalDst === true)
     context.refuse('use_original_dst', 'must be false: datagrams have no other destination');
   if (listener.bindToPort === false)
@@ -125,6 +130,7 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
     accessLogs: decodeAccessLogs(context, listener.accessLog, 'access_log', 'tcp'),
     maxConnections: extras.number('maxConnections'),
     ignoresConnectionLimit: listener.ignoreGlobalConnLimit || undefined,
+    bypassesOverload: listener.bypassOverloadManager || undefined,
     tcpKeepalive: decodeSocketOptions(context, listener.socketOptions, 'socket_options'),
     // Its parts are checked by the model's schema, as everything is, before anything is applied.
     hbone: extras.object('hbone') as ModelListener['hbone'],

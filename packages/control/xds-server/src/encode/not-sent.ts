@@ -33,6 +33,7 @@ const NOT_SENT_OF_LISTENERS = {
   unbound: 'this control plane has captured connections served where they come in',
   unlookedPorts: 'this control plane says of each chain what it matches',
   ignoresConnectionLimit: 'this control plane bounds all listeners alike',
+  bypassesOverload: 'this control plane says of routes which are to be kept when load is shed',
   tcpKeepalive: 'this control plane bounds how long connections may be silent by the timeouts of handlers',
 } as const;
 

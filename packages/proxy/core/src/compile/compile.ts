@@ -409,6 +409,7 @@ class Compilation {
     const chain = new HttpChain({
       name,
       listener: listener.name,
+      bypassesOverload: listener.bypassesOverload ?? false,
       generation: this.#base.generation,
       settings,
       filters,

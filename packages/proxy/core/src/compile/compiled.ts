@@ -353,6 +353,8 @@ export class HttpChain {
   readonly listener: string;
   /** Its streams are the proxy's own calls: they leave no record. */
   readonly internal: boolean;
+  /** Its requests are not refused since the proxy sheds load. */
+  readonly bypassesOverload: boolean;
   /** Configuration generation, by which notes are decoded. */
   readonly generation: number;
   readonly settings: HttpSettings;
@@ -381,6 +383,7 @@ export class HttpChain {
     readonly name: string;
     readonly listener: string;
     readonly internal?: boolean;
+    readonly bypassesOverload?: boolean;
     readonly generation: number;
     readonly settings: HttpSettings;
     readonly filters: FilterSet;
@@ -393,6 +396,7 @@ export class HttpChain {
     this.name = parts.name;
     this.listener = parts.listener;
     this.internal = parts.internal ?? false;
+    this.bypassesOverload = parts.bypassesOverload ?? false;
     this.generation = parts.generation;
     this.settings = parts.settings;
     this.filters = parts.filters;

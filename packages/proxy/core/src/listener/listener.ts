@@ -117,7 +117,13 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
 
   /** Whether its connections count where those of all listeners are bounded. */
   get #counts(): boolean {
-    return this.compiled.config.ignoresConnectionLimit !== true;
+    const { ignoresConnectionLimit, bypassesOverload } = this.compiled.config;
+    return ignoresConnectionLimit !== true && bypassesOverload !== true;
+  }
+
+  /** Whether load that is shed is not its own. */
+  get #bypasses(): boolean {
+    return this.compiled.config.bypassesOverload === true;
   }
 
   get connections(): number {
@@ -286,7 +292,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
       return;
     }
     const { turn, overload } = this.#engine;
-    if (overload.refusesConnection(this.#counts)) {
+    if (!this.#bypasses && overload.refusesConnection(this.#counts)) {
       socket.events = WAITING;
       socket.destroy(true);
       return;
@@ -336,7 +342,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
 
   asksToClose(): boolean {
     if (this.#engine.failsHealthChecks) return true;
-    if (this.#drainStartMs < 0) return this.#engine.overload.asksToClose();
+    if (this.#drainStartMs < 0) return !this.#bypasses && this.#engine.overload.asksToClose();
     if (this.drainEnded || this.#drainWindowMs === 0) return true;
     return this.#engine.random() < (this.#engine.clock.nowMs() - this.#drainStartMs) / this.#drainWindowMs;
   }
@@ -372,6 +378,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener, Ta
 
   /** Asks connections to close that are at rest, those first that came first. @returns how many were asked */
   closeIdle(atMost: number): number {
+    if (this.#bypasses) return 0;
     let asked = 0;
     this.#inTurn(() => {
       for (const connection of [...this.#connections.keys()].slice(0, atMost)) {

@@ -13,7 +13,8 @@ import type { Priority } from './priority.ts';
  */
 export function refuse(stream: Stream, overload: OverloadGate): boolean {
   const { settings } = overload;
-  if (!overload.shedding || settings === undefined || stream.chain.internal) return false;
+  if (!overload.shedding || settings === undefined) return false;
+  if (stream.chain.internal || stream.chain.bypassesOverload) return false;
   const { peerIdentity } = stream.downstream.connection;
   if (peerIdentity !== undefined && settings.protectedIdentities.has(peerIdentity)) return false;
   if (settings.healthCheckPaths.has(stream.path)) return false;
