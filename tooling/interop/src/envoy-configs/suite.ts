@@ -74,6 +74,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     },
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
     { name: 'routes and kinds of requests are counted alike', run: compareCounts },
+    { name: 'clusters and listeners are called alike where they have names for that', run: compareNames },
     { name: 'endpoints are counted alike', run: compareEndpoints },
     { name: 'scoped routes are dumped alike', run: compareScopes },
     { name: 'health checks fail by hand alike', run: compareFailing },
@@ -248,6 +249,26 @@ async function compareCounts(corpus: Corpus): Promise<string> {
   const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
   if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
   return `${tulle.split('\n').length} statistics`;
+}
+
+/** By `alt_stat_name` and `stat_prefix`, as istiod gives them. */
+async function compareNames(corpus: Corpus): Promise<string> {
+  const name = 'istio-sidecar';
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const faults = await faultsOf(corpus, ports, expectations()[name] ?? [], ({ status }) => status);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    const admin = `http://127.0.0.1:${ports.get(9901)}`;
+    const filter = encodeURIComponent(
+      '^(cluster\\..*;\\.upstream_rq_200|listener\\.probes\\.downstream_cx_total)$',
+    );
+    const stats = await (await fetch(`${admin}/stats?usedonly&filter=${filter}`)).text();
+    const clusters = await (await fetch(`${admin}/clusters`)).text();
+    const observed = clusters.split('\n').filter((line) => line.includes('::observability_name::'));
+    return [...stats.split('\n').filter((line) => line !== ''), ...observed].toSorted().join('\n');
+  };
+  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
+  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  return `${tulle.split('\n').length} names`;
 }
 
 /** Of connections that fail, attempts that are repeated, requests without an answer, and bytes. */
