@@ -85,6 +85,7 @@ export type DiagnosticCode =
   | 'TULLE0416'
   | 'TULLE0417'
   | 'TULLE0418'
+  | 'TULLE0419'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -353,6 +354,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'Attached to nothing',
     'The route names no parent, and there is no default Gateway that it asks for (`useDefaultGateways`, `defaultScope`). It is kept, and does nothing.',
+  ),
+  TULLE0419: finding(
+    'error',
+    'Filters that do not go together',
+    'A rule, or one backend of it, both redirects and mirrors. The rule is dropped, as `PartiallyInvalid` says; where no other is left the route is not accepted (`IncompatibleFilters`).',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

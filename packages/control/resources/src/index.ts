@@ -93,6 +93,8 @@ export type {
   DisplacedRoutes,
   ListenerConflict,
 } from './gateway/attach.ts';
+export { unknownLabels } from './gateway/namespaces.ts';
+export { MAX_RETRY_ATTEMPTS } from './kinds/http-route.ts';
 export { isServedGateway } from './gateway/class.ts';
 export { defaultParent, everyParent, isDefaultGateway, usesDefaultGateways } from './gateway/default.ts';
 export {
@@ -150,6 +152,8 @@ export { compareAge } from './routes.ts';
 export {
   backendProtocol,
   displacedBy,
+  incompatibleRules,
+  isWhollyIncompatible,
   isAttachedTo,
   isConnectionRouteKind,
   isRouteKind,

@@ -53,6 +53,25 @@ export function rulesOf(route: AnyRoute): readonly RouteRule[] {
   return route.spec.rules ?? [{}];
 }
 
+/**
+ * Rules whose filters do not go together, by index: where they or a backend redirect, nothing is sent from here, and no copy
+ * either (Gateway API `IncompatibleFilters`). They are dropped.
+ */
+export function incompatibleRules(route: AnyRoute): readonly number[] {
+  const isMixed = (filters: RouteRule['filters'] = []): boolean =>
+    filters.some(({ type }) => type === 'RequestRedirect') &&
+    filters.some(({ type }) => type === 'RequestMirror');
+  return [...rulesOf(route).entries()].flatMap(([i, { filters, backendRefs = [] }]) =>
+    isMixed(filters) || backendRefs.some((backend) => isMixed(backend.filters)) ? [i] : [],
+  );
+}
+
+/** Whether no rule of a route is left but incompatible ones. */
+export function isWhollyIncompatible(route: AnyRoute): boolean {
+  const dropped = incompatibleRules(route).length;
+  return dropped > 0 && dropped === rulesOf(route).length;
+}
+
 /** The older first, then by `namespace/name` (Gateway API). */
 export function compareAge(a: WithMetadata, b: WithMetadata): number {
   const [at, bt] = [createdMs(a.metadata) ?? Infinity, createdMs(b.metadata) ?? Infinity];

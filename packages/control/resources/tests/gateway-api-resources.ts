@@ -170,8 +170,13 @@ const NAMESPACES = [
   {
     from: 'Selector',
     selector: {
-      matchLabels: { 'kubernetes.io/metadata.name': 'a' },
-      matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: ['a'] }],
+      matchLabels: { 'kubernetes.io/metadata.name': 'a', team: 'b' },
+      matchExpressions: [
+        { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['a'] },
+        { key: 'team', operator: 'NotIn', values: ['a'] },
+        { key: 'team', operator: 'Exists' },
+        { key: 'team', operator: 'DoesNotExist' },
+      ],
     },
   },
 ];

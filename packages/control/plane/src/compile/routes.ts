@@ -19,6 +19,8 @@ import {
   isAttachedTo,
   matchesOfRule,
   parseDurationMs,
+  incompatibleRules,
+  MAX_RETRY_ATTEMPTS,
   rulesOf,
   type AnyRoute,
   type RequestRoute,
@@ -203,7 +205,9 @@ export function entriesOf(
   filters: RuleFilters,
 ): Entry[] {
   const created = createdMs(route.metadata);
+  const dropped = incompatibleRules(route);
   return rulesOf(route).flatMap((whole, r) => {
+    if (dropped.includes(r)) return [];
     const ofWhole = filters.overridesOf(route, whole);
     return sharesOf(whole).flatMap(({ rule, percent }, s) => {
       const auth = compileExternalAuth(world, route, rule, reach, filters.known);
@@ -401,7 +405,7 @@ function retryOverride(rule: RouteRule, world: World, route: RequestRoute): Filt
     const base = backoff === undefined ? undefined : Math.max(1, parseDurationMs(backoff) ?? 25);
     return {
       [RETRY_FILTER]: {
-        retries: attempts ?? 2,
+        retries: Math.min(attempts ?? 2, MAX_RETRY_ATTEMPTS),
         on: [
           'connect-failure',
           'reset',

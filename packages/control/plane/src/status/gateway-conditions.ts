@@ -6,6 +6,7 @@ import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { defaultGateway } from './default-condition.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
+import { namespaceLabelsKnown } from './namespace-condition.ts';
 import { infrastructurePropagated } from './infrastructure-condition.ts';
 import { waypointConditions } from './waypoint-conditions.ts';
 
@@ -51,6 +52,7 @@ export function gatewayConditions(
       programmed(world, gateway, listeners, processes),
       ...clientCertificateResolved(world, gateway, processes),
       ...defaultGateway(gateway),
+      ...namespaceLabelsKnown(gateway.spec.allowedListeners?.namespaces),
       ...infrastructurePropagated(gateway),
     ],
     listeners,

@@ -14,6 +14,7 @@ import { callerTrust } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
+import { namespaceLabelsKnown } from './namespace-condition.ts';
 
 /** What holds of one listener (Gateway API `ListenerStatus`). */
 export interface ListenerConditions {
@@ -97,6 +98,7 @@ export function listenerConditions(
           },
       resolved,
       listenerProgrammed(merged, listener, fault, processes),
+      ...namespaceLabelsKnown(listener.allowedRoutes?.namespaces),
     ],
   };
 }

@@ -14,7 +14,9 @@ import {
   isHttpPort,
   isServedGateway,
   isUdpPort,
+  incompatibleRules,
   isWaypoint,
+  isWhollyIncompatible,
   kindText,
   meansPort,
   parentKind,
@@ -32,6 +34,7 @@ import type { Condition } from '../condition.ts';
 import { extensionsIn, stepBackends, stepsOf } from '../compile/backends.ts';
 import { wantsTls } from '../compile/datagrams.ts';
 import { trafficFor } from '../compile/traffic.ts';
+import { retriesHonoured } from './retry-condition.ts';
 import { waypointKey } from '../waypoint-index.ts';
 import type { World } from '../world.ts';
 
@@ -44,16 +47,34 @@ export interface ParentConditions {
 const PROBLEMS: Readonly<Record<AttachProblem, string>> = {
   NoMatchingParent: 'it has no listener of that name or port',
   NotAllowedByListeners: 'its listeners take no routes of this kind and namespace (allowedRoutes)',
+  IncompatibleFilters: 'every rule of it both redirects and mirrors, which do not go together',
   NoMatchingListenerHostname: "none of the route's hostnames is one of a listener's",
 };
 
 /** Conditions of a route for each parent that is Tulle's to serve. */
 export function routeConditions(world: World, route: AnyRoute): ParentConditions[] {
   const resolved = resolvedRefs(world, route);
+  const dropped = isWhollyIncompatible(route) ? [] : partiallyInvalid(route);
   return everyParent(route, world.gateways()).flatMap((parentRef) => {
     const accepted = acceptedBy(world, route, parentRef);
-    return accepted === undefined ? [] : [{ parentRef, conditions: [accepted, resolved] }];
+    return accepted === undefined
+      ? []
+      : [{ parentRef, conditions: [accepted, resolved, ...dropped, ...retriesHonoured(route)] }];
   });
+}
+
+/** That some rules are dropped (Gateway API `RouteConditionPartiallyInvalid`). */
+function partiallyInvalid(route: AnyRoute): Condition[] {
+  const dropped = incompatibleRules(route);
+  if (dropped.length === 0) return [];
+  return [
+    {
+      type: 'PartiallyInvalid',
+      status: 'True',
+      reason: 'IncompatibleFilters',
+      message: `Dropped Rule ${dropped.join(', ')}: to redirect and to mirror do not go together`,
+    },
+  ];
 }
 
 function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition | undefined {
@@ -113,6 +134,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
     meansPort(parent, route.metadata.namespace, service, port),
   );
   if (ports.length === 0) return no('NoMatchingParent', 'it has no such port');
+  if (isWhollyIncompatible(route)) return no('IncompatibleFilters', PROBLEMS.IncompatibleFilters);
   const attached = [...world.routesOf(`${namespace}/${parent.name}`)];
   const winners = ports.flatMap((port) => displacedBy(route, attached, service, port) ?? []);
   return winners.length < ports.length ? yes : conflict(winners[0]);

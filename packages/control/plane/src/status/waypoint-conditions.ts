@@ -13,6 +13,7 @@ import { isUnspecified } from '../waypoint-workload.ts';
 import type { World } from '../world.ts';
 import { defaultGateway } from './default-condition.ts';
 import { infrastructurePropagated } from './infrastructure-condition.ts';
+import { namespaceLabelsKnown } from './namespace-condition.ts';
 import { nobody, type ListenerConditions } from './listener-conditions.ts';
 
 /** Conditions of a Gateway that is a waypoint, and of its one listener; its other shapes are refused when they are read. */
@@ -51,6 +52,7 @@ export function waypointConditions(
           message: 'what it refers to is there',
         },
         programmed,
+        ...namespaceLabelsKnown(listener.allowedRoutes?.namespaces),
       ],
     })),
   };

@@ -1,4 +1,4 @@
-import type { RequestRoute, RouteRule } from '../routes.ts';
+import { incompatibleRules, type RequestRoute, type RouteRule } from '../routes.ts';
 import { isBackendKind } from '../select.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -9,6 +9,14 @@ import { analyzeShadows } from './shadows.ts';
 export function analyzeRoutes(host: AnalysisHost): void {
   const routes = locatedRoutes(host.subjects);
   for (const subject of routes) {
+    for (const i of incompatibleRules(subject.resource))
+      host.report(
+        'TULLE0419',
+        subject,
+        `/spec/rules/${i}`,
+        'the rule is dropped: where it redirects nothing is sent from here, and no copy either',
+        'mirror in a rule of its own',
+      );
     for (const [i, rule] of (subject.resource.spec.rules ?? []).entries())
       analyzeBackends(rule, subject, `/spec/rules/${i}`, host);
   }

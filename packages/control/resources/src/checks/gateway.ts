@@ -92,6 +92,15 @@ function checkNamespaces(
       `${at}/selector`,
       `a selector is used with from: Selector only, not with ${from ?? otherwise}`,
     );
+  for (const [i, { operator, values = [] }] of (selector?.matchExpressions ?? []).entries()) {
+    const asks = operator === 'In' || operator === 'NotIn';
+    if (asks !== values.length > 0)
+      host.report(
+        asks ? 'TULLE0203' : 'TULLE0208',
+        `${at}/selector/matchExpressions/${i}${asks ? '' : '/values'}`,
+        asks ? `${operator} needs the field "values"` : `${operator} has no values`,
+      );
+  }
 }
 
 function checkTls({ protocol, tls }: GatewayListener, at: string, host: CheckHost): void {

@@ -20,13 +20,6 @@ function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {
       'a rule cannot both redirect and rewrite: a redirected request goes nowhere from here',
     );
   }
-  if (redirect >= 0 && filters.some((f) => f.type === 'RequestMirror')) {
-    host.report(
-      'TULLE0208',
-      `${at}/filters/${redirect}`,
-      'a rule that redirects mirrors nothing: the request is answered here',
-    );
-  }
   if (redirect >= 0 && (rule.backendRefs?.length ?? 0) > 0) {
     host.report(
       'TULLE0208',

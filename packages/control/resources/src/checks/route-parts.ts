@@ -91,12 +91,6 @@ function checkSteps(
       `${at}/${redirect}`,
       'a backend cannot both redirect and rewrite: a redirected request goes nowhere from here',
     );
-  if (redirect >= 0 && types.includes('RequestMirror'))
-    host.report(
-      'TULLE0208',
-      `${at}/${redirect}`,
-      'a backend that redirects mirrors nothing: the request is answered here',
-    );
 }
 
 /** Parents of a route of any kind. */

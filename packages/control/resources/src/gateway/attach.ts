@@ -1,8 +1,15 @@
 import { GATEWAY_GROUP, isForMesh, type GatewayListener, type ListenerProtocol } from '../kinds/gateway.ts';
 import type { ParentRef } from '../kinds/http-route.ts';
-import { compareAge, ROUTE_KINDS, type AnyRoute, type RequestRoute } from '../routes.ts';
+import {
+  compareAge,
+  isWhollyIncompatible,
+  ROUTE_KINDS,
+  type AnyRoute,
+  type RequestRoute,
+} from '../routes.ts';
 import { attachedHostnames, commonHostname } from './hostnames.ts';
-import { allowsNamespace, gatewayParents, parentOwner, type MergedGateway } from './merged.ts';
+import { gatewayParents, parentOwner, type MergedGateway } from './merged.ts';
+import { allowsNamespace } from './namespaces.ts';
 
 const REQUEST_KINDS: readonly string[] = ROUTE_KINDS.toReversed();
 
@@ -22,7 +29,11 @@ export function isServedProtocol(protocol: ListenerProtocol): boolean {
 }
 
 /** Why a route does not attach to a Gateway that is there: reasons of its condition `Accepted` (Gateway API `RouteConditionReason`). */
-export type AttachProblem = 'NoMatchingParent' | 'NotAllowedByListeners' | 'NoMatchingListenerHostname';
+export type AttachProblem =
+  | 'NoMatchingParent'
+  | 'NotAllowedByListeners'
+  | 'NoMatchingListenerHostname'
+  | 'IncompatibleFilters';
 
 /** A listener that takes a route, with the hosts that it has there; `*` for every host. */
 export interface Attachment {
@@ -50,6 +61,7 @@ export function attachToGateway(gateway: MergedGateway, route: AnyRoute, parent:
       (parent.port === undefined || parent.port === port),
   );
   if (named.length === 0) return { attachments: [], problem: 'NoMatchingParent' };
+  if (isWhollyIncompatible(route)) return { attachments: [], problem: 'IncompatibleFilters' };
   const allowing = named.filter((listener) => allowsRoute(gateway, listener, route));
   if (allowing.length === 0) return { attachments: [], problem: 'NotAllowedByListeners' };
   const attachments = allowing.flatMap((listener): Attachment[] => {

@@ -1,9 +1,9 @@
-import type { AllowedNamespaces, Gateway, GatewayListener } from '../kinds/gateway.ts';
-import { NAMESPACE_NAME_LABEL } from '../kinds/gateway.ts';
+import type { Gateway, GatewayListener } from '../kinds/gateway.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';
 import type { ListenerSet } from '../kinds/listener-set.ts';
 import { compareAge, parentRefsOf, type AnyRoute } from '../routes.ts';
 import { defaultParent } from './default.ts';
+import { allowsNamespace } from './namespaces.ts';
 
 /** Whose a listener is: by it routes, policies and grants are judged. */
 export type ListenerOwner = Gateway | ListenerSet;
@@ -46,32 +46,6 @@ export function takesListenerSet(gateway: Gateway, set: ListenerSet): boolean {
     isSetOf(set, gateway) &&
     allowsNamespace({ from: 'None', ...namespaces }, gateway.metadata.namespace, set.metadata.namespace)
   );
-}
-
-/** Whether something of namespace `from` may attach to what is of namespace `own`. */
-export function allowsNamespace(
-  { from: which = 'Same', selector }: AllowedNamespaces,
-  own: string,
-  from: string,
-): boolean {
-  switch (which) {
-    case 'All':
-      return true;
-    case 'Same':
-      return own === from;
-    case 'None':
-      return false;
-    case 'Selector': {
-      const { matchLabels, matchExpressions } = selector ?? {};
-      const wanted = matchLabels?.[NAMESPACE_NAME_LABEL];
-      return (
-        (wanted === undefined || wanted === from) &&
-        (matchExpressions ?? []).every(
-          ({ operator, values }) => values.includes(from) === (operator === 'In'),
-        )
-      );
-    }
-  }
 }
 
 /** parentRefs of a route that mean a Gateway, or a ListenerSet of it, and the one that is not written where it is a default Gateway. */

@@ -1,6 +1,6 @@
 import { WAYPOINT_CLASS, type Gateway } from '../kinds/gateway.ts';
 import type { Service } from '../kinds/service.ts';
-import { allowsNamespace } from './merged.ts';
+import { allowsNamespace } from './namespaces.ts';
 
 /** Label of a Service: the name of the waypoint through which it is called (Istio: `istio.io/use-waypoint`). */
 export const USE_WAYPOINT_LABEL = 'tulle.dev/use-waypoint';

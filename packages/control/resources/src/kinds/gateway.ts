@@ -6,6 +6,7 @@ import {
   dnsLabel,
   dnsSubdomain,
   hostnameOrWildcard,
+  labels,
   list,
   notHonoured,
   object,
@@ -112,13 +113,13 @@ export interface AllowedRoutes {
   readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
 }
 
-/** Namespaces by name: theirs is the only label that Tulle knows of them. */
+/** Namespaces by label. Their name is the only one that Tulle knows; by another none is selected, and status says so. */
 export interface NamespaceSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly {
     readonly key: string;
-    readonly operator: 'In' | 'NotIn';
-    readonly values: readonly string[];
+    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+    readonly values?: readonly string[];
   }[];
 }
 
@@ -142,19 +143,19 @@ const listenerTls: JsonSchema = object('How TLS ends here.', {
 });
 
 const namespaceSelector: JsonSchema = object(
-  `Namespaces by their name, which is the label ${NAMESPACE_NAME_LABEL}; Tulle knows no other label of them.`,
+  `Namespaces by their name, which is the label ${NAMESPACE_NAME_LABEL}. Tulle knows no other label of them: by another none is selected, and status says so (tulle.dev/NamespaceLabelsKnown).`,
   {
-    matchLabels: object('The one with this name.', { [NAMESPACE_NAME_LABEL]: dnsLabel('Name.') }),
+    matchLabels: labels('Labels with their values.'),
     matchExpressions: list(
       'Several; all must hold.',
       object(
         'A condition.',
         {
-          key: { enum: [NAMESPACE_NAME_LABEL], description: 'The label.' },
-          operator: oneOf('How it is compared.', ['In', 'NotIn']),
-          values: list('Names.', dnsLabel('Name.'), 1, 100),
+          key: text('The label.', { minLength: 1, maxLength: 317 }),
+          operator: oneOf('How it is compared.', ['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: list('Of In and NotIn.', text('Value.', { maxLength: 63 }), 0, 100),
         },
-        ['key', 'operator', 'values'],
+        ['key', 'operator'],
       ),
       0,
       16,

@@ -173,6 +173,8 @@ export interface HTTPBackendRef {
 
 /** `weight` limit of Gateway API. */
 export const MAX_WEIGHT = 1_000_000;
+/** Further attempts that are made of one request at most, whatever a rule asks for. */
+export const MAX_RETRY_ATTEMPTS = 10;
 /** Matches a rule may have (Gateway API). */
 export const MAX_MATCHES = 64;
 
@@ -434,9 +436,13 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
               'Statuses worth another attempt, for idempotent requests.',
               integer('Status.', 400, 599),
               0,
-              100,
+              200,
             ),
-            attempts: integer('Further attempts. Default 2.', 1, 10),
+            attempts: integer(
+              `Further attempts. Default 2. Of more than ${MAX_RETRY_ATTEMPTS} that many are made, and status says so (tulle.dev/RetriesHonoured).`,
+              1,
+              2_147_483_647,
+            ),
             backoff: duration('Least time between attempts.'),
           }),
           sessionPersistence: sessionPersistenceSchema,

@@ -137,7 +137,7 @@ export const HTTP_ROUTES: readonly Case[] = [
           filters:
             - { type: RequestRedirect, requestRedirect: { hostname: b.example } }
             - { type: RequestMirror, requestMirror: { backendRef: { name: a, port: 80 } } }`),
-    ['TULLE0208', 16, '{ type: RequestRedirect', 'mirrors nothing'],
+    ['TULLE0419', 12, 'backendRefs', 'is dropped'],
   ),
   told(
     'who is asked about requests: nobody, by two protocols at once, with a path that leads elsewhere',
