@@ -259,7 +259,14 @@ function messageChanges(
       to('longer than any', create(field.message, { seconds: 10n ** 17n })),
       to('with too many nanos', create(field.message, { nanos: 2_000_000_000 })),
     ];
-  if (name === 'google.protobuf.Struct') return [...gone, to('odd', { a: null, __proto__x: [[[[[]]]]] })];
+  if (name === 'google.protobuf.Struct') {
+    const odd = { a: null, __proto__x: [[[[[]]]]] };
+    // It is a message in a Value alone.
+    return [
+      ...gone,
+      to('odd', field.parent.typeName === 'google.protobuf.Value' ? fromJson(field.message, odd) : odd),
+    ];
+  }
   if (name === 'google.protobuf.Value')
     return [...gone, to('a list', fromJson(field.message, [1, 'two', null]))];
   if (name.endsWith('Value') && name.startsWith('google.protobuf.')) {
