@@ -38,8 +38,8 @@ function boundsOf(chance: Chance): Json {
       max_grpc_timeout: most,
       // Beside a bound it is taken off otherwise (docs/guides/envoy-config.md).
       ...(most === '0s' && chance.maybe(0.5) && { grpc_timeout_offset: '0.1s' }),
-      // One that is another is refused by name.
-      timeout: chance.pick(['0s', most]),
+      // One that is another is refused by name; without one a call that says nothing is not bound (docs/guides/envoy-config.md).
+      timeout: most,
     }),
   ])();
 }
