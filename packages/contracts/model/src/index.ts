@@ -57,7 +57,7 @@ export type {
 } from './cluster.ts';
 export type { Demand, Discover, OnDemand, OnDemandClusters } from './on-demand.ts';
 export { BODILESS_CHECK_METHODS, DEFAULT_RECEIVED_BYTES, MAX_RECEIVED_BYTES } from './health-check.ts';
-export { DEFAULT_CONNECT_ATTEMPTS } from './listener.ts';
+export { DEFAULT_CONNECT_ATTEMPTS, DEFAULT_REPLAY_BYTES } from './listener.ts';
 export type {
   HealthCheck,
   HealthCheckMethod,

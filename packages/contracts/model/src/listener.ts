@@ -194,7 +194,7 @@ export interface HttpHandler {
   readonly maxRequestHeadersBytes?: number;
   /** Default 100 (Envoy `max_headers_count`). */
   readonly maxRequestHeadersCount?: number;
-  /** Replay buffer a stream may use for retries; past it the body streams on and only the retry is lost. Default 65,536 (Linkerd). */
+  /** Replay buffer a stream may use for retries; past it the body streams on and only the retry is lost. Default {@link DEFAULT_REPLAY_BYTES}. */
   readonly maxReplayBytes?: number;
   /** Upgrade protocols passed on, lower case. Default `['websocket']`. */
   readonly allowUpgrades?: readonly string[];
@@ -326,6 +326,9 @@ export interface TcpWeightedCluster extends Pick<WeightedCluster, 'weight' | 'su
 
 /** Endpoints that a TCP connection tries where nobody says how many: three cover one that is gone and one that goes. Envoy's number is 1 (docs/decisions/034). */
 export const DEFAULT_CONNECT_ATTEMPTS = 3;
+
+/** What a stream may keep to be sent again where nobody says how much, as Linkerd does. Envoy's number is the listener's `per_connection_buffer_limit_bytes`, or 1 MiB (docs/decisions/034). */
+export const DEFAULT_REPLAY_BYTES = 65_536;
 
 /** Bytes: one connection to one connection, half-close kept. */
 export interface TcpHandler {

@@ -59,8 +59,9 @@ const LABELS = { filter_metadata: { 'envoy.lb': { x: '1' } } };
 const HTTP = 'filter_chains[0].filters[0].typed_config';
 
 /** How the HttpConnectionManager of another control plane is read. */
-function readHandler(config: Json): HttpHandler | string[] {
+function readHandler(config: Json, listener: Json = {}): HttpHandler | string[] {
   const got = read({
+    ...listener,
     filter_chains: [
       {
         filters: [
@@ -98,6 +99,13 @@ describe('an HttpConnectionManager that says nothing', () => {
       escapedSlashes: 'keep',
       http10: 'refuse',
       serverHeader: { value: 'envoy' },
+      maxReplayBytes: 1_048_576,
+    });
+  });
+
+  it('keeps of a body what its listener buffers, to send it again', () => {
+    expect(readHandler({}, { per_connection_buffer_limit_bytes: 32_768 })).toMatchObject({
+      maxReplayBytes: 32_768,
     });
   });
 });

@@ -1,5 +1,5 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { HttpHandler, RequestIds } from '@tulle/model';
+import { DEFAULT_REPLAY_BYTES, type HttpHandler, type RequestIds } from '@tulle/model';
 import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
   type HttpConnectionManager,
@@ -22,7 +22,11 @@ import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
 import { decodeScopedRoutes } from './scoped-routes.ts';
 import { decodeTracing } from './tracing.ts';
+import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { milliseconds, present } from './values.ts';
+
+/** Of Envoy's `per_connection_buffer_limit_bytes`, where it is not set. */
+const BUFFER_LIMIT_BYTES = 1_048_576;
 
 /**
  * @param extras metadata of the filter chain
@@ -31,7 +35,7 @@ import { milliseconds, present } from './values.ts';
 export function decodeHttpHandler(
   context: DecodeContext,
   manager: HttpConnectionManager,
-  listenerName: string,
+  listener: Pick<Listener, 'name' | 'perConnectionBufferLimitBytes'>,
   extras: Extras,
   path: string,
   extrasPath: string,
@@ -45,7 +49,7 @@ export function decodeHttpHandler(
   const handler: HttpHandler = present({
     kind: 'http' as const,
     statPrefix:
-      manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
+      manager.statPrefix === listener.name || manager.statPrefix === '' ? undefined : manager.statPrefix,
     ...decodeRoutes(context, manager, path),
     ...chain,
     codec: codecOf(manager.codecType),
@@ -57,7 +61,7 @@ export function decodeHttpHandler(
       extras.number('maxRequestHeadersBytes') ??
       (manager.maxRequestHeadersKb === undefined ? undefined : manager.maxRequestHeadersKb * 1024),
     maxRequestHeadersCount: common?.maxHeadersCount,
-    maxReplayBytes: extras.number('maxReplayBytes'),
+    maxReplayBytes: decodeReplay(extras, listener),
     ...decodeUpgrades(manager),
     ...decodeForwarding(context, manager, own, path),
     trustedForwarders: decodeForwarders(context, extras, extrasPath),
@@ -259,4 +263,13 @@ function decodeServerHeader(
       context.refuse(`${path}.server_header_transformation`, `must be one of Envoy's`);
       return undefined;
   }
+}
+
+/** As in Envoy; Tulle's own control plane always says how much, also what is said by nothing in the model (docs/decisions/034). */
+function decodeReplay(
+  extras: Extras,
+  { perConnectionBufferLimitBytes = BUFFER_LIMIT_BYTES }: Pick<Listener, 'perConnectionBufferLimitBytes'>,
+): number | undefined {
+  const said = extras.number('maxReplayBytes') ?? perConnectionBufferLimitBytes;
+  return said === DEFAULT_REPLAY_BYTES ? undefined : said;
 }

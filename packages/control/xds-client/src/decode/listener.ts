@@ -85,14 +85,14 @@ function decodeConnections(context: DecodeContext, listener: Listener): ModelLis
   const extras = readExtras(context, listener.metadata, '');
   const flags = readFlags(context, extras, 'connectionFilters', 'metadata["tulle.dev"]');
   const chains = listener.filterChains.map((chain, index) =>
-    decodeChain(context, chain, listener.name, `filter_chains[${index}]`),
+    decodeChain(context, chain, listener, `filter_chains[${index}]`),
   );
   const { filterChainMatcher } = listener;
   if (!filterChainMatcher) refuseSameMatch(context, listener);
   if (listener.defaultFilterChain) {
     // What it matches is not looked at in Envoy either: it takes what no other does.
     const chain = { ...listener.defaultFilterChain, filterChainMatch: undefined };
-    chains.push(decodeChain(context, chain, listener.name, 'default_filter_chain'));
+    chains.push(decodeChain(context, chain, listener, 'default_filter_chain'));
   }
   checkSockets(context, listener);
   const filters = decodeListenerFilters(context, listener, flags);
@@ -230,7 +230,7 @@ function decodeProxyProtocol(
 function decodeChain(
   context: DecodeContext,
   chain: FilterChain,
-  listenerName: string,
+  listener: Listener,
   path: string,
 ): ModelChain | undefined {
   const extras = readExtras(context, chain.metadata, path);
@@ -247,12 +247,12 @@ function decodeChain(
     const ends = isMessage(message, HttpConnectionManagerSchema) || isMessage(message, TcpProxySchema);
     if (ends && index < last) context.refuse(here, 'must be the last filter of the chain');
     if (isMessage(message, HttpConnectionManagerSchema)) {
-      handler = decodeHttpHandler(context, message, listenerName, extras, `${here}.typed_config`, extrasPath);
+      handler = decodeHttpHandler(context, message, listener, extras, `${here}.typed_config`, extrasPath);
       const entries = flagged(context, before, extras, 'connectionFilters', path);
       if (entries.length > 0) handler = { ...handler, connectionFilters: entries };
     } else if (isMessage(message, TcpProxySchema)) {
       const entries = flagged(context, before, extras, 'filters', path);
-      handler = decodeTcpHandler(context, message, entries, listenerName, `${here}.typed_config`);
+      handler = decodeTcpHandler(context, message, entries, listener.name, `${here}.typed_config`);
     } else {
       const known = networkFilter(context, message, `${here}.typed_config`);
       if (known) before.push({ name: filter.name, ...known });

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { HttpHandler } from '@tulle/model';
+import { DEFAULT_REPLAY_BYTES, type HttpHandler } from '@tulle/model';
 import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
   type HttpConnectionManager,
@@ -112,7 +112,7 @@ export function httpHandlerExtras(handler: HttpHandler, { release }: EncodeForm)
       release === 'this' && handler.forwarding === undefined
         ? (handler.identityHeaders ?? 'strip')
         : undefined,
-    maxReplayBytes: handler.maxReplayBytes,
+    maxReplayBytes: handler.maxReplayBytes ?? DEFAULT_REPLAY_BYTES,
     maxRequestHeadersBytes: bytes === undefined || bytes % 1024 === 0 ? undefined : bytes,
     trustedForwarders: handler.trustedForwarders,
     pathParameters: handler.pathParameters,

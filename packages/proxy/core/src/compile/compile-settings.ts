@@ -1,6 +1,12 @@
 import { findInvalidValue } from '@tulle/fields';
 import { normalizeHost } from '@tulle/match';
-import type { HttpHandler, Listener, OnDemandClusters, RouteConfig } from '@tulle/model';
+import {
+  DEFAULT_REPLAY_BYTES,
+  type HttpHandler,
+  type Listener,
+  type OnDemandClusters,
+  type RouteConfig,
+} from '@tulle/model';
 import { serverSessionOptions } from '../http2/session-options.ts';
 import type { EngineLimits } from '../limits.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
@@ -38,7 +44,7 @@ export function compileSettings(
     otherwise: (handler.otherwise?.clusters ?? []).map(({ name }) => name),
     http2: serverSessionOptions(handler.http2, codecLimits),
     http2Keepalive: handler.http2?.keepalive,
-    maxReplayBytes: handler.maxReplayBytes ?? 65_536,
+    maxReplayBytes: handler.maxReplayBytes ?? DEFAULT_REPLAY_BYTES,
     allowUpgrades: handler.allowUpgrades ?? ['websocket'],
     allowConnect: handler.allowConnect ?? false,
     stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
