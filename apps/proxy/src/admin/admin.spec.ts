@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { certificatesPage, daysLeft } from './certificates-page.ts';
 import { splitAddress } from './listeners-page.ts';
 import { redactJson } from './redact.ts';
-import { circuitStats } from './stats/circuit-stats.ts';
+import { circuitStats, remainingTracked } from './stats/circuit-stats.ts';
 import { clusterNames } from './stats/cluster-names.ts';
 import { envoyStats } from './stats/envoy-stats.ts';
 import { parseMetrics } from './stats/metrics-text.ts';
@@ -242,7 +242,7 @@ it('tells which circuit breakers are open, of each priority by itself', () => {
     limits,
     highLimits: { maxConnections: 9, maxPendingRequests: 1, maxRequests: 2 },
   };
-  const stats = circuitStats({ clusters: [cluster] }, clusterNames([]));
+  const stats = circuitStats({ clusters: [cluster] }, clusterNames([]), () => false);
   expect(Object.fromEntries(stats.map((stat) => [stat.name, 'value' in stat && stat.value]))).toEqual({
     'cluster.a.circuit_breakers.default.cx_open': 1,
     'cluster.a.circuit_breakers.default.cx_pool_open': 0,
@@ -261,10 +261,29 @@ it('tells which circuit breakers are open, of each priority by itself', () => {
       { name: 'a', statName: 'both' },
       { name: 'b', statName: 'both' },
     ]),
+    remainingTracked([
+      { name: 'a', limits: { trackRemaining: true } },
+      { name: 'b', limits: { trackRemaining: true } },
+    ]),
   );
   expect(together.filter(({ name }) => name.endsWith('default.cx_open'))).toMatchObject([
     { name: 'cluster.both.circuit_breakers.default.cx_open', value: 1 },
   ]);
+  expect(
+    Object.fromEntries(
+      together
+        .filter(({ name }) => name.includes('remaining'))
+        .map((stat) => [
+          stat.name.replace('cluster.both.circuit_breakers.', ''),
+          'value' in stat && stat.value,
+        ]),
+    ),
+  ).toEqual({
+    'default.remaining_cx': 0,
+    'default.remaining_pending': 1,
+    'default.remaining_rq': 0,
+    'default.remaining_retries': 0,
+  });
   expect(statsPrometheus(stats)).toContain(
     'envoy_cluster_circuit_breakers_high_rq_pending_open{envoy_cluster_name="a"} 1',
   );

@@ -203,6 +203,8 @@ export interface CircuitLimits {
     /** As many are allowed in any case. Default 3. */
     readonly least?: number;
   };
+  /** Whether Envoy's statistics say how much is left of each number (Envoy `track_remaining`). Default false. */
+  readonly trackRemaining?: boolean;
 }
 
 /**

@@ -319,6 +319,7 @@ describe("Envoy's circuit breakers", () => {
     expect(cluster.limits).toEqual({
       maxConnections: 1,
       maxPendingRequests: 2,
+      trackRemaining: true,
       retryConcurrency: { percent: 25, least: 4 },
       maxConnectionsPerEndpoint: 6,
     });

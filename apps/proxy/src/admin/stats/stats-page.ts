@@ -4,7 +4,7 @@ import { daysLeft } from '../certificates-page.ts';
 import { type AdminHost, jsonReply, type PageReply } from '../admin-host.ts';
 import type { ListenerPart } from '../listeners-page.ts';
 import { type ClusterNames, clusterNames } from './cluster-names.ts';
-import { circuitStats } from './circuit-stats.ts';
+import { circuitStats, remainingTracked } from './circuit-stats.ts';
 import { envoyStats } from './envoy-stats.ts';
 import { parseMetrics } from './metrics-text.ts';
 import { statsJson, statsPrometheus, statsText } from './render.ts';
@@ -45,10 +45,10 @@ export async function statsPage(host: AdminHost, query: URLSearchParams): Promis
     clusters: [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters],
   };
   const named = clusterNames(config.clusters);
-  const { text, addresses, members, circuits, certificateDays } = await measured(host.front, named);
+  const { text, addresses, members, clusters, certificateDays } = await measured(host.front, named);
   const all = [
     ...envoyStats(parseMetrics(text), config, addresses),
-    ...circuits,
+    ...circuitStats(clusters, named, remainingTracked(config.clusters)),
     ...ofServer(host, certificateDays),
   ];
   // Each process counts the members of a cluster for itself.
@@ -76,7 +76,8 @@ interface Measured {
   readonly addresses: ReadonlyMap<string, string>;
   /** Endpoints of clusters, by what statistics call those. */
   readonly members: ReadonlyMap<string, number>;
-  readonly circuits: readonly Stat[];
+  /** The page of clusters. */
+  readonly clusters: Readonly<Record<string, unknown>>;
   /** Until the first certificate ends. */
   readonly certificateDays: number | undefined;
 }
@@ -92,7 +93,7 @@ async function measured(front: string, named: ClusterNames): Promise<Measured> {
     ]);
     return {
       certificateDays: daysLeft(certificates),
-      circuits: circuitStats(clusters, named),
+      clusters,
       text: metrics.status === 200 ? metrics.body : '',
       addresses: new Map(
         listOf<ListenerPart>(listeners, 'listeners').map(({ name, address }) => [name, address]),
@@ -100,7 +101,7 @@ async function measured(front: string, named: ClusterNames): Promise<Measured> {
       members: membersOf(clusters, named),
     };
   } catch {
-    return { text: '', addresses: new Map(), members: new Map(), circuits: [], certificateDays: undefined };
+    return { text: '', addresses: new Map(), members: new Map(), clusters: {}, certificateDays: undefined };
   }
 }
 

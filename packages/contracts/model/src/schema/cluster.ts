@@ -150,6 +150,7 @@ const counts: Readonly<Record<string, JsonSchema>> = {
   maxRequests: limit,
   maxRetries: limit,
   retryConcurrency: fields([], { percent, least: limit }),
+  trackRemaining: flag,
 };
 
 const proxyProtocol: JsonSchema = { enum: [1, 2] };

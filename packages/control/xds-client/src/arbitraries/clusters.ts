@@ -221,7 +221,12 @@ const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
 
 const percent: fc.Arbitrary<number> = fc.integer({ min: 0, max: 100 });
 
-const counts = { maxConnections: uint32, maxPendingRequests: uint32, maxRequests: uint32 };
+const counts = {
+  maxConnections: uint32,
+  maxPendingRequests: uint32,
+  maxRequests: uint32,
+  trackRemaining: fc.constant(true),
+};
 /** Retries by one of the ways to count them. */
 const retries: fc.Arbitrary<CircuitLimits> = fc.oneof(
   fc.constant<CircuitLimits>({}),

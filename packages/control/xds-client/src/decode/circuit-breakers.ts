@@ -38,10 +38,15 @@ export function decodeLimits(
   };
 }
 
-type Counts = Pick<CircuitLimits, 'maxConnections' | 'maxPendingRequests' | 'maxRequests'>;
+type Counts = Pick<CircuitLimits, 'maxConnections' | 'maxPendingRequests' | 'maxRequests' | 'trackRemaining'>;
 
-function counts({ maxConnections, maxPendingRequests, maxRequests }: Thresholds): Counts {
-  return present({ maxConnections, maxPendingRequests, maxRequests });
+function counts({ maxConnections, maxPendingRequests, maxRequests, trackRemaining }: Thresholds): Counts {
+  return present({
+    maxConnections,
+    maxPendingRequests,
+    maxRequests,
+    trackRemaining: trackRemaining || undefined,
+  });
 }
 
 /** As Envoy counts them, with its defaults. */

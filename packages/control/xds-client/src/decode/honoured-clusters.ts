@@ -294,7 +294,6 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'max_requests',
     'max_retries',
     'retry_budget',
-    // What remains is what the gauges of what is under way leave of these numbers.
     'track_remaining',
   ],
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': [

@@ -36,7 +36,6 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.extensions.filters.network.rbac.v3.RBAC.stat_prefix',
       'envoy.extensions.filters.network.rbac.v3.RBAC.shadow_rules_stat_prefix',
       'envoy.extensions.matching.input_matchers.ip.v3.Ip.stat_prefix',
-      'envoy.config.cluster.v3.CircuitBreakers.Thresholds.track_remaining',
     ],
     'Keys of a runtime that is refused where it says anything of them.': [
       'envoy.config.accesslog.v3.RuntimeFilter.runtime_key',

@@ -171,6 +171,7 @@ function threshold(limits: CircuitLimits): Fields<typeof ThresholdsSchema> {
     ...(maxPendingRequests !== undefined && { maxPendingRequests }),
     ...(maxRequests !== undefined && { maxRequests }),
     ...(maxRetries !== undefined && { maxRetries }),
+    ...(limits.trackRemaining && { trackRemaining: true }),
     ...(share && {
       retryBudget: {
         ...(share.percent !== undefined && { budgetPercent: { value: share.percent } }),
