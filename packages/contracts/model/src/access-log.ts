@@ -71,6 +71,11 @@ export interface GrpcAccessLogOutput {
   readonly requestHeaders?: readonly string[];
   readonly responseHeaders?: readonly string[];
   readonly customTags?: readonly CustomTag[];
+  /**
+   * Keys of filter state that is told too, under which something was put down; but addresses (Envoy
+   * `filter_state_objects_to_log`). Default none.
+   */
+  readonly filterState?: readonly string[];
 }
 
 /**

@@ -135,7 +135,8 @@ export interface StreamRecord {
   /** What filters found out about the request under a namespace (Envoy's dynamic metadata), JSON values by name. */
   metadata(namespace: string): Readonly<Record<string, unknown>> | undefined;
   /**
-   * What was put down under a key (Envoy's filter state), for the request or else its connection: a text, or an object of JSON values.
+   * What was put down under a key (Envoy's filter state), for the request or else its connection: a text, or a
+   * `envoy.config.core.v3.HeaderMap` in JSON.
    */
   filterState(key: string): string | Readonly<Record<string, unknown>> | undefined;
 }

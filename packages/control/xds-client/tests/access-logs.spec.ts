@@ -3,6 +3,7 @@ import { anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { AccessLogSchema } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
+import { HttpGrpcAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
 import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { StdoutAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
@@ -233,9 +234,36 @@ describe('an access log of another control plane', () => {
       ],
       refused: [],
     });
+    // Envoy's logger does not look at it there.
+    const asIstio = { ...commonConfig, filterStateObjectsToLog: ['wasm.upstream_peer'] };
+    expect(otel({ commonConfig: asIstio })).toEqual({
+      logs: [{ to: { kind: 'otlp', cluster: 'otel', logName: 'l' } }],
+      refused: [],
+    });
     expect(otel({ commonConfig, body: { intValue: 1 } }).refused).toContain(
       'access_log[0].typed_config.body',
     );
+  });
+
+  it('of a service has the filter state that it asks for', () => {
+    const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+    const message = fromJson(HttpGrpcAccessLogConfigSchema, {
+      commonConfig: {
+        logName: 'l',
+        grpcService: { envoyGrpc: { clusterName: 'als' } },
+        filterStateObjectsToLog: ['wasm.upstream_peer', '', 'tenant'],
+      },
+    });
+    const log = create(AccessLogSchema, {
+      configType: { case: 'typedConfig', value: anyPack(HttpGrpcAccessLogConfigSchema, message) },
+    });
+    context.check(AccessLogSchema, log, 'access_log[0]');
+    expect(decodeAccessLogs(context, [log], 'access_log', 'http')).toEqual([
+      {
+        to: { kind: 'grpc', cluster: 'als', logName: 'l', filterState: ['wasm.upstream_peer', 'tenant'] },
+      },
+    ]);
+    expect(context.issues).toEqual([]);
   });
 
   it('of a kind that this proxy has not is refused by its type', () => {

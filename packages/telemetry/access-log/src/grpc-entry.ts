@@ -11,6 +11,7 @@ import {
   ResponseFlags_Unauthorized_Reason as Reason,
   TCPAccessLogEntrySchema,
 } from './gen/envoy/data/accesslog/v3/accesslog_pb.js';
+import { filterStateObjects } from './filter-state.ts';
 
 /** What entries hold beside the usual. */
 export interface EntryOptions {
@@ -18,6 +19,8 @@ export interface EntryOptions {
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
   readonly tags: readonly (readonly [name: string, value: (record: StreamRecord) => string | undefined])[];
+  /** Keys. */
+  readonly filterState: readonly string[];
 }
 
 const VERSIONS: Readonly<Record<string, Version>> = {
@@ -76,7 +79,7 @@ export function tcpEntry(record: StreamRecord, options: EntryOptions): Uint8Arra
 
 function common(
   record: StreamRecord,
-  { tags }: EntryOptions,
+  { tags, filterState }: EntryOptions,
   accessLogType: AccessLogType,
 ): MessageInitShape<typeof AccessLogCommonSchema> {
   const last = record.attempts[record.attempts.length - 1];
@@ -118,6 +121,7 @@ function common(
         return text === undefined ? [] : [[name, text]];
       }),
     ),
+    ...(filterState.length > 0 && { filterStateObjects: filterStateObjects(record, filterState) }),
     upstreamRequestAttemptCount: record.attempts.length,
     connectionTerminationDetails: record.kind === 'tcp' && record.code !== '' ? record.details : '',
     streamId: record.requestId,

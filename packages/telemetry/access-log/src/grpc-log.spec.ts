@@ -1,4 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
+import { anyUnpack, StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { CONTINUE, defineHttpFilter, putFilterState } from '@tulle/filter';
 import type {
   GrpcAccessLogOutput,
   HttpHandler,
@@ -18,6 +20,23 @@ import {
   StreamAccessLogsMessageSchema,
   type StreamAccessLogsMessage,
 } from './gen/envoy/service/accesslog/v3/als_pb.js';
+
+/** Puts the caller's tenant down, for whoever comes after it. */
+const tenants = defineHttpFilter<object>({
+  apiVersion: 1,
+  id: 'tenants',
+  config: {
+    '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
+    jsonSchema: {},
+  },
+  create: () => ({
+    requestHeaders(stream) {
+      const tenant = stream.request.headers.get('x-tenant');
+      if (tenant !== undefined) putFilterState(stream, 'tenant', tenant);
+      return CONTINUE;
+    },
+  }),
+});
 
 let running: TestProxy | undefined;
 afterEach(async () => running?.stop());
@@ -61,7 +80,7 @@ async function logged(
               },
             ],
           },
-          filters: [],
+          filters: [{ name: 'tenants', filter: 'tenants', config: {} }],
           accessLogs,
         };
   const at = (host: string): ProxyConfig['clusters'][number]['discovery'] => ({
@@ -92,6 +111,7 @@ async function logged(
   const test = (running = await testProxy({
     config,
     telemetry: [plugin],
+    registry: [tenants],
     upstreams: { '10.0.0.1:80': () => ({ body: 'hello', headers: { 'x-answer': 'yes' } }) },
   }));
   const service = http2Upstream(test.network, '10.0.0.2:80', () => ({
@@ -151,6 +171,22 @@ describe('an access log that a service keeps', () => {
       response: { responseCode: 200, responseBodyBytes: 5n, responseHeaders: { 'x-answer': 'yes' } },
     });
     expect(entries[1]?.request).toMatchObject({ requestMethod: 3, requestBodyBytes: 2n });
+  });
+
+  it('tells what filters put down under keys that are asked for', async () => {
+    const run = await logged({ filterState: ['tenant', 'nobody'] });
+    const client = run.test.client();
+    await client.request({ headers: { 'x-tenant': 'acme' } });
+    await client.request({});
+    await run.plugin.accessLoggers.flush();
+    const logs = run.messages()[0]?.logEntries;
+    const told = (logs?.case === 'httpLogs' ? logs.value.logEntry : []).map((entry) =>
+      Object.entries(entry.commonProperties!.filterStateObjects).map(([key, any]) => [
+        key,
+        anyUnpack(any, StringValueSchema)?.value,
+      ]),
+    );
+    expect(told).toEqual([[['tenant', 'acme']], []]);
   });
 
   it('tells connections with their bytes', async () => {

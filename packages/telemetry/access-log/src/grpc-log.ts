@@ -25,6 +25,7 @@ export function createGrpcLog(
     requestHeaders: (to.requestHeaders ?? []).map((name) => name.toLowerCase()),
     responseHeaders: (to.responseHeaders ?? []).map((name) => name.toLowerCase()),
     tags: (to.customTags ?? []).map((tag) => tagOf(tag, env)),
+    filterState: to.filterState ?? [],
   };
   const identifier = toBinary(
     StreamAccessLogsMessage_IdentifierSchema,

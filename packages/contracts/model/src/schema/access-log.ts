@@ -131,6 +131,7 @@ export const accessLogsSchema: JsonSchema = listOf({
         requestHeaders: names,
         responseHeaders: names,
         customTags: listOf(customTagSchema),
+        filterState: names,
       }),
     }),
   ],

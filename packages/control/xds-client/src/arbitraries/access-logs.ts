@@ -141,6 +141,7 @@ const grpc = (handler: 'http' | 'tcp'): fc.Arbitrary<GrpcAccessLogOutput> =>
       bufferBytes: uint32,
       timeoutMs: fc.integer({ min: 1, max: 60_000 }),
       customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
+      filterState: names,
       ...(handler === 'http' ? { requestHeaders: names, responseHeaders: names } : {}),
     },
   );

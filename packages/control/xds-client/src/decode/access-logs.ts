@@ -139,6 +139,8 @@ function decodeGrpc(
         decodeTag(context, tag, `${path}.custom_tags[${index}]`),
       ),
     ),
+    // There is nothing under no name.
+    filterState: filled((config?.filterStateObjectsToLog ?? []).filter((key) => key !== '')),
   });
 }
 
@@ -150,6 +152,8 @@ function decodeOtlp(
   const {
     kind: _,
     customTags,
+    // Envoy's logger has a field of its own for it, and does not look at this one.
+    filterState: __,
     ...common
   } = decodeGrpc(context, config.commonConfig, `${path}.common_config`);
   if (customTags !== undefined)

@@ -320,6 +320,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'grpc_service',
     'buffer_flush_interval',
     'buffer_size_bytes',
+    'filter_state_objects_to_log',
     'custom_tags',
   ],
   'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig': [

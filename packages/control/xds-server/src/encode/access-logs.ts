@@ -64,6 +64,7 @@ function encodeService(to: GrpcAccessLogOutput | OtlpAccessLogOutput, handler: '
     ...(to.flushIntervalMs !== undefined && { bufferFlushInterval: duration(to.flushIntervalMs) }),
     ...(to.bufferBytes !== undefined && { bufferSizeBytes: to.bufferBytes }),
     customTags: to.kind === 'grpc' ? (to.customTags ?? []).map(encodeTag) : [],
+    filterStateObjectsToLog: to.kind === 'grpc' ? [...(to.filterState ?? [])] : [],
   };
   if (to.kind === 'otlp')
     return packed(
