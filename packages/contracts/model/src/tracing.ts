@@ -16,6 +16,11 @@ export interface HandlerTracing {
   readonly clientSamplingPercent?: number;
   /** Percent that is left of both. Default 100. */
   readonly overallSamplingPercent?: number;
+  /**
+   * Whether all traces begun here get spans, whatever the percentages say, here and of routes; a sampler of the provider decides all
+   * the same (Envoy `UuidRequestIdConfig.use_request_id_for_trace_sampling: false`). Default false.
+   */
+  readonly samplesAll?: boolean;
   /** More attributes of every span. */
   readonly customTags?: readonly CustomTag[];
   /** Longer paths are cut in `http.url`. Default 256. */

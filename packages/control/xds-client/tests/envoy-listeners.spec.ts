@@ -2,6 +2,7 @@ import { createRegistry, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { HttpHandler, Listener } from '@tulle/model';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { ZipkinConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
 import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
@@ -26,6 +27,7 @@ const registry = createRegistry(
   UuidRequestIdConfigSchema,
   PreserveCaseFormatterConfigSchema,
   DownstreamTlsContextSchema,
+  ZipkinConfigSchema,
 );
 const TYPE = 'type.googleapis.com/envoy.extensions.';
 const decoder = createResourceDecoder();
@@ -202,6 +204,34 @@ describe('an HttpConnectionManager', () => {
       allowUpgrades: ['websocket'],
     });
     expect(got).not.toHaveProperty('requestId');
+  });
+
+  it.each([
+    [{ use_request_id_for_trace_sampling: false }, true],
+    [{ use_request_id_for_trace_sampling: true }, undefined],
+    [{}, undefined],
+  ])('with request ids by %j has all its traces sampled: %s', (config, samplesAll) => {
+    const got = readHandler({
+      tracing: {
+        random_sampling: { value: 1 },
+        provider: {
+          name: 'x',
+          typed_config: {
+            '@type': 'type.googleapis.com/envoy.config.trace.v3.ZipkinConfig',
+            collector_cluster: 'z',
+            collector_endpoint: '/api/v2/spans',
+            collector_endpoint_version: 'HTTP_JSON',
+          },
+        },
+      },
+      request_id_extension: {
+        typed_config: { '@type': `${TYPE}request_id.uuid.v3.UuidRequestIdConfig`, ...config },
+      },
+    });
+    expect(got).toMatchObject({
+      tracing: { randomSamplingPercent: 1, ...(samplesAll === true && { samplesAll }) },
+    });
+    if (samplesAll === undefined) expect(got).not.toHaveProperty('tracing.samplesAll');
   });
 
   it.each<[string, Json, string]>([

@@ -248,7 +248,9 @@ describe('OTLP of a handler', () => {
       [otlpHttp, [0, 2, 2]],
       [none, [0, 2, 0]],
       [{ ...otlpHttp, overallSamplingPercent: 0 }, [0, 2, 0]],
+      [{ ...none, overallSamplingPercent: 0, samplesAll: true }, [0, 2, 2]],
       [{ ...none, provider: { ...none.provider, sampler: 'always' } }, [2, 2, 2]],
+      [{ ...none, samplesAll: true, provider: { ...none.provider, sampler: { percent: 0 } } }, [0, 0, 0]],
       [{ ...otlpHttp, provider: { ...otlpHttp.provider, sampler: { percent: 0 } } }, [0, 0, 0]],
       [{ ...none, provider: { ...none.provider, sampler: { percent: 100 } } }, [2, 2, 2]],
       [
@@ -403,6 +405,13 @@ describe('a route', () => {
     [{ clientSamplingPercent: 0 }, { randomSamplingPercent: 0 }, 2, { 'x-client-trace-id': 'a' }],
     [{}, { clientSamplingPercent: 0 }, 0, { 'x-client-trace-id': 'a' }],
     [{ randomSamplingPercent: 0 }, undefined, 0],
+    [{ randomSamplingPercent: 0, samplesAll: true }, { overallSamplingPercent: 0 }, 2],
+    [
+      { clientSamplingPercent: 0, samplesAll: true },
+      { clientSamplingPercent: 0 },
+      2,
+      { 'x-client-trace-id': 'a' },
+    ],
   ])('of a handler with %j says %j of sampling: %i spans', async (own, tracing, spans, headers = {}) => {
     const run = await traced({ ...otlpHttp, ...own }, { route: tracing === undefined ? {} : { tracing } });
     await run.test.client().request({ headers });

@@ -57,18 +57,25 @@ function settingsOf(
   { provider, ...sampling }: ProvidedTracing,
   { outbound }: { readonly outbound: boolean },
 ): TracingSettings {
-  const { overallSamplingPercent = 100, randomSamplingPercent = 100, clientSamplingPercent = 100 } = sampling;
+  const {
+    overallSamplingPercent = 100,
+    randomSamplingPercent = 100,
+    clientSamplingPercent = 100,
+    samplesAll = false,
+  } = sampling;
   const overall = overallSamplingPercent / 100;
   const zipkin = provider.kind === 'zipkin';
   const sampler = zipkin ? undefined : provider.sampler;
   const ratio = sampler === undefined || sampler === 'always' ? 1 : sampler.percent / 100;
   return {
     ...(sampler === undefined
-      ? {
-          sampleRatio: (randomSamplingPercent / 100) * overall,
-          clientSampleRatio: (clientSamplingPercent / 100) * overall,
-          routesDecide: true,
-        }
+      ? samplesAll
+        ? { sampleRatio: 1 }
+        : {
+            sampleRatio: (randomSamplingPercent / 100) * overall,
+            clientSampleRatio: (clientSamplingPercent / 100) * overall,
+            routesDecide: true,
+          }
       : {
           sampleRatio: ratio,
           overridesCaller: sampler === 'always' || sampler.parentBased !== true,

@@ -68,6 +68,7 @@ const shared = {
 export const handlerTracingSchema: JsonSchema = fields([], {
   provider,
   ...shared,
+  samplesAll: flag,
   maxPathTagLength: whole(1, 65_536),
   spawnUpstreamSpan: flag,
   verbose: flag,

@@ -82,6 +82,7 @@ export const tracing: fc.Arbitrary<HandlerTracing> = fc
       randomSamplingPercent: percent,
       clientSamplingPercent: percent,
       overallSamplingPercent: percent,
+      samplesAll: yes,
       customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
       maxPathTagLength: fc.integer({ min: 1, max: 65_536 }),
       spawnUpstreamSpan: fc.constant(false),

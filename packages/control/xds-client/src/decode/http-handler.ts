@@ -99,7 +99,7 @@ export function decodeHttpHandler(
       manager.tracing,
       `${path}.tracing`,
       // The older of two places.
-      router?.startChildSpan === true,
+      { spawns: router?.startChildSpan === true, samplesAll: samplesAll(context, manager, path) },
     ),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`, 'http'),
     serverHeader: decodeServerHeader(context, manager, path),
@@ -142,19 +142,21 @@ function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionMana
       `${path}.stream_error_on_invalid_http_message`,
       'must be false: behind what is no HTTP/1 nothing on the connection can be told apart',
     );
-  checkRequestIds(context, manager, `${path}.request_id_extension.typed_config`);
 }
 
-/** Ids are UUIDs here; which of them are traced, tracing decides by itself. */
-function checkRequestIds(
+/** Ids are UUIDs here. @returns whether the percentages of tracing, which Envoy applies to ids, do not count */
+function samplesAll(
   context: DecodeContext,
   { requestIdExtension }: HttpConnectionManager,
   path: string,
-): void {
-  if (requestIdExtension === undefined) return;
-  const message = context.open(requestIdExtension.typedConfig, path);
-  if (message && !isMessage(message, UuidRequestIdConfigSchema))
-    context.refuse(path, `must be a UuidRequestIdConfig, not ${message.$typeName}`);
+): boolean {
+  if (requestIdExtension === undefined) return false;
+  const here = `${path}.request_id_extension.typed_config`;
+  const message = context.open(requestIdExtension.typedConfig, here);
+  if (message === undefined) return false;
+  if (isMessage(message, UuidRequestIdConfigSchema)) return message.useRequestIdForTraceSampling === false;
+  context.refuse(here, `must be a UuidRequestIdConfig, not ${message.$typeName}`);
+  return false;
 }
 
 /** Envoy keeps them where nothing is said; here one beside a dot segment is refused all the same. */

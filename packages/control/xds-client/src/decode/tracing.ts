@@ -36,13 +36,14 @@ import { filled, milliseconds, present } from './values.ts';
 
 /**
  * Without a provider, also of the bootstrap, nothing is traced, but decorators of routes hold.
- * @param spawns the router says that attempts have spans of their own, whatever `tracing` says
+ * @param said elsewhere, whatever `tracing` says: `spawns` by the router, that attempts have spans of their own; `samplesAll` by the
+ *   extension of request ids, that percentages do not count
  */
 export function decodeTracing(
   context: DecodeContext,
   tracing: HttpConnectionManager_Tracing | undefined,
   path: string,
-  spawns = false,
+  { spawns = false, samplesAll = false }: { readonly spawns?: boolean; readonly samplesAll?: boolean } = {},
 ): HandlerTracing | undefined {
   if (tracing === undefined) return undefined;
   const { provider: named } = tracing;
@@ -53,6 +54,7 @@ export function decodeTracing(
     randomSamplingPercent: tracing.randomSampling?.value,
     clientSamplingPercent: tracing.clientSampling?.value,
     overallSamplingPercent: tracing.overallSampling?.value,
+    samplesAll: samplesAll ? true : undefined,
     customTags: decodeTags(context, tracing.customTags, `${path}.custom_tags`),
     maxPathTagLength: tracing.maxPathTagLength,
     // Envoy's default is one span a request.

@@ -19,7 +19,7 @@ import { encodeHttp2 } from './http2.ts';
 import { encodeLocalReplies } from './local-replies.ts';
 import { refuseNotSent } from './not-sent.ts';
 import { encodeRouteConfig } from './route-config.ts';
-import { encodeTracing } from './tracing.ts';
+import { encodeTracing, notSampledById } from './tracing.ts';
 import { duration, type Fields } from './values.ts';
 
 const CODECS = { auto: CodecType.AUTO, http1: CodecType.HTTP1, http2: CodecType.HTTP2 } as const;
@@ -44,6 +44,7 @@ export function encodeHttpHandler(
     httpFilters: encodeHttpFilters(handler.filters, form),
     accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)], 'http'),
     ...(tracing && { tracing: encodeTracing(tracing) }),
+    ...(tracing?.samplesAll === true && { requestIdExtension: notSampledById() }),
     ...common(handler),
     ...(handler.requestHeadTimeoutMs !== undefined && {
       requestHeadersTimeout: duration(handler.requestHeadTimeoutMs),

@@ -13,12 +13,16 @@ import {
   ZipkinConfig_CollectorEndpointVersion as EndpointVersion,
   ZipkinConfigSchema,
 } from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
-import type { HttpConnectionManager_TracingSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type {
+  HttpConnectionManager_TracingSchema,
+  RequestIDExtensionSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { EnvironmentResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector';
 import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector';
 import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
 import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
 import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
+import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import type { TypedExtensionConfigSchema } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import type { CustomTagSchema } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
 import { encodeToAdd } from './header-edits.ts';
@@ -41,6 +45,16 @@ export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnec
     customTags: (tracing.customTags ?? []).map(encodeTag),
     spawnUpstreamSpan: tracing.spawnUpstreamSpan ?? true,
     verbose: tracing.verbose ?? false,
+  };
+}
+
+/** By which percentages do not count. */
+export function notSampledById(): Fields<typeof RequestIDExtensionSchema> {
+  return {
+    typedConfig: anyPack(
+      UuidRequestIdConfigSchema,
+      create(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false }),
+    ),
   };
 }
 
