@@ -90,12 +90,12 @@ describe('an access log of another control plane', () => {
     ],
     [{ format: 'a' }, { text: 'a' }],
     [{ typedJsonFormat: { a: { b: 'c' } } }, { json: { a: { b: 'c' } } }],
+    [{ jsonFormat: { a: { b: 'c' } } }, { json: { a: { b: 'c' } } }],
   ])('with the format %j has %j', (format, expected) => {
     expect(read({ ...file, ...format })).toMatchObject({ logs: [{ format: expected }], refused: [] });
   });
 
   it.each<[JsonObject, string]>([
-    [{ jsonFormat: { a: 'b' } }, 'access_log[0].typed_config.json_format'],
     [{ path: '' }, 'access_log[0].typed_config.path'],
     [
       { logFormat: { textFormatSource: { filename: '/x' } } },
