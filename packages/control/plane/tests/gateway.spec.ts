@@ -72,7 +72,7 @@ describe('what is said of a Gateway', () => {
     const proxy = join(cp, gatewayNode({ certificates: { directory: '/certs', names: [] } }));
     expect([...proxy.has.listener.keys()]).toEqual(['gateway_127.0.0.1_80']);
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed', 'ResolvedRefs=False/ListenersNotResolved'],
       'http 0': [...FINE, 'Programmed=True/Programmed'],
       'https 0': [
         'Accepted=True/Accepted',

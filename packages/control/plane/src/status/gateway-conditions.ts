@@ -1,10 +1,12 @@
 import { isServedGateway, isWaypoint, type Gateway } from '@tulle/resources';
-import { boundAt, gatewayFault, listenerFault, listenerNameOf } from '../compile/gateway-listeners.ts';
+import { gatewayFault, listenerFault } from '../compile/gateway-listeners.ts';
 import { clientCertificateFault } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
+import { addressRefusal } from './cannot-listen.ts';
 import { defaultGateway } from './default-condition.ts';
+import { insecureFrontend } from './insecure-frontend-condition.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
 import { namespaceLabelsKnown } from './namespace-condition.ts';
 import { infrastructurePropagated } from './infrastructure-condition.ts';
@@ -32,7 +34,9 @@ export function gatewayConditions(
   );
   const valid = listeners.filter(({ conditions }) => isTrue(conditions, 'Accepted'));
   const broken = gateway.spec.listeners.filter(
-    (l) => listenerFault(world, merged, l, undefined) !== undefined,
+    (l, at) =>
+      listenerFault(world, merged, l, undefined) !== undefined ||
+      !isTrue(listeners[at]?.conditions ?? [], 'Accepted'),
   );
   const fault = gatewayFault(world, gateway);
   const accepted: Condition =
@@ -50,7 +54,8 @@ export function gatewayConditions(
     conditions: [
       accepted,
       programmed(world, gateway, listeners, processes),
-      ...clientCertificateResolved(world, gateway, processes),
+      ...referencesResolved(world, gateway, listeners, processes),
+      ...insecureFrontend(gateway),
       ...defaultGateway(gateway),
       ...namespaceLabelsKnown(gateway.spec.allowedListeners?.namespaces),
       ...infrastructurePropagated(gateway),
@@ -59,20 +64,34 @@ export function gatewayConditions(
   };
 }
 
-/** Whether the certificate for backends is there; nothing where none is asked for. */
-function clientCertificateResolved(
+/**
+ * Whether the certificate for backends is there, and what the listeners refer to; nothing where no certificate is asked for and
+ * the listeners lack nothing.
+ */
+function referencesResolved(
   world: World,
   gateway: Gateway,
+  listeners: readonly ListenerConditions[],
   processes: readonly ProxySession[],
 ): Condition[] {
-  if (gateway.spec.tls?.backend?.clientCertificateRef === undefined) return [];
   const [fault] = [undefined, ...processes.map(({ node }) => node.gateway)].flatMap(
     (node) => clientCertificateFault(world, gateway, node) ?? [],
   );
   const type = 'ResolvedRefs';
-  return fault === undefined
-    ? [{ type, status: 'True', reason: type, message: 'what it refers to is there' }]
-    : [{ type, status: 'False', ...fault }];
+  if (fault !== undefined) return [{ type, status: 'False', ...fault }];
+  const unresolved = listeners.filter(({ conditions }) => !isTrue(conditions, type));
+  if (unresolved.length > 0)
+    return [
+      {
+        type,
+        status: 'False',
+        reason: 'ListenersNotResolved',
+        message: `not resolved: ${unresolved.map(({ listener }) => listener.name).join(', ')}`,
+      },
+    ];
+  return gateway.spec.tls?.backend?.clientCertificateRef === undefined
+    ? []
+    : [{ type, status: 'True', reason: type, message: 'what it refers to is there' }];
 }
 
 function programmed(
@@ -107,21 +126,3 @@ function programmed(
         : `without ${missing.map(({ listener }) => listener.name).join(', ')}`,
   };
 }
-
-/** What a process says that cannot listen at an address. */
-function addressRefusal(gateway: Gateway, processes: readonly ProxySession[]): string | undefined {
-  for (const process of processes) {
-    const { gateway: serving, id } = process.node;
-    if (serving === undefined) continue;
-    for (const { port, protocol } of gateway.spec.listeners)
-      for (const at of boundAt(gateway, serving, port)) {
-        const { refused } = process.standingOf('listener', listenerNameOf(at, protocol));
-        if (CANNOT_LISTEN.some((text) => refused?.includes(text) === true))
-          return `${id} refuses it: ${refused}`;
-      }
-  }
-  return undefined;
-}
-
-/** How the engine says that an address cannot be had. */
-const CANNOT_LISTEN = ['cannot listen on', 'cannot take datagrams at'];

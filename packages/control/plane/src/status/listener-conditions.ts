@@ -14,7 +14,9 @@ import { callerTrust } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
+import { portRefusal } from './cannot-listen.ts';
 import { namespaceLabelsKnown } from './namespace-condition.ts';
+import { overlappingTls } from './overlap-condition.ts';
 
 /** What holds of one listener (Gateway API `ListenerStatus`). */
 export interface ListenerConditions {
@@ -27,6 +29,9 @@ export interface ListenerConditions {
 export function isTrue(conditions: readonly Condition[], type: string): boolean {
   return conditions.some((c) => c.type === type && c.status === 'True');
 }
+
+/** That a port cannot be had: of listeners of Gateways a reason of `Accepted`, of those of ListenerSets of `Programmed` too. */
+const PORT_UNAVAILABLE = 'PortUnavailable';
 
 /** Why nothing is served. */
 export function nobody({ metadata: { namespace, name } }: Gateway): string {
@@ -61,6 +66,7 @@ export function listenerConditions(
   const unserved = unservedKinds(listener);
   const conflicted = fault?.type === 'Conflicted';
   const refused = conflicted || fault?.type === 'Accepted';
+  const unavailable = fault === undefined ? portRefusal(merged.gateway, listener, processes) : undefined;
   const callers = callerTrust(world, merged.gateway, listener)?.fault;
   const resolved: Condition =
     callers !== undefined
@@ -87,7 +93,9 @@ export function listenerConditions(
     conditions: [
       refused
         ? { type: 'Accepted', status: 'False', reason: fault.reason, message: fault.message }
-        : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the listener is valid' },
+        : unavailable !== undefined
+          ? { type: 'Accepted', status: 'False', reason: PORT_UNAVAILABLE, message: unavailable }
+          : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the listener is valid' },
       conflicted
         ? { type: 'Conflicted', status: 'True', reason: fault.reason, message: fault.message }
         : {
@@ -97,7 +105,15 @@ export function listenerConditions(
             message: 'no other listener is in its way',
           },
       resolved,
-      listenerProgrammed(merged, listener, fault, processes),
+      unavailable !== undefined
+        ? {
+            type: 'Programmed',
+            status: 'False',
+            reason: merged.ownerOf(listener).kind === 'ListenerSet' ? PORT_UNAVAILABLE : 'Invalid',
+            message: unavailable,
+          }
+        : listenerProgrammed(merged, listener, fault, processes),
+      ...overlappingTls(merged, listener),
       ...namespaceLabelsKnown(listener.allowedRoutes?.namespaces),
     ],
   };
