@@ -4,6 +4,7 @@ import {
   createResourceEncoder,
   type DeltaResponse,
   type DeltaStream,
+  type EncodeForm,
   type NodeInfo,
   type ResourceKind,
   type SnapshotHandle,
@@ -34,9 +35,12 @@ export interface SimulatedProxy {
   disconnect(how: 'clean' | 'lost'): void;
 }
 
-/** @param plane the control plane of its next stream */
-export function simulatedProxy(plane: () => ControlPlane, node: NodeInfo): SimulatedProxy {
-  const comparer = createComparer(createResourceEncoder(), 1 << 20);
+/**
+ * @param plane the control plane of its next stream
+ * @param form in which it is told; default as Tulle's own proxies are
+ */
+export function simulatedProxy(plane: () => ControlPlane, node: NodeInfo, form?: EncodeForm): SimulatedProxy {
+  const comparer = createComparer(createResourceEncoder(form), 1 << 20);
   const map = (): Map<string, string> => new Map();
   const has = { listener: map(), route: map(), cluster: map(), endpoint: map() };
   let handle: SnapshotHandle | undefined;

@@ -1,6 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ControlPlane, RouteStatus } from '../src/index.ts';
-import { closeAll, FINE, gatewayOf, join, made as madeOf, make, put, said } from './gateway-mesh.ts';
+import type { ControlPlane, GatewayStatus, RouteStatus } from '../src/index.ts';
+import {
+  closeAll,
+  FINE,
+  gatewayNode,
+  gatewayOf,
+  join,
+  made as madeOf,
+  make,
+  put,
+  said,
+} from './gateway-mesh.ts';
+import { simulatedProxy } from './simulated-proxy.ts';
 
 afterEach(closeAll);
 
@@ -333,5 +344,36 @@ spec: { targetRefs: [{ group: '', kind: Service, name: dns, sectionName: dns }],
     cp.apply([], ['UDPRoute/default/dns']);
     cp.flush();
     expect(sent(cp, proxy).listeners).toEqual(udp({ clusters: [{ name: 'closed_53' }] }));
+  });
+
+  it('by weight are not those of an Envoy, as its listener says, which others are', async () => {
+    const cp = make();
+    const split = made(
+      'UDPRoute',
+      `${PARENT}, ${to('{ name: dns, port: 53, weight: 3 }', '{ name: dns, port: 53 }')}`,
+    );
+    await put(cp, GATEWAY, DNS, split);
+    const envoy = simulatedProxy(
+      () => cp,
+      { ...gatewayNode(), userAgent: 'envoy' },
+      { workloadCertificate: { kind: 'none' }, release: 'this' },
+    );
+    envoy.connect();
+    envoy.settle();
+    const of = (name: string) => {
+      const status = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
+      return status.listeners
+        .find((one) => one.name === name)
+        ?.conditions.find(({ type }) => type === 'Programmed');
+    };
+    expect(of('dns')).toMatchObject({ status: 'False', reason: 'Invalid' });
+    expect(of('dns')?.message).toContain('Envoy leads all sessions of a listener to one cluster');
+    expect(said(cp)['']).toEqual(['Accepted=True/Accepted', 'Programmed=True/Programmed']);
+    expect(of('tcp')).toMatchObject({ status: 'True' });
+    expect([...envoy.has.listener.keys()]).toEqual(['gateway_127.0.0.1_53']);
+    await put(cp, made('UDPRoute', `${PARENT}, ${RULE}`));
+    envoy.settle();
+    expect(of('dns')).toMatchObject({ status: 'True' });
+    expect([...envoy.has.listener.keys()]).toContain('gateway_127.0.0.1_53_udp');
   });
 });
