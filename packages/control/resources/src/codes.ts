@@ -67,6 +67,7 @@ export type DiagnosticCode =
   | 'TULLE0319'
   | 'TULLE0320'
   | 'TULLE0321'
+  | 'TULLE0322'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -264,6 +265,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'Option of another implementation',
     'A BackendTLSPolicy has `options`, which Tulle does not know. The policy holds without them, which its condition `tulle.dev/OptionsHonoured` says: see whether what they ask for matters.',
+  ),
+  TULLE0322: finding(
+    'warning',
+    'Namespace of what has none',
+    'A GatewayClass is for Gateways of all namespaces and is in none itself. The namespace that it says is dropped, as in Kubernetes.',
   ),
   TULLE0401: finding(
     'warning',

@@ -183,6 +183,13 @@ class Reader {
       this.#unreadable.push(ref);
       return;
     }
+    if (definition.ofCluster && Object.hasOwn(usable['metadata'] as object, 'namespace'))
+      add(
+        'TULLE0322',
+        '/metadata/namespace',
+        `a ${definition.kind} is in no namespace: the one that it says is dropped`,
+        'remove it',
+      );
     const resource = normalise(usable, definition, namespace);
     let clean = faults.length === 0;
     checkKind(resource, {

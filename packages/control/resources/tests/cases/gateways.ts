@@ -27,6 +27,12 @@ export const GATEWAYS: readonly Case[] = [
     ['TULLE0320', 9, '{ group', 'parameters of no kind'],
   ),
   told(
+    'a class that says a namespace, of which it is none',
+    gatewayClass('tulle').replace('{ name: tulle }', '{ name: tulle, namespace: team }') +
+      gatewayClass('nginx', 'a.example/gateways'),
+    ['TULLE0322', 3, 'team', 'GatewayClass is in no namespace'],
+  ),
+  told(
     'the name of a class of Tulle with the controller of another',
     gatewayClass('tulle', 'a.example/gateways'),
     ['TULLE0208', 4, 'a.example/gateways', 'is Tulle'],
