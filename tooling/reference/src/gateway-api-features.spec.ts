@@ -26,11 +26,12 @@ describe('features of the Gateway API', () => {
     const unnamed = served.filter((name) => !SUPPORTED_FEATURES.includes(name));
     expect(unnamed.filter((name) => !name.startsWith('Mesh'))).toEqual([
       'Default Gateways (GEP-3793): defaultScope, useDefaultGateways',
-      'HTTPRouteBackendURLRewrite',
-      'HTTPRouteBackendRequestRedirect',
+      'filters of a backend: URLRewrite',
+      'filters of a backend: RequestRedirect',
       'sessionPersistence (GEP-1619)',
       'ExternalAuth filter (GEP-1494)',
-      'GRPCRouteRequestHeaderModifier',
+      'filters: RequestHeaderModifier, of rules and of backends',
+      'filters: ResponseHeaderModifier, RequestMirror',
       'BackendTrafficPolicy: retryConstraint (GEP-3388)',
     ]);
     expect(SUPPORTED_FEATURES.filter((name) => !served.includes(name))).toEqual([]);

@@ -1,12 +1,14 @@
 import { by, type Feature } from './gateway-api-feature.ts';
 import { HTTP_ROUTE_FEATURES } from './gateway-api-http-features.ts';
+import { ROUTE_FEATURES } from './gateway-api-route-features.ts';
 
 const LISTENERS = 'apps/gateway/tests/listeners.spec.ts';
 const MESH = 'apps/gateway/tests/mesh-routes.spec.ts';
 const STATUS = 'packages/control/plane/tests/gateway.spec.ts';
 const STATUS_OF_CONNECTIONS = 'packages/control/plane/tests/gateway-connections.spec.ts';
-const CONNECTIONS = 'apps/cli/tests/gateway-connections.spec.ts';
 const TLS = 'apps/cli/tests/gateway-tls.spec.ts';
+const REASONS = 'packages/control/plane/tests/gateway-reasons.spec.ts';
+const UNSUPPORTED = 'packages/control/plane/tests/unsupported-values.spec.ts';
 const EDGE = 'apps/cli/tests/gateway.spec.ts';
 /** What is said of resources, by what the cases are about. */
 const cases = (area: string): string => `packages/control/resources/tests/cases/${area}.ts`;
@@ -33,6 +35,12 @@ export const FEATURES: readonly Feature[] = [
         'a certificate that a process lacks keeps its listener closed, the others open',
         'is nothing where it is of another class; its generation counts changes',
       ),
+      ...by(
+        REASONS,
+        'is said of its listener, and the others are served',
+        'says which of its listeners refer to what is not there, after its own certificate for backends',
+      ),
+      ...by(UNSUPPORTED, 'are those of { %s }: %s; by labels that are not known none is, as status says'),
       ...by(
         'packages/control/plane/tests/gateway-class.spec.ts',
         'of Tulle is accepted, with the features that its Gateways have',
@@ -95,7 +103,15 @@ export const FEATURES: readonly Feature[] = [
     area: 'Gateway',
     name: 'GatewayHTTPSListenerDetectMisdirectedRequests',
     level: 'Extended',
-    proofs: by(EDGE, 'lets the world in by HTTP and HTTPS, and believes nothing that it claims'),
+    note: 'Listeners to which that may happen say `OverlappingTLSConfig`: by their hostnames, or by naming one certificate; what is in certificates is not compared.',
+    proofs: [
+      ...by(EDGE, 'lets the world in by HTTP and HTTPS, and believes nothing that it claims'),
+      ...by(
+        REASONS,
+        'say so of names, and those that have nothing say nothing',
+        'say so of certificates, also where names have in common what certificates have',
+      ),
+    ],
   },
   {
     area: 'Gateway',
@@ -154,7 +170,10 @@ export const FEATURES: readonly Feature[] = [
     area: 'Gateway',
     name: 'GatewayFrontendClientCertificateValidationInsecureFallback',
     level: 'Extended',
-    proofs: by(TLS, FRONTEND),
+    proofs: [
+      ...by(TLS, FRONTEND),
+      ...by(REASONS, 'are let in %s, which the Gateway says as long as that is so'),
+    ],
   },
   {
     area: 'Gateway',
@@ -174,6 +193,8 @@ export const FEATURES: readonly Feature[] = [
         'uses certificates of its own namespace, and others by grants for it, not by those for its Gateway',
         'and its Gateway have routes of their own, of the namespaces that they say',
       ),
+      ...by(REASONS, 'is said of a listener of a ListenerSet twice'),
+      ...by(UNSUPPORTED, 'are said of ListenerSets at the Gateway'),
       ...by(
         'apps/gateway/tests/listener-sets.spec.ts',
         'filters of a ListenerSet are for its listeners, those of a Gateway for all, and those of a listener for that one',
@@ -181,99 +202,7 @@ export const FEATURES: readonly Feature[] = [
     ],
   },
   ...HTTP_ROUTE_FEATURES,
-  {
-    area: 'GRPCRoute',
-    name: 'GRPCRoute',
-    level: 'Core',
-    proofs: [
-      ...by('apps/cli/tests/grpc.spec.ts', 'is split by weights, refused in its own words, and explained'),
-      ...by(
-        STATUS,
-        'a GRPCRoute at a Gateway takes gRPC requests of its hosts, and leaves those of an older HTTPRoute to it',
-      ),
-    ],
-  },
-  {
-    area: 'GRPCRoute',
-    name: 'GRPCRouteNamedRouteRule',
-    level: 'Extended',
-    proofs: by('packages/control/plane/tests/golden.spec.ts', '%s'),
-    note: 'Case `grpc-routes.yaml` of the golden files.',
-  },
-  {
-    area: 'GRPCRoute',
-    name: 'GRPCRouteRequestHeaderModifier',
-    level: 'Extended',
-    proofs: by('packages/control/plane/tests/golden.spec.ts', '%s'),
-    note: 'Case `grpc-routes.yaml` of the golden files.',
-  },
-  {
-    area: 'TLSRoute, TCPRoute, UDPRoute',
-    name: 'TLSRoute',
-    level: 'Core',
-    proofs: [
-      ...by(
-        CONNECTIONS,
-        'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
-      ),
-      ...by(STATUS_OF_CONNECTIONS, 'of TLS: %s', 'leave connections to the oldest, and say so'),
-    ],
-  },
-  {
-    area: 'TLSRoute, TCPRoute, UDPRoute',
-    name: 'TLSRouteModeTerminate',
-    level: 'Extended',
-    proofs: by(
-      CONNECTIONS,
-      'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
-    ),
-  },
-  {
-    area: 'TLSRoute, TCPRoute, UDPRoute',
-    name: 'TLSRouteModeMixed',
-    level: 'Experimental',
-    proofs: by(
-      CONNECTIONS,
-      'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
-    ),
-  },
-  {
-    area: 'TLSRoute, TCPRoute, UDPRoute',
-    name: 'TCPRoute',
-    level: 'Core',
-    note: 'Backends are ports that say they carry TCP (`appProtocol: tcp`, or a name that begins with `tcp`): else `ResolvedRefs` is `False` with `UnsupportedProtocol`.',
-    proofs: [
-      ...by(
-        CONNECTIONS,
-        'of TCP are split by weight, and the share of a backend that is not there is refused',
-      ),
-      ...by(
-        STATUS_OF_CONNECTIONS,
-        'attach to the listeners of their protocol, and are counted there',
-        'say what is wrong with their backends: no grant, not there, a port of HTTP',
-      ),
-    ],
-  },
-  {
-    area: 'TLSRoute, TCPRoute, UDPRoute',
-    name: 'UDPRoute',
-    level: 'Core',
-    note: 'For Gateways. Backends are ports of `protocol: UDP`: else `ResolvedRefs` is `False` with `UnsupportedProtocol`. Datagrams go in clear, which the condition `tulle.dev/Encrypted` says, and to no workload that takes mutual TLS alone ([why](../decisions/033-datagrams-in-clear.md)).',
-    proofs: [
-      ...by(
-        'apps/cli/tests/gateway-datagrams.spec.ts',
-        'are split by weight, session by session, and the share of a backend that is not there is dropped',
-        'do not go to a workload that takes mutual TLS alone, until it says that it takes them',
-        'go to endpoints outside of the mesh, are told of once a session is over, and are served on while a gateway leaves',
-      ),
-      ...by(
-        'packages/control/plane/tests/udp-routes.spec.ts',
-        'attach to listeners of UDP, which share their number with those of TCP, and are counted there',
-        'say what is wrong with their backends, whose share is dropped',
-        'leave datagrams to the oldest, and say so',
-      ),
-    ],
-  },
+  ...ROUTE_FEATURES,
   {
     area: 'Mesh',
     name: 'Mesh: producer routes, 404 where no rule matches, one kind a port',

@@ -3,6 +3,7 @@ import { by, type Feature } from './gateway-api-feature.ts';
 const HTTP = 'apps/gateway/tests/http-route.spec.ts';
 const STEPS = 'apps/gateway/tests/http-route-steps.spec.ts';
 const FOREIGN = 'packages/control/plane/tests/foreign-kinds.spec.ts';
+const UNSUPPORTED = 'packages/control/plane/tests/unsupported-values.spec.ts';
 const NAMES = 'takes the hosts that it names, the most specific first, and leaves others 404';
 const RETRY =
   'tries again on statuses, after a time limit of the backend and after a broken connection, with a backoff';
@@ -25,6 +26,12 @@ export const HTTP_ROUTE_FEATURES: readonly Feature[] = [
       'splits by weight; the share of a backend that is not there gets 500, and all of it where none is',
       'edits fields of requests: set, add, remove',
       'redirects to another host: %s',
+    ).concat(
+      by(
+        'apps/gateway/tests/dropped-rules.spec.ts',
+        'is dropped: other rules have its requests, and where there is none nobody does',
+      ),
+      by(UNSUPPORTED, 'are dropped, which status says, and a route of no other is not accepted: filters %s'),
     ),
   },
   ...(
@@ -64,11 +71,11 @@ export const HTTP_ROUTE_FEATURES: readonly Feature[] = [
     area: 'HTTPRoute',
     name: 'HTTPRouteBackendProtocolH2C',
     level: 'Extended',
-    proofs: [
-      ...by('apps/cli/tests/grpc.spec.ts', 'is split by weights, refused in its own words, and explained'),
-      ...by('packages/control/plane/tests/golden.spec.ts', '%s'),
-    ],
-    note: 'Case `protocols.yaml` of the golden files has every way to say it.',
+    note: 'Also `http2` and `grpc`, and names of ports that begin so; case `protocols.yaml` of the golden files has every way to say it.',
+    proofs: by(
+      'apps/cli/tests/h2c.spec.ts',
+      'is called by HTTP/2 with prior knowledge, from a Gateway and within the mesh, for callers of HTTP/1.1',
+    ),
   },
   {
     area: 'HTTPRoute',
@@ -96,13 +103,13 @@ export const HTTP_ROUTE_FEATURES: readonly Feature[] = [
   },
   {
     area: 'HTTPRoute',
-    name: 'HTTPRouteBackendURLRewrite',
+    name: 'filters of a backend: URLRewrite',
     level: 'Extended',
     proofs: by(STEPS, 'rewrite its share, and leave the others alone'),
   },
   {
     area: 'HTTPRoute',
-    name: 'HTTPRouteBackendRequestRedirect',
+    name: 'filters of a backend: RequestRedirect',
     level: 'Extended',
     proofs: by(
       STEPS,
@@ -126,7 +133,20 @@ export const HTTP_ROUTE_FEATURES: readonly Feature[] = [
     level: 'Experimental',
     proofs: by(HTTP, PORT),
   },
-  { area: 'HTTPRoute', name: 'HTTPRouteRetry', level: 'Experimental', proofs: by(HTTP, RETRY) },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteRetry',
+    level: 'Experimental',
+    note: 'Of more than ten further attempts ten are made, which the condition `tulle.dev/RetriesHonoured` says.',
+    proofs: [
+      ...by(HTTP, RETRY),
+      ...by(
+        UNSUPPORTED,
+        'beyond those that are made are said to be so',
+        'may be for every status that there is',
+      ),
+    ],
+  },
   { area: 'HTTPRoute', name: 'HTTPRouteRetryBackendTimeout', level: 'Experimental', proofs: by(HTTP, RETRY) },
   {
     area: 'HTTPRoute',

@@ -10,8 +10,8 @@ export function gatewayApiPage(): string {
   return page(
     'Gateway API',
     'the list in `tooling/reference/src/gateway-api-features.ts`',
-    `What Tulle does of the [Gateway API](https://gateway-api.sigs.k8s.io/), release 1.6, feature by feature, named as in its \`pkg/features\`, and the test that
-proves it: ${there} of ${FEATURES.length} are there. What is not says so in \`status\`; the last table has the words. \`supportedFeatures\` of a GatewayClass names those of a Gateway.`,
+    `What Tulle does of the [Gateway API](https://gateway-api.sigs.k8s.io/), release 1.6, feature by feature, and the test that proves it. A name of one word
+is that of its \`pkg/features\`; what has none there is said in several. ${there} of ${FEATURES.length} are there. What is not says so in \`status\`; the last table has the words. \`supportedFeatures\` of a GatewayClass names those of a Gateway.`,
     ...AREAS.flatMap((area) => {
       const features = FEATURES.filter((one) => one.area === area && one.unsupported === undefined);
       return [
