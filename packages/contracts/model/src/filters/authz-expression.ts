@@ -144,7 +144,7 @@ function valueOf(inner: JsonSchema | undefined): JsonSchema {
       }),
       one('truth', { type: 'boolean' }),
       one('nothing', { const: true }),
-      one('present', { enum: [true] }),
+      one('present', { const: true }),
       ...(inner === undefined ? [] : [one('element', inner), one('anyOf', several(inner))]),
     ],
   };
