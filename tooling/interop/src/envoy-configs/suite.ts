@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENVOY_FLAGS, startEnvoyProxy } from '@tulle/envoy-proxy';
@@ -198,10 +198,24 @@ async function withTulle<T>(
     say() {},
   });
   try {
+    if (readFileSync(file, 'utf8').includes('health_checks:'))
+      await until(`Tulle has checked the endpoints of ${name}`, async () => everyClusterChecked(ports));
     return await use(ports);
   } finally {
     await proxy.stop(0);
   }
+}
+
+/** Envoy listens when the first health checks are done; here those that were not checked are used until then. */
+async function everyClusterChecked(ports: ReadonlyMap<number, number>): Promise<void> {
+  const page = await fetch(`http://127.0.0.1:${ports.get(9901)}/stats?filter=health_check`);
+  const results = new Map<string, number>();
+  for (const [, cluster = '', what, count] of (await page.text()).matchAll(
+    /^cluster\.(.+)\.health_check\.(attempt|success|failure): (\d+)$/gm,
+  ))
+    results.set(cluster, (results.get(cluster) ?? 0) + (what === 'attempt' ? 0 : Number(count)));
+  if (results.size === 0 || [...results.values()].includes(0))
+    throw new Error(`checked so far: ${JSON.stringify([...results])}`);
 }
 
 /** Same configuration, same requests: what the pages of both say. */
