@@ -4,7 +4,7 @@ import { certificatesPage, daysLeft } from './certificates-page.ts';
 import { splitAddress } from './listeners-page.ts';
 import { redactJson } from './redact.ts';
 import { circuitStats, remainingTracked } from './stats/circuit-stats.ts';
-import { clusterNames } from './stats/cluster-names.ts';
+import { clusterNames } from './cluster-names.ts';
 import { envoyStats } from './stats/envoy-stats.ts';
 import { parseMetrics } from './stats/metrics-text.ts';
 import { statsJson, statsPrometheus, statsText } from './stats/render.ts';

@@ -5,6 +5,7 @@ import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import type { AdminHost } from './admin-host.ts';
 import { listOf } from './ask-front.ts';
+import { clustersOf, givenNames } from './cluster-names.ts';
 import { addressFields } from './listeners-page.ts';
 
 /** An endpoint as the engine tells it. */
@@ -48,13 +49,18 @@ interface ClusterPart {
 const partsOf = (page: Readonly<Record<string, unknown>>): readonly ClusterPart[] =>
   listOf<ClusterPart>(page, 'clusters');
 
-/** What statistics call a cluster (Envoy `alt_stat_name`). */
-const observedName = (host: AdminHost, name: string): string =>
-  [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters].find((one) => one.name === name)
-    ?.statName ?? name;
+/** What both pages say of a cluster beside what the engine tells. */
+interface ClusterFacts {
+  /** What statistics call it (Envoy `alt_stat_name`). */
+  observabilityName(name: string): string;
+  isAdded(name: string): boolean;
+}
 
-const isAdded = (host: AdminHost, name: string): boolean =>
-  !host.fixed().clusters.some((cluster) => cluster.name === name);
+function factsOf(host: AdminHost): ClusterFacts {
+  const fixed = new Set(host.fixed().clusters.map(({ name }) => name));
+  const named = givenNames(clustersOf(host));
+  return { observabilityName: named, isAdded: (name) => !fixed.has(name) };
+}
 
 /** Numbers of an endpoint, counters first, as there; connections of bytes are no success of a request, and no error. */
 const numbersOf = (
@@ -94,15 +100,16 @@ function flagsOf(endpoint: EndpointPart): string {
 
 /** Envoy's lines, `cluster::endpoint::name::value`. */
 export function clustersText(page: Readonly<Record<string, unknown>>, host: AdminHost): string {
+  const facts = factsOf(host);
   return partsOf(page)
     .flatMap(({ name, limits, highLimits, endpoints }) => [
-      `${name}::observability_name::${observedName(host, name)}`,
+      `${name}::observability_name::${facts.observabilityName(name)}`,
       ...limitLines(limits, `${name}::default_priority`),
       ...limitLines(highLimits, `${name}::high_priority`),
-      `${name}::added_via_api::${isAdded(host, name)}`,
+      `${name}::added_via_api::${facts.isAdded(name)}`,
       ...endpoints.flatMap((endpoint) => {
         const { region = '', zone = '', subZone = '' } = endpoint.locality;
-        const facts: readonly (readonly [string, string | number])[] = [
+        const lines: readonly (readonly [string, string | number])[] = [
           ...numbersOf(endpoint)
             .toSorted(byName)
             .map(([key, value]) => [key, value] as const),
@@ -115,7 +122,7 @@ export function clustersText(page: Readonly<Record<string, unknown>>, host: Admi
           ['canary', 'false'],
           ['priority', endpoint.priority],
         ];
-        return facts.map(([key, value]) => `${name}::${endpoint.address}::${key}::${value}`);
+        return lines.map(([key, value]) => `${name}::${endpoint.address}::${key}::${value}`);
       }),
     ])
     .map((line) => `${line}\n`)
@@ -124,11 +131,12 @@ export function clustersText(page: Readonly<Record<string, unknown>>, host: Admi
 
 /** `envoy.admin.v3.Clusters`. */
 export function clustersJson(page: Readonly<Record<string, unknown>>, host: AdminHost): unknown {
+  const facts = factsOf(host);
   const clusters = create(ClustersSchema, {
     clusterStatuses: partsOf(page).map(({ name, limits, highLimits, endpoints }) => ({
       name,
-      addedViaApi: isAdded(host, name),
-      observabilityName: observedName(host, name),
+      addedViaApi: facts.isAdded(name),
+      observabilityName: facts.observabilityName(name),
       circuitBreakers: {
         thresholds: [limits, { ...highLimits, priority: RoutingPriority.HIGH }],
       },

@@ -7,10 +7,7 @@ import { workloadOfWaypoint } from './waypoint-workload.ts';
 import type { Touched } from './touched.ts';
 import type { World } from './world.ts';
 
-/**
- * Whose connection was ended for what it stood on is held to be there for so long: it connects anew within some 100 ms, on
- * a host under load within seconds.
- */
+/** Whose connection was ended for what it stood on is held to be there for so long: clients first try anew within 100 ms (their first backoff), and a host under load takes longer. */
 const RETURN_MS = 5_000;
 
 /** What a joined Workload changes, and what it asks before it is forgotten. */

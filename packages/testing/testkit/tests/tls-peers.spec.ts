@@ -238,7 +238,11 @@ it('a key that is encrypted is opened with its password, here or in a file', asy
   const asking = await server({ certificate: inline, trust: roots() });
   expect(await statusVia(asking, { trust: { kind: 'none' }, certificate: inline })).toBe(200);
   await expect(server({ certificate: { ...files, keyPassword: { password: 'wrong' } } })).rejects.toThrow(
-    /locked\.key cannot be opened with its password/,
+    /locked\.key cannot be opened with its password$/,
+  );
+  await writeFile(fileOf('line'), 'open it\n');
+  await expect(server({ certificate: { ...files, keyPassword: { file: fileOf('line') } } })).rejects.toThrow(
+    /locked\.key cannot be opened with its password, of which the line break at the end of .*line is a part$/,
   );
 });
 

@@ -1,6 +1,6 @@
 import type { Cluster } from '@tulle/model';
 import { listOf } from '../ask-front.ts';
-import type { ClusterNames } from './cluster-names.ts';
+import type { ClusterNames } from '../cluster-names.ts';
 import type { Stat } from './stat.ts';
 
 type Gauge = Extract<Stat, { readonly kind: 'counter' | 'gauge' }>;
@@ -46,8 +46,9 @@ export function remainingTracked(
 }
 
 /**
- * Which circuit breakers are open, and of clusters that track it how much is left until then (but of pools): 1 where as many are under way as may be (Envoy, "Circuit breakers statistics"). Connections of the two
- * priorities are shared; pools are not bounded here, so that theirs never opens; a budget of retries has no such moment.
+ * Which circuit breakers are open, 1 where as many are under way as may be, and of clusters that track it how many more may be
+ * (Envoy, "Circuit breakers statistics"). Connections of the two priorities are shared; pools are not bounded here, so that theirs
+ * never opens and has nothing left to tell; a budget of retries has no such moment.
  * Of clusters that tell together one that is open is enough, and the least that is left of one.
  * @param page of clusters
  */

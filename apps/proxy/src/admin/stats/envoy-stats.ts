@@ -1,6 +1,6 @@
 import type { Listener, ProxyConfig } from '@tulle/model';
 import { formatAddress } from '@tulle/model';
-import { type ClusterNames, clusterNames } from './cluster-names.ts';
+import { type ClusterNames, clusterNames } from '../cluster-names.ts';
 import type { Family, Sample } from './metrics-text.ts';
 import type { Histogram, Stat, Tags } from './stat.ts';
 import {

@@ -3,7 +3,7 @@ import { askFront, frontJson, listOf } from '../ask-front.ts';
 import { daysLeft } from '../certificates-page.ts';
 import { type AdminHost, jsonReply, type PageReply } from '../admin-host.ts';
 import type { ListenerPart } from '../listeners-page.ts';
-import { type ClusterNames, clusterNames } from './cluster-names.ts';
+import { type ClusterNames, clusterNames, clustersOf } from '../cluster-names.ts';
 import { circuitStats, remainingTracked } from './circuit-stats.ts';
 import { envoyStats } from './envoy-stats.ts';
 import { parseMetrics } from './metrics-text.ts';
@@ -42,7 +42,7 @@ export async function statsPage(host: AdminHost, query: URLSearchParams): Promis
     return { status: 400, body: 'format is one of text, json, prometheus.\n' };
   const config = {
     listeners: [...(host.discovered()?.listeners ?? []), ...host.fixed().listeners],
-    clusters: [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters],
+    clusters: clustersOf(host),
   };
   const named = clusterNames(config.clusters);
   const { text, addresses, members, clusters, certificateDays } = await measured(host.front, named);

@@ -183,7 +183,9 @@ class Reader {
       this.#unreadable.push(ref);
       return;
     }
-    if (definition.ofCluster && Object.hasOwn(usable['metadata'] as object, 'namespace'))
+    const said = (usable['metadata'] as { readonly namespace?: unknown }).namespace;
+    // `tulle get` prints the one that it is kept under.
+    if (definition.ofCluster && said !== undefined && said !== CLUSTER_NAMESPACE)
       add(
         'TULLE0322',
         '/metadata/namespace',

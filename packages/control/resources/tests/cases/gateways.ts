@@ -33,6 +33,10 @@ export const GATEWAYS: readonly Case[] = [
     ['TULLE0322', 3, 'team', 'GatewayClass is in no namespace'],
   ),
   told(
+    'a class as it is printed, with the namespace that it is kept under',
+    gatewayClass('tulle').replace('{ name: tulle }', '{ name: tulle, namespace: default }'),
+  ),
+  told(
     'the name of a class of Tulle with the controller of another',
     gatewayClass('tulle', 'a.example/gateways'),
     ['TULLE0208', 4, 'a.example/gateways', 'is Tulle'],

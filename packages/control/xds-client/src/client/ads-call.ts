@@ -94,15 +94,13 @@ export function openAdsCall<Request, Response>(
     close() {
       if (over) return;
       over = true;
-      const finish = (): void => {
+      // A cancel would overtake the end of the stream, and the server take the client for lost.
+      const timer = setTimeout(() => stream.cancel(), FAREWELL_MS).unref();
+      stream.once('status', () => {
         clearTimeout(timer);
-        stream.cancel();
         client.close();
         channel.close?.();
-      };
-      // A cancel would overtake the end of the stream, and the server take the client for lost.
-      const timer = setTimeout(finish, FAREWELL_MS).unref();
-      stream.once('status', finish);
+      });
       stream.end();
     },
     abandon,

@@ -1,3 +1,18 @@
+/** Of both places that a policy may stand in. */
+export const CORS_POLICY: readonly string[] = [
+  'allow_origin_string_match',
+  'allow_methods',
+  'allow_headers',
+  'expose_headers',
+  'max_age',
+  'allow_credentials',
+  'filter_enabled',
+  // What is only watched changes nothing.
+  'shadow_enabled',
+  'allow_private_network_access',
+  'forward_not_matching_preflights',
+];
+
 /** The typed configs of filters, and what they hold: the part of {@link HONOURED} about them. */
 export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = {
   // Statistics, and fields that say how Envoy worked, which are not sent here.
@@ -194,19 +209,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   'envoy.type.v3.Int32Range': ['start', 'end'],
   // The runtime key names a switch that only an operator of Envoy can turn.
   'envoy.extensions.filters.http.cors.v3.Cors': [],
-  'envoy.extensions.filters.http.cors.v3.CorsPolicy': [
-    'allow_origin_string_match',
-    'allow_methods',
-    'allow_headers',
-    'expose_headers',
-    'max_age',
-    'allow_credentials',
-    'filter_enabled',
-    // What is only watched changes nothing.
-    'shadow_enabled',
-    'allow_private_network_access',
-    'forward_not_matching_preflights',
-  ],
+  'envoy.extensions.filters.http.cors.v3.CorsPolicy': CORS_POLICY,
   'envoy.extensions.filters.http.health_check.v3.HealthCheck': [
     'pass_through_mode',
     'cache_time',

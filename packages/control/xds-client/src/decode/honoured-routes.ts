@@ -1,3 +1,5 @@
+import { CORS_POLICY } from './honoured-filters.ts';
+
 /** Route tables: the part of {@link HONOURED} about them. */
 export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteConfiguration': [
@@ -60,18 +62,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   // What Envoy does not do either; `hedge_on_per_try_timeout` is refused.
   'envoy.config.route.v3.HedgePolicy': ['initial_requests', 'additional_request_chance'],
   // Its older place: as an override of the filter that Envoy names so.
-  'envoy.config.route.v3.CorsPolicy': [
-    'allow_origin_string_match',
-    'allow_methods',
-    'allow_headers',
-    'expose_headers',
-    'max_age',
-    'allow_credentials',
-    'filter_enabled',
-    'shadow_enabled',
-    'allow_private_network_access',
-    'forward_not_matching_preflights',
-  ],
+  'envoy.config.route.v3.CorsPolicy': CORS_POLICY,
   'envoy.config.route.v3.VirtualCluster': ['headers', 'name'],
   'envoy.config.route.v3.RouteList': ['routes'],
   'envoy.type.matcher.v3.HttpRequestHeaderMatchInput': ['header_name'],

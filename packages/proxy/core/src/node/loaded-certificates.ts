@@ -215,7 +215,12 @@ export function plainKey(pem: string, given: Password | undefined, what: string)
   try {
     return createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString();
   } catch (cause) {
-    throw new Error(`${what} cannot be opened with its password`, { cause });
+    // As editors and `echo` end files; Envoy takes it for a part as well.
+    const hint =
+      'file' in given && passphrase.at(-1) === 0x0a
+        ? `, of which the line break at the end of ${given.file} is a part`
+        : '';
+    throw new Error(`${what} cannot be opened with its password${hint}`, { cause });
   }
 }
 

@@ -7,8 +7,9 @@ import {
   type Json,
   PLAIN_ORIGINS,
 } from '../configuration.ts';
-import { addressOf, typed } from '../resources.ts';
+import { addressOf, clusterOf, typed } from '../resources.ts';
 import { everyHost } from './vocabulary.ts';
+import { keepsWho } from './who.ts';
 
 /** Which endpoint of a cluster: by hashes, weights, priorities with what is healthy of them, and subsets. */
 export const balancing: Area = {
@@ -27,10 +28,7 @@ interface Endpoint {
 }
 
 function assigned(name: string, priorities: readonly (readonly Endpoint[])[], policy: Json = {}): Json {
-  return {
-    name,
-    type: 'STATIC',
-    connect_timeout: '2s',
+  return clusterOf(name, [], {
     load_assignment: {
       cluster_name: name,
       endpoints: priorities.map((endpoints, priority) => ({
@@ -45,7 +43,7 @@ function assigned(name: string, priorities: readonly (readonly Endpoint[])[], po
       })),
       ...policy,
     },
-  };
+  });
 }
 
 const POLICIES = 'envoy.extensions.load_balancing_policies';
@@ -78,22 +76,14 @@ function hashed(chance: Chance, name: string): Configuration {
   });
   return {
     httpFilters: [
-      {
-        name: 'envoy.filters.http.set_filter_state',
-        typed_config: typed('envoy.extensions.filters.http.set_filter_state.v3.Config', {
-          on_request_headers: [
-            {
-              object_key: 'who',
-              factory_key: 'envoy.hashable_string',
-              format_string: {
-                text_format_source: { inline_string: '%REQ(x-two)%' },
-                omit_empty_values: true,
-              },
-              skip_if_empty: true,
-            },
-          ],
-        }),
-      },
+      keepsWho({
+        factory_key: 'envoy.hashable_string',
+        format_string: {
+          text_format_source: { inline_string: '%REQ(x-two)%' },
+          omit_empty_values: true,
+        },
+        skip_if_empty: true,
+      }),
     ],
     clusters: [{ ...assigned(name, [PLAIN_ORIGINS.map((origin) => ({ origin }))]), ...byHash(chance) }],
     routes: everyHost([

@@ -2,6 +2,7 @@ import type { Chance } from '../chance.ts';
 import type { Area, Configuration, Exchange, Field, Json } from '../configuration.ts';
 import { typed } from '../resources.ts';
 import { anyOrigin, marked, METHODS } from './vocabulary.ts';
+import { isNearV1, keepsWho } from './who.ts';
 
 /** Which route a request takes by what is no path and no field: cookies, gRPC, filter state, shares, TLS, and matchers of virtual hosts. */
 export const conditions: Area = {
@@ -33,34 +34,17 @@ export const conditions: Area = {
 
 /** Puts down what a field says, after which a route is looked for again. */
 function stateOf(chance: Chance): Json {
-  return {
-    name: 'envoy.filters.http.set_filter_state',
-    typed_config: typed('envoy.extensions.filters.http.set_filter_state.v3.Config', {
-      on_request_headers: [
-        {
-          object_key: 'who',
-          factory_key: 'envoy.string',
-          format_string: {
-            text_format_source: { inline_string: chance.pick(['%REQ(x-one)%', 'is-%REQ(x-one)%']) },
-            ...(chance.maybe(0.3) && { omit_empty_values: true }),
-          },
-          ...(chance.maybe(0.4) && { skip_if_empty: true }),
-        },
-      ],
-      clear_route_cache: true,
-    }),
-  };
-}
-
-function stringMatch(chance: Chance): Json {
-  return chance.pick<Json>([
-    { exact: 'v1' },
-    { prefix: 'v' },
-    { suffix: '2' },
-    { contains: '1' },
-    { safe_regex: { regex: '(is-)?v\\d' } },
-    { exact: 'V1', ignore_case: true },
-  ]);
+  return keepsWho(
+    {
+      factory_key: 'envoy.string',
+      format_string: {
+        text_format_source: { inline_string: chance.pick(['%REQ(x-one)%', 'is-%REQ(x-one)%']) },
+        ...(chance.maybe(0.3) && { omit_empty_values: true }),
+      },
+      ...(chance.maybe(0.4) && { skip_if_empty: true }),
+    },
+    { clear_route_cache: true },
+  );
 }
 
 function routeOf(chance: Chance, mark: string, hasState: boolean): Json {
@@ -70,7 +54,7 @@ function routeOf(chance: Chance, mark: string, hasState: boolean): Json {
     ...(chance.maybe(0.45) && {
       cookies: chance.sample(['user', 'size'], chance.int(1, 2)).map((name) => ({
         name,
-        string_match: stringMatch(chance),
+        string_match: isNearV1(chance, '(is-)?v\\d'),
         ...(chance.maybe(0.25) && { invert_match: true }),
       })),
     }),
@@ -82,7 +66,7 @@ function routeOf(chance: Chance, mark: string, hasState: boolean): Json {
       tls_context: chance.pick<Json>([{ presented: true }, { presented: false }]),
     }),
     ...(hasState &&
-      chance.maybe(0.5) && { filter_state: [{ key: 'who', string_match: stringMatch(chance) }] }),
+      chance.maybe(0.5) && { filter_state: [{ key: 'who', string_match: isNearV1(chance, '(is-)?v\\d') }] }),
   };
   const route = chance.maybe(0.3)
     ? { cluster_header: 'x-to', ...(chance.maybe(0.3) && { cluster_not_found_response_code: 'NOT_FOUND' }) }

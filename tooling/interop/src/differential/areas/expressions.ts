@@ -3,6 +3,7 @@ import type { Area, Configuration, Exchange, Field, Json } from '../configuratio
 import { typed } from '../resources.ts';
 import { attribute, call, list, number, numbered, text } from './cel.ts';
 import { everyHost, METHODS, VALUES } from './vocabulary.ts';
+import { isNearV1, keepsWho } from './who.ts';
 
 const FILTER = 'envoy.filters.http.rbac';
 
@@ -17,19 +18,11 @@ export const expressions: Area = {
       : { rules: rulesOf(chance), rules_stat_prefix: 'own' };
     return {
       httpFilters: [
-        {
-          name: 'envoy.filters.http.set_filter_state',
-          typed_config: typed('envoy.extensions.filters.http.set_filter_state.v3.Config', {
-            on_request_headers: [
-              {
-                object_key: 'who',
-                factory_key: 'envoy.string',
-                format_string: { text_format_source: { inline_string: '%REQ(x-two)%' } },
-                ...(chance.maybe(0.5) && { skip_if_empty: true }),
-              },
-            ],
-          }),
-        },
+        keepsWho({
+          factory_key: 'envoy.string',
+          format_string: { text_format_source: { inline_string: '%REQ(x-two)%' } },
+          ...(chance.maybe(0.5) && { skip_if_empty: true }),
+        }),
         { name: FILTER, typed_config: typed('envoy.extensions.filters.http.rbac.v3.RBAC', own) },
       ],
       routes: everyHost([
@@ -97,9 +90,9 @@ function principal(chance: Chance): Json {
     () => ({ any: true }),
     () => ({ any: true }),
     () => ({ source_ip: { address_prefix: chance.pick(['127.0.0.0', '10.0.0.0']), prefix_len: 8 } }),
-    () => ({ filter_state: { key: 'who', string_match: stringMatch(chance) } }),
-    () => ({ not_id: { filter_state: { key: 'who', string_match: stringMatch(chance) } } }),
-    () => ({ filter_state: { key: 'nobody', string_match: stringMatch(chance) } }),
+    () => ({ filter_state: { key: 'who', string_match: isNearV1(chance, 'v\\d') } }),
+    () => ({ not_id: { filter_state: { key: 'who', string_match: isNearV1(chance, 'v\\d') } } }),
+    () => ({ filter_state: { key: 'nobody', string_match: isNearV1(chance, 'v\\d') } }),
     () => ({
       not_id: {
         metadata: {
@@ -110,17 +103,6 @@ function principal(chance: Chance): Json {
       },
     }),
   ])();
-}
-
-function stringMatch(chance: Chance): Json {
-  return chance.pick<Json>([
-    { exact: 'v1' },
-    { prefix: 'v' },
-    { suffix: '2' },
-    { contains: '1' },
-    { safe_regex: { regex: 'v\\d' } },
-    { exact: 'V1', ignore_case: true },
-  ]);
 }
 
 const known = (chance: Chance): string => chance.pick(VALUES.filter((one) => one !== '' && one.length < 4));
