@@ -518,7 +518,7 @@ it.each([
       generations.push(new WeakRef(chainOf(test.proxy)));
     }
     await new Promise((resolve) => setImmediate(resolve));
-    queryObjects(chainOf(test.proxy).constructor as new () => object); // collects garbage
+    queryObjects(chainOf(test.proxy).constructor); // collects garbage
     return generations.filter((generation) => generation.deref() !== undefined).length;
   };
   const few = await update(0, 5);
