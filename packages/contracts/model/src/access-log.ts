@@ -36,13 +36,17 @@ export interface OtlpAccessLogOutput {
   readonly cluster: string;
   /** Default the cluster's name. */
   readonly authority?: string;
-  /** `log_name` of the resource. */
+  /** `log_name` of the resource; may be empty. */
   readonly logName: string;
   /** Of a log record. Default none. */
   readonly body?: string;
   readonly attributes?: Readonly<Record<string, string>>;
   /** Of the resource; no formats. */
   readonly resource?: Readonly<Record<string, string>>;
+  /** Keys of filter state of which each is an attribute, as JSON, where something was put down under it; but addresses. Default none. */
+  readonly filterState?: readonly string[];
+  /** Further attributes. */
+  readonly customTags?: readonly CustomTag[];
   /** Whether the resource says `log_name`, `cluster_name`, `node_name` and `zone_name`. Default true (Envoy). */
   readonly builtinLabels?: boolean;
   /** Default 1,000 (Envoy). */

@@ -210,6 +210,7 @@ describe('an access log of another control plane', () => {
       const log = create(AccessLogSchema, {
         configType: { case: 'typedConfig', value: anyPack(OpenTelemetryAccessLogConfigSchema, message) },
       });
+      context.check(AccessLogSchema, log, 'access_log[0]');
       const logs = decodeAccessLogs(context, [log], 'access_log', 'http');
       return { logs, refused: [...new Set(context.issues.map(({ path }) => path))] };
     };
@@ -240,6 +241,38 @@ describe('an access log of another control plane', () => {
       logs: [{ to: { kind: 'otlp', cluster: 'otel', logName: 'l' } }],
       refused: [],
     });
+    // The logger's own fields, beside which older configurations have common_config.
+    const { grpcService } = commonConfig;
+    const own = {
+      grpcService: { ...grpcService, timeout: '2s' },
+      bufferFlushInterval: '3s',
+      bufferSizeBytes: 5,
+      filterStateObjectsToLog: ['tenant'],
+      customTags: [{ tag: 'a', literal: { value: 'b' } }],
+    };
+    const read = {
+      kind: 'otlp',
+      cluster: 'otel',
+      timeoutMs: 2_000,
+      flushIntervalMs: 3_000,
+      bufferBytes: 5,
+      filterState: ['tenant'],
+      customTags: [{ name: 'a', kind: 'literal', value: 'b' }],
+    };
+    expect(otel({ ...own, logName: 'own' })).toEqual({
+      logs: [{ to: { ...read, logName: 'own' } }],
+      refused: [],
+    });
+    expect(otel(own)).toEqual({ logs: [{ to: { ...read, logName: '' } }], refused: [] });
+    expect(otel({ ...own, commonConfig: { logName: 'l', bufferSizeBytes: 7 } })).toEqual({
+      logs: [{ to: { ...read, logName: 'l' } }],
+      refused: [],
+    });
+    expect(otel({ ...own, commonConfig }).refused).toEqual(['access_log[0].typed_config.grpc_service']);
+    expect(otel({ logName: 'l' }).refused).toEqual(['access_log[0].typed_config.grpc_service']);
+    expect(otel({ commonConfig: { ...commonConfig, customTags: own.customTags } }).refused).toEqual([
+      'access_log[0].typed_config.common_config.custom_tags',
+    ]);
     expect(otel({ commonConfig, body: { intValue: 1 } }).refused).toContain(
       'access_log[0].typed_config.body',
     );

@@ -16,7 +16,7 @@ const WITHOUT_MESSAGE: ReadonlySet<string> = new Set([
 export function filterStateObjects(record: StreamRecord, keys: readonly string[]): Record<string, Any> {
   return Object.fromEntries(
     keys.flatMap((key): [string, Any][] => {
-      const value = WITHOUT_MESSAGE.has(key) ? undefined : record.filterState(key);
+      const value = valueOf(record, key);
       if (value === undefined) return [];
       return [
         [
@@ -28,4 +28,14 @@ export function filterStateObjects(record: StreamRecord, keys: readonly string[]
       ];
     }),
   );
+}
+
+/** The same as JSON of those messages. */
+export function filterStateJson(record: StreamRecord, key: string): string | undefined {
+  const value = valueOf(record, key);
+  return value === undefined ? undefined : JSON.stringify(value);
+}
+
+function valueOf(record: StreamRecord, key: string): ReturnType<StreamRecord['filterState']> {
+  return WITHOUT_MESSAGE.has(key) ? undefined : record.filterState(key);
 }

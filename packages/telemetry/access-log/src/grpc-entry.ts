@@ -11,6 +11,7 @@ import {
   ResponseFlags_Unauthorized_Reason as Reason,
   TCPAccessLogEntrySchema,
 } from './gen/envoy/data/accesslog/v3/accesslog_pb.js';
+import type { TagOf } from './custom-tags.ts';
 import { filterStateObjects } from './filter-state.ts';
 
 /** What entries hold beside the usual. */
@@ -18,7 +19,7 @@ export interface EntryOptions {
   /** Names in lower case. */
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
-  readonly tags: readonly (readonly [name: string, value: (record: StreamRecord) => string | undefined])[];
+  readonly tags: readonly TagOf[];
   /** Keys. */
   readonly filterState: readonly string[];
 }

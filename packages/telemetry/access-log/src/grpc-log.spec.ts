@@ -290,6 +290,23 @@ describe('an access log that a collector of OpenTelemetry keeps', () => {
     ]);
   });
 
+  it('has filter state and tags as attributes, where there are some', async () => {
+    const run = await logged({
+      kind: 'otlp',
+      logName: '',
+      filterState: ['tenant', 'nobody'],
+      customTags: [
+        { name: 'zone', kind: 'environment', variable: 'ZONE' },
+        { name: 'who', kind: 'header', header: 'X-Who' },
+      ],
+    });
+    await run.test.client().request({ headers: { 'x-tenant': 'ac"me' } });
+    await run.plugin.accessLoggers.flush();
+    const [log] = readLogs(Buffer.from(run.service.requests[0]?.body ?? '', 'latin1').subarray(5));
+    expect(log?.attributes).toEqual({ tenant: '"ac\\"me"', zone: 'z1' });
+    expect(log?.resource).toMatchObject({ log_name: '' });
+  });
+
   it('has no labels of the proxy where that is wanted', async () => {
     const run = await logged({ kind: 'otlp', builtinLabels: false });
     await run.test.client().request({});

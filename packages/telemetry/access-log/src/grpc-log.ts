@@ -1,9 +1,9 @@
-import { metadataText } from '@tulle/record-format';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { CustomTag, GrpcAccessLogOutput } from '@tulle/model';
+import type { GrpcAccessLogOutput } from '@tulle/model';
 import type { TelemetryHost } from '@tulle/telemetry';
 import type { AccessLoggersOptions } from './access-loggers.ts';
+import { tagOf } from './custom-tags.ts';
 import { httpEntry, tcpEntry, type EntryOptions } from './grpc-entry.ts';
 import { StreamAccessLogsMessage_IdentifierSchema } from './gen/envoy/service/accesslog/v3/als_pb.js';
 import { createServiceLog, type ServiceLog } from './service-log.ts';
@@ -58,19 +58,4 @@ function messageOf(identifier: Uint8Array, field: number, entries: readonly Uint
     .tag(field, WireType.LengthDelimited)
     .bytes(list.finish())
     .finish();
-}
-
-function tagOf(
-  tag: CustomTag,
-  env: Readonly<Record<string, string | undefined>>,
-): EntryOptions['tags'][number] {
-  if (tag.kind === 'literal') return [tag.name, () => tag.value];
-  if (tag.kind === 'environment') {
-    const value = env[tag.variable] ?? tag.byDefault;
-    return [tag.name, () => value];
-  }
-  if (tag.kind === 'metadata')
-    return [tag.name, (record) => metadataText(record, tag.namespace, tag.path) ?? tag.byDefault];
-  const header = tag.header.toLowerCase();
-  return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
 }

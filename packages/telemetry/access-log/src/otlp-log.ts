@@ -4,6 +4,8 @@ import type { OtlpAccessLogOutput } from '@tulle/model';
 import { compileText, type FormatIssue, type Render } from '@tulle/record-format';
 import type { StreamRecord, TelemetryHost } from '@tulle/telemetry';
 import type { AccessLoggersOptions } from './access-loggers.ts';
+import { tagOf, type TagOf } from './custom-tags.ts';
+import { filterStateJson } from './filter-state.ts';
 import { createServiceLog, type ServiceLog } from './service-log.ts';
 
 const METHOD = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
@@ -28,7 +30,7 @@ const STRING_VALUE = 1;
 export function createOtlpLog(
   to: OtlpAccessLogOutput,
   host: TelemetryHost,
-  { meter, node }: AccessLoggersOptions,
+  { meter, node, env = process.env }: AccessLoggersOptions,
 ): ServiceLog {
   const issues: ConfigIssue[] = [];
   const compile = (format: string, path: string): Render => {
@@ -52,6 +54,10 @@ export function createOtlpLog(
       `access log ${issues.map(({ path, message }) => `${path} ${message}`).join('; ')}`,
       { issues },
     );
+  const found: readonly TagOf[] = [
+    ...(to.filterState ?? []).map((key): TagOf => [key, (record) => filterStateJson(record, key)]),
+    ...(to.customTags ?? []).map((tag) => tagOf(tag, env)),
+  ];
   const labels: Record<string, string> =
     to.builtinLabels === false
       ? {}
@@ -64,7 +70,7 @@ export function createOtlpLog(
       path: METHOD,
       lanes: 1,
       lane: () => 0,
-      entry: (record) => logRecord(record, body, attributes),
+      entry: (record) => logRecord(record, body, attributes, found),
       message: (_, entries) => exportOf(resource, entries),
     },
     host,
@@ -76,12 +82,17 @@ function logRecord(
   record: StreamRecord,
   body: Render | undefined,
   attributes: readonly (readonly [name: string, render: Render])[],
+  found: readonly TagOf[],
 ): Uint8Array {
   const out = new BinaryWriter()
     .tag(TIME, WireType.Bit64)
     .fixed64(BigInt(Math.round(record.startEpochMs * 1000)) * 1000n);
   if (body !== undefined) out.tag(BODY, WireType.LengthDelimited).bytes(stringValue(body(record)));
   for (const [name, render] of attributes) keyValue(out, ATTRIBUTES, name, render(record));
+  for (const [name, valueOf] of found) {
+    const value = valueOf(record);
+    if (value !== undefined) keyValue(out, ATTRIBUTES, name, value);
+  }
   if (record.traceId !== '')
     out.tag(TRACE_ID, WireType.LengthDelimited).bytes(Buffer.from(record.traceId, 'hex'));
   if (record.spanId !== '')

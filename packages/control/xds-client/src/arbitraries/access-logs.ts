@@ -153,7 +153,7 @@ const texts: fc.Arbitrary<Record<string, string>> = fc.dictionary(label, label, 
 });
 
 const otlp: fc.Arbitrary<OtlpAccessLogOutput> = object<OtlpAccessLogOutput>(
-  { kind: fc.constant('otlp'), cluster: label, logName: label },
+  { kind: fc.constant('otlp'), cluster: label, logName: fc.oneof(label, fc.constant('')) },
   {
     authority: label,
     flushIntervalMs: fc.integer({ min: 1, max: 60_000 }),
@@ -161,6 +161,8 @@ const otlp: fc.Arbitrary<OtlpAccessLogOutput> = object<OtlpAccessLogOutput>(
     timeoutMs: fc.integer({ min: 1, max: 60_000 }),
     body: label,
     attributes: texts,
+    filterState: names,
+    customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
     resource: texts,
     builtinLabels: fc.constant(false),
   },

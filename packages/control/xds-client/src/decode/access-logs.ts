@@ -20,6 +20,7 @@ import {
   type OpenTelemetryAccessLogConfig,
   OpenTelemetryAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
+import type { CustomTag as EnvoyTag } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
 import type { AnyValue, KeyValueList } from '@tulle/xds-proto/opentelemetry/proto/common/v1/common';
 import {
   StderrAccessLogSchema,
@@ -130,36 +131,58 @@ function decodeGrpc(
     flushIntervalMs: milliseconds(config?.bufferFlushInterval),
     bufferBytes: config?.bufferSizeBytes,
     timeoutMs: milliseconds(config?.grpcService?.timeout),
-    customTags: filled(
-      (config?.customTags ?? []).flatMap((tag, index) =>
-        decodeTag(context, tag, `${path}.custom_tags[${index}]`),
-      ),
-    ),
-    // There is nothing under no name.
-    filterState: filled((config?.filterStateObjectsToLog ?? []).filter((key) => key !== '')),
+    customTags: decodeTags(context, config?.customTags, path),
+    filterState: stateKeys(config?.filterStateObjectsToLog),
   });
 }
 
+/** There is nothing under no name. */
+const stateKeys = (keys: readonly string[] = []): readonly string[] | undefined =>
+  filled(keys.filter((key) => key !== ''));
+
+/** @param path of the message that has them as `custom_tags` */
+function decodeTags(
+  context: DecodeContext,
+  tags: readonly EnvoyTag[] = [],
+  path: string,
+): GrpcAccessLogOutput['customTags'] {
+  return filled(tags.flatMap((tag, index) => decodeTag(context, tag, `${path}.custom_tags[${index}]`)));
+}
+
+/** The logger's own fields count before those of `common_config`, which Envoy keeps for older configurations. */
 function decodeOtlp(
   context: DecodeContext,
   config: OpenTelemetryAccessLogConfig,
   path: string,
 ): OtlpAccessLogOutput {
-  const {
-    kind: _,
-    customTags,
-    // Envoy's logger has a field of its own for it, and does not look at this one.
-    filterState: __,
-    ...common
-  } = decodeGrpc(context, config.commonConfig, `${path}.common_config`);
-  if (customTags !== undefined)
-    context.refuse(`${path}.common_config.custom_tags`, 'is for the other gRPC loggers; give attributes');
+  const { commonConfig: common } = config;
+  const at = `${path}.common_config`;
+  if (common !== undefined && common.logName === '') context.refuse(`${at}.log_name`, 'is missing');
+  if (common !== undefined && common.customTags.length > 0)
+    context.refuse(
+      `${at}.custom_tags`,
+      'is for the other gRPC loggers; give custom_tags beside common_config',
+    );
+  if (config.grpcService !== undefined && common?.grpcService !== undefined)
+    context.refuse(`${path}.grpc_service`, 'must not be there beside that of common_config');
+  const service = config.grpcService ?? common?.grpcService;
   const body = config.body && decodeText(context, config.body, `${path}.body`);
   return present({
     kind: 'otlp' as const,
-    ...common,
+    ...decodeGrpcCluster(
+      context,
+      service,
+      `${common === undefined || config.grpcService !== undefined ? path : at}.grpc_service`,
+    ),
+    logName: config.logName || (common?.logName ?? ''),
+    flushIntervalMs: milliseconds(config.bufferFlushInterval ?? common?.bufferFlushInterval),
+    bufferBytes: config.bufferSizeBytes ?? common?.bufferSizeBytes,
+    timeoutMs: milliseconds(service?.timeout),
     body,
     attributes: decodeTexts(context, config.attributes, `${path}.attributes`),
+    // That of common_config Envoy does not look at in this logger.
+    filterState: stateKeys(config.filterStateObjectsToLog),
+    customTags: decodeTags(context, config.customTags, path),
     resource: decodeTexts(context, config.resourceAttributes, `${path}.resource_attributes`),
     builtinLabels: config.disableBuiltinLabels ? false : undefined,
   });

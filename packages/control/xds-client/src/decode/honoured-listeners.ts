@@ -325,6 +325,12 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   ],
   'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig': [
     'common_config',
+    'grpc_service',
+    'log_name',
+    'buffer_flush_interval',
+    'buffer_size_bytes',
+    'filter_state_objects_to_log',
+    'custom_tags',
     'disable_builtin_labels',
     'resource_attributes',
     'body',

@@ -19,6 +19,7 @@ import {
 import type { SubstitutionFormatStringSchema } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
 import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import {
+  type CommonGrpcAccessLogConfigSchema,
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
@@ -70,8 +71,10 @@ function encodeService(to: GrpcAccessLogOutput | OtlpAccessLogOutput, handler: '
     return packed(
       OpenTelemetryAccessLogConfigSchema,
       create(OpenTelemetryAccessLogConfigSchema, {
-        commonConfig,
+        ...ownOrCommon(commonConfig),
         disableBuiltinLabels: to.builtinLabels === false,
+        filterStateObjectsToLog: [...(to.filterState ?? [])],
+        customTags: (to.customTags ?? []).map(encodeTag),
         ...(to.body !== undefined && { body: stringValue(to.body) }),
         ...(to.attributes && { attributes: keyValues(to.attributes) }),
         ...(to.resource && { resourceAttributes: keyValues(to.resource) }),
@@ -87,6 +90,19 @@ function encodeService(to: GrpcAccessLogOutput | OtlpAccessLogOutput, handler: '
           additionalResponseHeadersToLog: [...(to.responseHeaders ?? [])],
         }),
       );
+}
+
+/** Nothing in `common_config` may have no name; what has none says the same beside it, as newer Envoys read it. */
+function ownOrCommon(
+  common: Fields<typeof CommonGrpcAccessLogConfigSchema>,
+): Fields<typeof OpenTelemetryAccessLogConfigSchema> {
+  if (common.logName !== '') return { commonConfig: common };
+  const { grpcService, bufferFlushInterval, bufferSizeBytes } = common;
+  return {
+    ...(grpcService && { grpcService }),
+    ...(bufferFlushInterval && { bufferFlushInterval }),
+    ...(bufferSizeBytes !== undefined && { bufferSizeBytes }),
+  };
 }
 
 type StringValue = { value: { case: 'stringValue'; value: string } };
