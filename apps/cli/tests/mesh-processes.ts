@@ -8,6 +8,9 @@ import { freePort } from '@tulle/testkit/free-port';
 
 const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
 
+/** A program that does nothing, and does not outlive who started it, not even when a test ends by force. */
+const IDLE = 'const parent = process.ppid; setInterval(() => process.ppid === parent || process.exit(), 500)';
+
 /** How a process ended, and all that it wrote. */
 export interface Ended {
   readonly code: number | null;
@@ -113,15 +116,7 @@ export async function meshProcesses(): Promise<MeshProcesses> {
         ...upstreams.flatMap((service) => ['--upstream', `${service}=0`]),
         ...(at === undefined ? [] : ['--control-plane', `127.0.0.1:${at}`]),
         ...(singleProcess ? ['--no-supervisor'] : []),
-        ...[
-          '--no-port-check',
-          '--drain-seconds',
-          '0',
-          '--',
-          process.execPath,
-          '-e',
-          'setInterval(() => {}, 1e6)',
-        ],
+        ...['--no-port-check', '--drain-seconds', '0', '--', process.execPath, '-e', IDLE],
       );
       const [, socketPath = ''] = await one.said(/joined; .*admin (\S+)\n/);
       return {
