@@ -152,6 +152,7 @@ describe('tulle gateway', () => {
       await expect
         .poll(status, { timeout: 15_000 })
         .toMatch(new RegExp(`refuses it: .*cannot listen on 127\\.0\\.0\\.1:${port}: EADDRINUSE`));
+      expect(await status()).toMatch(/type: Accepted status: "False" reason: PortUnavailable/);
       expect((await call(plain)).status).toBe(200);
     } finally {
       taken.close();
