@@ -95,6 +95,39 @@ describe('a GRPCRoute of a Gateway', () => {
     expect(await edited('Plain')).toEqual(['old', undefined, 'caller', undefined, 'origin']);
   });
 
+  it('with a filter that gRPC lacks leads nothing: neither in from outside, nor within the mesh, nor past it', async () => {
+    const asking = (filter: string): string =>
+      rulesOf(
+        `matches: [{ method: { method: Asked } }], filters: [${filter}], ${TWO}`,
+        `matches: [{ method: { method: Plain } }], ${TWO}`,
+      ).replace('{ name: edge }', "{ name: edge }, { group: '', kind: Service, name: one }");
+    const auth =
+      '{ type: ExternalAuth, externalAuth: { protocol: GRPC, grpc: {}, backendRef: { name: two, port: 80 } } }';
+    await using mesh = await featureMesh([asking(auth)]);
+    const within = async (method: string): Promise<string> => {
+      const { headers, body } = await mesh.request({
+        from: 'web',
+        to: 'one',
+        method: 'POST',
+        path: `/a.B/${method}`,
+        headers: { 'content-type': 'application/grpc', te: 'trailers' },
+      });
+      const status = headers.find(([name]) => name === 'grpc-status');
+      return status === undefined
+        ? (JSON.parse(body) as { instance: string }).instance
+        : `status ${status[1]}`;
+    };
+    for (const method of ['Asked', 'Plain']) {
+      expect(await who(mesh, `/a.B/${method}`)).toBe('status 12');
+      expect(await within(method)).toBe('status 12');
+    }
+    await mesh.apply(asking('{ type: RequestHeaderModifier, requestHeaderModifier: { remove: [x-drop] } }'));
+    for (const method of ['Asked', 'Plain']) {
+      expect(await who(mesh, `/a.B/${method}`)).toBe('two-0');
+      expect(await within(method)).toBe('two-0');
+    }
+  });
+
   it('names its rules: records say which it was, and policies are for one', async () => {
     const policy = `
 apiVersion: tulle.dev/v1alpha1

@@ -259,6 +259,37 @@ describe('HTTPRoute, extended', () => {
     expect(mesh.calls('one')).toEqual({ '-': 2 });
   });
 
+  it('tries again ten times at most, whatever it asks for, and says so', async () => {
+    const rule = (attempts: number): string =>
+      ruleOf(`retry: { attempts: ${attempts}, codes: [503], backoff: 1ms }, ${ONE}`);
+    // The budget that callers have by default would end it sooner.
+    const budget = `
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: { name: one }
+spec: { targetRefs: [{ group: '', kind: Service, name: one }], retryConstraint: { minRetryRate: { count: 1000 } } }
+`;
+    await using mesh = await featureMesh([rule(9), budget], { one: () => ({ status: 503 }) });
+    const attemptsOf = async (): Promise<number | undefined> => {
+      mesh.forget();
+      expect((await mesh.request({ gateway: 'edge' })).status).toBe(503);
+      return mesh.calls('one')['-'];
+    };
+    expect(await attemptsOf()).toBe(10);
+    await mesh.apply(rule(10));
+    expect(await attemptsOf()).toBe(11);
+    for (const attempts of [11, 40]) {
+      await mesh.apply(rule(attempts));
+      expect(await attemptsOf()).toBe(11);
+      const { parents } = mesh.controlPlane.resourceStatus('HTTPRoute/default/r') as RouteStatus;
+      expect(parents[0]?.conditions.at(-1)).toMatchObject({
+        type: 'tulle.dev/RetriesHonoured',
+        status: 'False',
+        message: expect.stringContaining(`rule 0 asks for ${attempts}`) as string,
+      });
+    }
+  });
+
   it('attaches to one port of a Gateway, or to one listener, and its rules are for requests of that port', async () => {
     await using mesh = await featureMesh([
       routeOf(`parentRefs: [{ name: edge, port: 8080 }], rules: [{ ${ONE} }]`, 'by-port'),

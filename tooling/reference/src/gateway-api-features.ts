@@ -45,6 +45,7 @@ export const FEATURES: readonly Feature[] = [
         'packages/control/plane/tests/gateway-class.spec.ts',
         'of Tulle is accepted, with the features that its Gateways have',
         'of another controller is left alone, and one of another name is not supported',
+        'of another name has Gateways that nobody serves, which they say, as do their ListenerSets and routes',
         'with parameters is not accepted, nor are its Gateways until these are gone',
       ),
     ],
@@ -124,6 +125,19 @@ export const FEATURES: readonly Feature[] = [
       'labels and annotations are said to go to nothing, and the Gateway is served',
       'parameters of any kind are refused in status, and the Gateway is served by nobody until they are gone',
       'is said of a waypoint as well',
+    ),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayClasses of users',
+    level: 'Implementation-specific',
+    unsupported:
+      'There are two classes, `tulle` and `tulle-waypoint`. A GatewayClass of another name with the `controllerName` of Tulle has `Accepted` `False` with `Unsupported`, and nobody serves its Gateways, which say so (`Accepted` is `False` with `Invalid`); one with a `parametersRef` has `InvalidParameters`, as its Gateways have.',
+    proofs: by(
+      'packages/control/plane/tests/gateway-class.spec.ts',
+      'of another controller is left alone, and one of another name is not supported',
+      'of another name has Gateways that nobody serves, which they say, as do their ListenerSets and routes',
+      'with parameters is not accepted, nor are its Gateways until these are gone',
     ),
   },
   {
@@ -254,6 +268,8 @@ export const FEATURES: readonly Feature[] = [
         'is said at its Service, and at each Gateway that leads there',
         'names the reference to a CA certificate that leads to none: %s',
         'of two for one target and port name the older one holds, then the first by name; the other is Conflicted',
+        'does nothing for a target that is no Service, and says so',
+        'believes nobody by CAs of a name that is not known, and says so',
       ),
     ],
   },
@@ -267,11 +283,17 @@ export const FEATURES: readonly Feature[] = [
     area: 'Policies',
     name: 'BackendTrafficPolicy: retryConstraint (GEP-3388)',
     level: 'Experimental',
-    note: 'Kind `XBackendTrafficPolicy`. Past the budget the answer that there is goes to the caller, whatever its status, where the draft wants 503 ([why](../decisions/028-past-a-retry-budget.md)).',
+    note: 'Kind `XBackendTrafficPolicy`, for Services: of other targets `Accepted` is `False` with `TargetNotFound`. Past the budget the answer that there is goes to the caller, whatever its status, where the draft wants 503 ([why](../decisions/028-past-a-retry-budget.md)).',
     proofs: [
       ...by(
         'apps/gateway/tests/policies.spec.ts',
         'XBackendTrafficPolicy keeps retries to a share of the requests of a Service, and to some that are always allowed',
+      ),
+      ...by(
+        'packages/control/plane/tests/backend-traffic-status.spec.ts',
+        'is said at its Service, and at each Gateway that leads there',
+        'names targets that are not there, and those that are no Services, for which it does nothing',
+        'gives way to the older one, part by part, and budgets to a TrafficPolicy, which it says',
       ),
       ...by(cases('traffic-policies'), 'budgets of a Service, twice, for nobody, and too short to count in'),
     ],

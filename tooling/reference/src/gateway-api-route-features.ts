@@ -44,6 +44,24 @@ export const ROUTE_FEATURES: readonly Feature[] = [
     proofs: by(GRPC, GRPC_EDITS, 'splits calls by weight, and copies them'),
   },
   {
+    area: 'GRPCRoute',
+    name: 'filters of HTTPRoutes: CORS, ExternalAuth, RequestRedirect, URLRewrite',
+    level: 'Implementation-specific',
+    unsupported:
+      'A GRPCRoute has none of these in the Gateway API. With one the route is accepted by no parent: `Accepted` is `False` with `UnsupportedValue`. A Gateway leads nothing by it, and a Service whose only route it is answers UNIMPLEMENTED. Attach `tulle.http.cors` and `tulle.http.ext-authz` with a FilterPolicy.',
+    proofs: [
+      ...by(
+        GRPC,
+        'with a filter that gRPC lacks leads nothing: neither in from outside, nor within the mesh, nor past it',
+      ),
+      ...by(
+        'packages/control/plane/tests/unsupported-values.spec.ts',
+        'is accepted by no parent, attaches nowhere, and says so: %s',
+        'takes no port and no host from an HTTPRoute',
+      ),
+    ],
+  },
+  {
     area: 'TLSRoute, TCPRoute, UDPRoute',
     name: 'TLSRoute',
     level: 'Core',

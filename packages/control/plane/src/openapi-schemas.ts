@@ -23,7 +23,8 @@ export const SCHEMAS: Json = {
           ref('RouteStatus'),
           ref('PolicyStatus'),
         ],
-        description: 'Of a Gateway, a ListenerSet, a route or a BackendTLSPolicy, as Gateway API writes it.',
+        description:
+          'Of a GatewayClass, a Gateway, a ListenerSet, a route, a BackendTLSPolicy or an XBackendTrafficPolicy, as Gateway API writes it.',
       },
     },
     ['resource', 'owner', 'version', 'generation'],

@@ -2,10 +2,13 @@ import {
   isConnectionRouteKind,
   isDefaultGateway,
   isRouteKind,
+  isServiceTarget,
   isUdpPort,
   SERVICE_NAME_LABEL,
   usesDefaultGateways,
   type AnyRoute,
+  type BackendTLSPolicy,
+  type BackendTrafficPolicy,
   type Gateway,
   type RequestRoute,
   type Resource,
@@ -104,12 +107,12 @@ export function touchBy(
       return;
     case 'BackendTLSPolicy':
     case 'XBackendTrafficPolicy':
-      for (const target of resource.spec.targetRefs) services.add(`${namespace}/${target.name}`);
+      touchTargets(resource, services);
       return;
     case 'ConfigMap':
       for (const policy of world.in('BackendTLSPolicy', namespace))
         if (policy.spec.validation.caCertificateRefs?.some((ref) => ref.name === name) === true)
-          for (const target of policy.spec.targetRefs) services.add(`${namespace}/${target.name}`);
+          touchTargets(policy, services);
       for (const gateway of world.gateways())
         if (believes(gateway, namespace, name)) services.add(gatewayKey(gateway.metadata));
       return;
@@ -147,6 +150,15 @@ export function touchBy(
 }
 
 /** A Gateway, and the Services that ask for it as their waypoint. @param gateway {@link gatewayKey} */
+/** Services that a policy of the Gateway API is for. */
+function touchTargets(
+  { metadata, spec }: BackendTLSPolicy | BackendTrafficPolicy,
+  services: Set<string>,
+): void {
+  for (const target of spec.targetRefs)
+    if (isServiceTarget(target)) services.add(`${metadata.namespace}/${target.name}`);
+}
+
 function touchWaypoint(world: World, gateway: string | undefined, services: Set<string>): void {
   if (gateway === undefined) return;
   services.add(gateway);

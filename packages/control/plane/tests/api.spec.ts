@@ -127,6 +127,7 @@ spec: { parentRefs: [{ name: edge }] }
     expect(body.status.conditions).toMatchObject([
       { type: 'Accepted', status: 'True', reason: 'Accepted', observedGeneration: 1 },
       { type: 'Programmed', status: 'False', reason: 'Pending', observedGeneration: 1 },
+      { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', observedGeneration: 1 },
     ]);
     const { body: list } = await call<{ items: unknown[] }>('GET', '/api/v1/resources?kind=httproutes');
     expect(list.items).toMatchObject([

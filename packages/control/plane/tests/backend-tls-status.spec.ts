@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { readResources, resourceKey, refOf } from '@tulle/resources';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ControlPlane, PolicyStatus } from '../src/index.ts';
-import { clock, closeAll, GATEWAY, make, put, route } from './gateway-mesh.ts';
+import { clock, closeAll, GATEWAY, join, make, put, route } from './gateway-mesh.ts';
+import { nodeOf } from './nodes.ts';
 
 afterEach(closeAll);
 
@@ -156,6 +157,47 @@ describe('what is said of a BackendTLSPolicy', () => {
     expect(said(cp, 'inside')['Service partner']?.[0]).toBe('Accepted=False/Invalid');
     expect(said(cp, 'nowhere')['Service nowhere']?.[0]).toBe('Accepted=False/TargetNotFound');
     expect(said(cp, 'port')['Service partner nothing']?.[0]).toBe('Accepted=False/TargetNotFound');
+  });
+
+  it('does nothing for a target that is no Service, and says so', async () => {
+    const cp = make();
+    await put(cp, PARTNER, CONFIG_MAP, policy('p').replace("group: ''", 'group: a.example'));
+    expect(said(cp, 'p')).toEqual({
+      'Service partner': ['Accepted=False/TargetNotFound', 'ResolvedRefs=True/ResolvedRefs'],
+    });
+    expect(statusOf(cp, 'p').ancestors[0]?.ancestorRef.group).toBe('a.example');
+    const tlsOf = (): unknown => {
+      const node = nodeOf({
+        workload: 'web',
+        upstreams: [{ service: 'partner', localPort: 9001 }],
+      });
+      join(cp, node);
+      return cp.proxyConfig(node.id)?.clusters.find(({ name }) => name.includes('partner'))?.tls;
+    };
+    expect(tlsOf()).toBeUndefined();
+    // It is in nobody's way either.
+    await put(cp, policy('q'));
+    expect(said(cp, 'q')).toEqual({ 'Service partner': FINE });
+    expect(tlsOf()).toMatchObject({ trust: { kind: 'inline' } });
+  });
+
+  it('believes nobody by CAs of a name that is not known, and says so', async () => {
+    const cp = make();
+    const known = (name: string): string =>
+      policy('p').replace(/caCertificateRefs: .*\]/, `wellKnownCACertificates: ${name}`);
+    await put(cp, PARTNER, known('a.example/internal'));
+    expect(said(cp, 'p')).toEqual({
+      'Service partner': ['Accepted=False/Invalid', 'ResolvedRefs=True/ResolvedRefs'],
+    });
+    expect(statusOf(cp, 'p').ancestors[0]?.conditions[0]?.message).toContain('a.example/internal');
+    const node = nodeOf({ workload: 'web', upstreams: [{ service: 'partner', localPort: 9001 }] });
+    join(cp, node);
+    const tls = (): unknown =>
+      cp.proxyConfig(node.id)?.clusters.find(({ name }) => name.includes('partner'))?.tls;
+    expect(tls()).toMatchObject({ trust: { kind: 'mesh' }, allowedIds: [] });
+    await put(cp, known('System'));
+    expect(said(cp, 'p')).toEqual({ 'Service partner': FINE });
+    expect(tls()).toMatchObject({ trust: { kind: 'system' } });
   });
 
   it('knows of which generation it speaks, and since when a condition is as it is', async () => {

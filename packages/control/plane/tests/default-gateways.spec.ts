@@ -42,7 +42,12 @@ describe('default Gateways', () => {
     expect(parentsOf(cp, 'HTTPRoute/default/shop')).toEqual([EDGE]);
     expect(saidOfRoute(cp)).toEqual([TAKEN]);
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed', 'DefaultGateway=True/DefaultGateway'],
+      '': [
+        'Accepted=True/Accepted',
+        'Programmed=True/Programmed',
+        'ResolvedRefs=True/ResolvedRefs',
+        'DefaultGateway=True/DefaultGateway',
+      ],
       'http 1': [...FINE, 'Programmed=True/Programmed'],
     });
     expect(served()).toBe(true);
@@ -58,7 +63,11 @@ describe('default Gateways', () => {
       await put(cp, defaulted(scope, HTTP));
       proxy.settle();
       expect(parentsOf(cp, 'HTTPRoute/default/shop')).toEqual([]);
-      expect(said(cp)['']).toEqual(['Accepted=True/Accepted', 'Programmed=True/Programmed']);
+      expect(said(cp)['']).toEqual([
+        'Accepted=True/Accepted',
+        'Programmed=True/Programmed',
+        'ResolvedRefs=True/ResolvedRefs',
+      ]);
       expect(served()).toBe(false);
       await put(cp, defaulted('All', HTTP));
       proxy.settle();

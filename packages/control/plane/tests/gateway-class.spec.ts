@@ -1,7 +1,19 @@
 import { SUPPORTED_FEATURES } from '@tulle/resources';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ControlPlane, GatewayClassStatus } from '../src/index.ts';
-import { closeAll, FINE, gatewayOf, join, make, put, said } from './gateway-mesh.ts';
+import type { ControlPlane, GatewayClassStatus, GatewayStatus, ListenerSetStatus } from '../src/index.ts';
+import {
+  closeAll,
+  FINE,
+  gatewayOf,
+  join,
+  made,
+  make,
+  put,
+  said,
+  saidOfRoute,
+  SHOP,
+  SHOP_ROUTE,
+} from './gateway-mesh.ts';
 
 afterEach(closeAll);
 
@@ -35,6 +47,38 @@ describe('a GatewayClass', () => {
     expect(conditionsOf(cp, 'mine')).toEqual(['Accepted=False/Unsupported']);
   });
 
+  it('of another name has Gateways that nobody serves, which they say, as do their ListenerSets and routes', async () => {
+    const cp = make();
+    const gateway = gatewayOf('{ name: http, port: 80, protocol: HTTP }').replace(
+      'gatewayClassName: tulle',
+      'gatewayClassName: mine',
+    );
+    const set = made(
+      'ListenerSet',
+      'parentRef: { name: edge }, listeners: [{ name: a, port: 81, protocol: HTTP }]',
+      's',
+    );
+    const toSet = made('HTTPRoute', 'parentRefs: [{ kind: ListenerSet, name: s }], rules: [{}]', 'shop');
+    const ofSet = (): string[] =>
+      (cp.resourceStatus('ListenerSet/default/s') as ListenerSetStatus).conditions.map(
+        (c) => `${c.type}=${c.status}/${c.reason}`,
+      );
+    await put(cp, gateway, SHOP, SHOP_ROUTE, set);
+    const proxy = join(cp);
+    // Another controller may have it.
+    expect([said(cp), ofSet(), saidOfRoute(cp)]).toEqual([{ '': [] }, [], []]);
+    await put(cp, classOf('mine'));
+    expect(said(cp)).toEqual({ '': ['Accepted=False/Invalid', 'Programmed=False/Invalid'] });
+    const { conditions } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
+    expect(conditions[0]?.message).toContain('Tulle has the classes tulle and tulle-waypoint');
+    expect(ofSet()).toEqual(['Accepted=False/ParentNotAccepted', 'Programmed=False/ParentNotProgrammed']);
+    expect(saidOfRoute(cp)[0]?.[0]).toBe('Accepted=False/NoMatchingParent');
+    await put(cp, toSet);
+    expect(saidOfRoute(cp)[0]?.[0]).toBe('Accepted=False/NoMatchingParent');
+    proxy.settle();
+    expect(proxy.has.listener.size).toBe(0);
+  });
+
   it('with parameters is not accepted, nor are its Gateways until these are gone', async () => {
     const cp = make();
     const parameters =
@@ -45,7 +89,11 @@ describe('a GatewayClass', () => {
     await put(cp, classOf('tulle', parameters));
     proxy.settle();
     expect(conditionsOf(cp, 'tulle')).toEqual(['Accepted=False/InvalidParameters']);
-    expect(said(cp)['']).toEqual(['Accepted=False/InvalidParameters', 'Programmed=False/Invalid']);
+    expect(said(cp)['']).toEqual([
+      'Accepted=False/InvalidParameters',
+      'Programmed=False/Invalid',
+      'ResolvedRefs=True/ResolvedRefs',
+    ]);
     expect(proxy.has.listener.size).toBe(0);
     await put(cp, classOf('tulle'));
     proxy.settle();

@@ -38,7 +38,7 @@ describe('routes of connections', () => {
     await put(cp, TLS_GATEWAY, TCP_SHOP, tls, made('TCPRoute', `${PARENT}, ${RULE}`), SHOP_ROUTE);
     join(cp);
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed', 'ResolvedRefs=True/ResolvedRefs'],
       'pass 1': [...FINE, 'Programmed=True/Programmed'],
       'ends 1': [...FINE, 'Programmed=True/Programmed'],
       'tcp 1': [...FINE, 'Programmed=True/Programmed'],
@@ -155,7 +155,7 @@ describe('routes of connections', () => {
       'Programmed=False/Invalid',
     ];
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/ListenersNotValid', 'Programmed=True/Programmed'],
+      '': ['Accepted=True/ListenersNotValid', 'Programmed=True/Programmed', 'ResolvedRefs=True/ResolvedRefs'],
       'pass 0': conflict,
       'ends 0': [...FINE, 'Programmed=True/Programmed'],
       'tunnels 0': [

@@ -26,7 +26,7 @@ describe('what is said of a Gateway', () => {
     const cp = make();
     await put(cp, GATEWAY, SHOP, SHOP_ROUTE);
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=False/Pending'],
+      '': ['Accepted=True/Accepted', 'Programmed=False/Pending', 'ResolvedRefs=True/ResolvedRefs'],
       'http 1': [...FINE, 'Programmed=False/Pending'],
       'https 1': [...FINE, 'Programmed=False/Pending'],
     });
@@ -38,16 +38,20 @@ describe('what is said of a Gateway', () => {
     clock.advance(5_000);
     const proxy = join(cp);
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed', 'ResolvedRefs=True/ResolvedRefs'],
       'http 1': [...FINE, 'Programmed=True/Programmed'],
       'https 1': [...FINE, 'Programmed=True/Programmed'],
     });
     const joinedAt = new Date(clock.epochMs()).toISOString().replace(/\.\d+Z/, 'Z');
     clock.advance(5_000);
-    expect(since()).toEqual([acceptedSince, joinedAt]);
+    expect(since()).toEqual([acceptedSince, joinedAt, acceptedSince]);
     expect(joinedAt).not.toBe(acceptedSince);
     proxy.disconnect('clean');
-    expect(said(cp)['']).toEqual(['Accepted=True/Accepted', 'Programmed=False/Pending']);
+    expect(said(cp)['']).toEqual([
+      'Accepted=True/Accepted',
+      'Programmed=False/Pending',
+      'ResolvedRefs=True/ResolvedRefs',
+    ]);
   });
 
   it('names the process that refuses a listener, and why', async () => {
@@ -58,7 +62,7 @@ describe('what is said of a Gateway', () => {
     proxy.connect();
     proxy.settle();
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed', 'ResolvedRefs=True/ResolvedRefs'],
       'http 0': [...FINE, 'Programmed=False/Invalid'],
       'https 0': [...FINE, 'Programmed=True/Programmed'],
     });
@@ -97,7 +101,7 @@ describe('what is said of a Gateway', () => {
       'Programmed=False/Invalid',
     ];
     expect(said(cp)).toEqual({
-      '': ['Accepted=False/ListenersNotValid', 'Programmed=False/Invalid'],
+      '': ['Accepted=False/ListenersNotValid', 'Programmed=False/Invalid', 'ResolvedRefs=True/ResolvedRefs'],
       'http 0': conflict,
       'https 0': conflict,
     });
@@ -146,7 +150,7 @@ describe('what is said of a Gateway', () => {
     await put(cp, GATEWAY);
     expect(cp.resource('Gateway/default/edge')?.generation).toBe(2);
     const { conditions } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
-    expect(conditions.map((c) => c.observedGeneration)).toEqual([2, 2]);
+    expect(conditions.map((c) => c.observedGeneration)).toEqual([2, 2, 2]);
   });
 });
 
@@ -162,7 +166,11 @@ describe('what is said of a Gateway that asks for more', () => {
     proxy.refusal = 'cannot listen on 192.0.2.9:80: EADDRNOTAVAIL';
     proxy.connect();
     proxy.settle();
-    expect(ofGateway(cp)).toEqual(['Accepted=True/Accepted', 'Programmed=False/AddressNotUsable']);
+    expect(ofGateway(cp)).toEqual([
+      'Accepted=True/Accepted',
+      'Programmed=False/AddressNotUsable',
+      'ResolvedRefs=True/ResolvedRefs',
+    ]);
     const { conditions, addresses } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
     expect(conditions[1]?.message).toContain('EADDRNOTAVAIL');
     expect(addresses.map(({ value }) => value)).toEqual(['192.0.2.9']);

@@ -196,7 +196,11 @@ describe('a ListenerSet', () => {
       'bytes 0': conflicted('ListenerConflict'),
     });
     const { listeners, conditions } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
-    expect([conditions, ...listeners.map((l) => l.conditions)].map(short)).toEqual([TAKEN, SERVED, SERVED]);
+    expect([conditions, ...listeners.map((l) => l.conditions)].map(short)).toEqual([
+      [...TAKEN, 'ResolvedRefs=True/ResolvedRefs'],
+      SERVED,
+      SERVED,
+    ]);
   });
 
   it('takes no server name from a listener of its Gateway that it conflicts with', async () => {

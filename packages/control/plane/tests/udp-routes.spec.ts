@@ -61,7 +61,7 @@ describe('routes of datagrams', () => {
     join(cp);
     const fine = [...FINE, 'Programmed=True/Programmed'];
     expect(said(cp)).toEqual({
-      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed', 'ResolvedRefs=True/ResolvedRefs'],
       'dns 1': fine,
       'tcp 1': fine,
     });
@@ -368,7 +368,11 @@ spec: { targetRefs: [{ group: '', kind: Service, name: dns, sectionName: dns }],
     };
     expect(of('dns')).toMatchObject({ status: 'False', reason: 'Invalid' });
     expect(of('dns')?.message).toContain('Envoy leads all sessions of a listener to one cluster');
-    expect(said(cp)['']).toEqual(['Accepted=True/Accepted', 'Programmed=True/Programmed']);
+    expect(said(cp)['']).toEqual([
+      'Accepted=True/Accepted',
+      'Programmed=True/Programmed',
+      'ResolvedRefs=True/ResolvedRefs',
+    ]);
     expect(of('tcp')).toMatchObject({ status: 'True' });
     expect([...envoy.has.listener.keys()]).toEqual(['gateway_127.0.0.1_53']);
     await put(cp, made('UDPRoute', `${PARENT}, ${RULE}`));

@@ -45,6 +45,11 @@ describe('rules that both redirect and mirror', () => {
       const dropped = [...TAKEN, 'PartiallyInvalid=True/IncompatibleFilters'];
       expect(saidOfRoute(cp)).toEqual([dropped, dropped]);
       expect(messageOf(cp, 'PartiallyInvalid')).toMatch(/^Dropped Rule 0:/);
+      // Of a route that is not accepted it is not said.
+      await put(cp, route(`{ parentRefs: [{ name: edge, port: 81 }], rules: [${rule}, { ${TO_SHOP} }] }`));
+      expect(saidOfRoute(cp)).toEqual([
+        ['Accepted=False/NoMatchingParent', 'ResolvedRefs=True/ResolvedRefs'],
+      ]);
       await put(cp, route(`{ parentRefs: [{ name: edge }, ${service}], rules: [${rule}] }`));
       const refused = ['Accepted=False/IncompatibleFilters', 'ResolvedRefs=True/ResolvedRefs'];
       expect(saidOfRoute(cp)).toEqual([refused, refused]);
@@ -53,6 +58,57 @@ describe('rules that both redirect and mirror', () => {
       expect(saidOfRoute(cp)).toEqual([TAKEN, TAKEN]);
     },
   );
+});
+
+describe('a GRPCRoute with a filter of HTTPRoutes', () => {
+  const grpc = (spec: string): string => made('GRPCRoute', spec, 'g');
+  const conditionsOf = (cp: ControlPlane): string[][] =>
+    (cp.resourceStatus('GRPCRoute/default/g') as RouteStatus).parents.map(({ conditions }) =>
+      conditions.map((c) => `${c.type}=${c.status}/${c.reason}`),
+    );
+  const PARENTS = "parentRefs: [{ name: edge }, { group: '', kind: Service, name: shop }]";
+
+  it.each([
+    ['CORS', "cors: { allowOrigins: ['*'] }"],
+    ['ExternalAuth', 'externalAuth: { protocol: GRPC, grpc: {}, backendRef: { name: shop, port: 80 } }'],
+    ['RequestRedirect', 'requestRedirect: { hostname: a.example }'],
+    ['URLRewrite', 'urlRewrite: { hostname: a.example }'],
+  ])('is accepted by no parent, attaches nowhere, and says so: %s', async (type, body) => {
+    const cp = make();
+    const filters = `filters: [{ type: ${type}, ${body} }]`;
+    const refused = ['Accepted=False/UnsupportedValue', 'ResolvedRefs=True/ResolvedRefs'];
+    for (const rule of [
+      `{ ${filters}, ${TO_SHOP} }`,
+      `{ backendRefs: [{ name: shop, port: 80, ${filters} }] }`,
+    ]) {
+      await put(cp, gatewayOf(HTTP), SHOP, grpc(`${PARENTS}, rules: [{ ${TO_SHOP} }, ${rule}]`));
+      expect(conditionsOf(cp)).toEqual([refused, refused]);
+      const { parents } = cp.resourceStatus('GRPCRoute/default/g') as RouteStatus;
+      expect(parents[0]?.conditions[0]?.message).toContain(`no filter of type ${type}`);
+      expect(Object.keys(said(cp))).toContain('http 0');
+    }
+    await put(cp, grpc(`${PARENTS}, rules: [{ ${TO_SHOP} }]`));
+    expect(conditionsOf(cp)).toEqual([TAKEN, TAKEN]);
+    expect(Object.keys(said(cp))).toContain('http 1');
+  });
+
+  it('takes no port and no host from an HTTPRoute', async () => {
+    const cp = make();
+    const cors = "{ type: CORS, cors: { allowOrigins: ['*'] } }";
+    await put(
+      cp,
+      gatewayOf(HTTP),
+      SHOP,
+      grpc(`${PARENTS}, rules: [{ filters: [${cors}], ${TO_SHOP} }]`),
+      route(`{ ${PARENTS}, rules: [{ ${TO_SHOP} }] }`),
+    );
+    expect(saidOfRoute(cp)).toEqual([TAKEN, TAKEN]);
+    await put(cp, grpc(`${PARENTS}, rules: [{ ${TO_SHOP} }]`));
+    expect(saidOfRoute(cp).map(([accepted]) => accepted)).toEqual([
+      'Accepted=False/RouteKindConflict',
+      'Accepted=False/RouteKindConflict',
+    ]);
+  });
 });
 
 describe('retries of a rule', () => {

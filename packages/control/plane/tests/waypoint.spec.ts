@@ -246,6 +246,7 @@ endpoints: [{ ${endpoint} }]
     expect(said()).toEqual([
       'Accepted=True/Accepted no Service asks for it yet, by the label tulle.dev/use-waypoint: gate',
       'Programmed=False/Pending no process serves it; start one: tulle gateway --name gate',
+      'ResolvedRefs=True/ResolvedRefs what it refers to is there',
     ]);
     await put(cp, service());
     expect(cp.conditions('Service/default/orders')).toMatchObject([
@@ -264,6 +265,7 @@ endpoints: [{ ${endpoint} }]
     expect(said()).toEqual([
       'Accepted=True/Accepted it is the waypoint of orders',
       expect.stringMatching(/^Programmed=False\/AddressNotUsable .* listens at 0.0.0.0/),
+      expect.stringMatching(/^ResolvedRefs=True/),
     ]);
     proxy.disconnect('clean');
     const served = join(cp, process());

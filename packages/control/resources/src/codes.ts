@@ -87,6 +87,7 @@ export type DiagnosticCode =
   | 'TULLE0417'
   | 'TULLE0418'
   | 'TULLE0419'
+  | 'TULLE0420'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -259,7 +260,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0320: finding(
     'error',
     'Kind not served',
-    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, parameters of a GatewayClass, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`).',
+    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, parameters of a GatewayClass, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute, what a BackendTLSPolicy or XBackendTrafficPolicy is for where that is no Service. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`).',
   ),
   TULLE0321: finding(
     'warning',
@@ -365,6 +366,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'Filters that do not go together',
     'A rule, or one backend of it, both redirects and mirrors. The rule is dropped, as `PartiallyInvalid` says; where no other is left the route is not accepted (`IncompatibleFilters`).',
+  ),
+  TULLE0420: finding(
+    'error',
+    'Filter that gRPC lacks',
+    'A GRPCRoute has a filter of HTTPRoutes, of a rule or of one backend. It is accepted nowhere (`UnsupportedValue`): a Gateway leads nothing by it, and a Service whose only route it is answers UNIMPLEMENTED, so that nothing goes by unasked.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

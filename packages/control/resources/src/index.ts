@@ -11,7 +11,9 @@ export { canonicalJson, refOf, resourceKey, resourceVersion, unlocated } from '.
 export type { Kind, LocatedResource, Resource, ResourceOf, ResourceRef } from './resource.ts';
 export { findKind, KINDS } from './kinds/kinds.ts';
 export type { KindDefinition } from './kinds/kinds.ts';
-export type { LabelSelector, Metadata, PolicyTarget } from './kinds/metadata.ts';
+export { isServiceTarget, type LabelSelector, type Metadata, type PolicyTarget } from './kinds/metadata.ts';
+export { backendTrafficPolicyFor, type BackendTrafficPart } from './gateway/backend-traffic.ts';
+export { SYSTEM_CERTIFICATES } from './kinds/backend-tls-policy.ts';
 export { APP_PROTOCOLS, isDeclaredPort, isUdpPort, portProtocol } from './kinds/service.ts';
 export type { AppProtocol, PortProtocol, Service, ServicePort, ServiceSpec } from './kinds/service.ts';
 export { SERVICE_NAME_LABEL } from './kinds/endpoint-slice.ts';
@@ -153,7 +155,9 @@ export {
   backendProtocol,
   displacedBy,
   incompatibleRules,
-  isWhollyIncompatible,
+  refusalOf,
+  unsupportedFilters,
+  type RouteRefusal,
   isAttachedTo,
   isConnectionRouteKind,
   isRouteKind,
@@ -168,7 +172,6 @@ export type { ConnectionBackendRef, TCPRoute, TLSRoute, UDPRoute } from './kinds
 export type {
   GRPCMethodMatch,
   GRPCRoute,
-  GRPCRouteFilter,
   GRPCRouteMatch,
   GRPCRouteRule,
   GRPCRouteSpec,

@@ -1,7 +1,13 @@
 import type { RouteMatch } from '@tulle/model';
 import type { TCPRoute, TLSRoute, UDPRoute } from './kinds/connection-route.ts';
 import type { GRPCRoute } from './kinds/grpc-route.ts';
-import { parentKind, type HTTPRoute, type HTTPRouteRule, type ParentRef } from './kinds/http-route.ts';
+import {
+  parentKind,
+  type HTTPRoute,
+  type HTTPRouteFilter,
+  type HTTPRouteRule,
+  type ParentRef,
+} from './kinds/http-route.ts';
 import { isUdpPort, type Service, type ServicePort } from './kinds/service.ts';
 import type { Metadata } from './kinds/metadata.ts';
 import { createdMs, grpcMatchOf, routeMatchOf } from './route-match.ts';
@@ -66,10 +72,39 @@ export function incompatibleRules(route: AnyRoute): readonly number[] {
   );
 }
 
-/** Whether no rule of a route is left but incompatible ones. */
-export function isWhollyIncompatible(route: AnyRoute): boolean {
+/** Steps that a GRPCRoute has not (Gateway API `GRPCRouteFilterType`): their types, and where they stand. */
+export function unsupportedFilters(
+  route: AnyRoute,
+): readonly { readonly type: HTTPRouteFilter['type']; readonly at: string }[] {
+  if (route.kind !== 'GRPCRoute') return [];
+  const among = (
+    filters: readonly HTTPRouteFilter[] = [],
+    at: string,
+  ): { readonly type: HTTPRouteFilter['type']; readonly at: string }[] =>
+    filters.flatMap(({ type }, i) =>
+      GRPC_FILTERS.includes(type) ? [] : [{ type, at: `${at}/filters/${i}` }],
+    );
+  return rulesOf(route).flatMap(({ filters, backendRefs = [] }, r) => [
+    ...among(filters, `/spec/rules/${r}`),
+    ...backendRefs.flatMap((backend, b) => among(backend.filters, `/spec/rules/${r}/backendRefs/${b}`)),
+  ]);
+}
+
+const GRPC_FILTERS: readonly HTTPRouteFilter['type'][] = [
+  'RequestHeaderModifier',
+  'ResponseHeaderModifier',
+  'RequestMirror',
+  'ExtensionRef',
+];
+
+/** Why a route attaches nowhere, whatever its parents say (Gateway API `RouteConditionReason`). */
+export type RouteRefusal = 'UnsupportedValue' | 'IncompatibleFilters';
+
+/** Something in it is not known, which is a matter of the whole route (Gateway API), or no rule is left but incompatible ones. */
+export function refusalOf(route: AnyRoute): RouteRefusal | undefined {
+  if (unsupportedFilters(route).length > 0) return 'UnsupportedValue';
   const dropped = incompatibleRules(route).length;
-  return dropped > 0 && dropped === rulesOf(route).length;
+  return dropped > 0 && dropped === rulesOf(route).length ? 'IncompatibleFilters' : undefined;
 }
 
 /** The older first, then by `namespace/name` (Gateway API). */
@@ -144,6 +179,7 @@ export function displacedBy(
   for (const other of attached)
     if (
       ROUTE_KINDS.indexOf(other.kind) < rank &&
+      refusalOf(other) === undefined &&
       other.metadata.namespace === route.metadata.namespace &&
       isAttachedTo(other, service, port)
     )

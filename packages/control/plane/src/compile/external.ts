@@ -11,6 +11,7 @@ import {
   isExternal,
   isUdpPort,
   portProtocol,
+  SYSTEM_CERTIFICATES,
   type BackendTLSPolicy,
   type Service,
   type ServicePort,
@@ -67,7 +68,7 @@ function tlsOf(world: World, policy: BackendTLSPolicy): UpstreamTls {
     minVersion: 'TLSv1.2',
     ...(names.length === 0 ? {} : { subjectAltNames: names }),
   } as const;
-  if (wellKnownCACertificates === 'System') return { trust: { kind: 'system' }, ...common };
+  if (wellKnownCACertificates === SYSTEM_CERTIFICATES) return { trust: { kind: 'system' }, ...common };
   const { caPem } = caCertificatesOf(policy, (name) =>
     world.get('ConfigMap', policy.metadata.namespace, name),
   );

@@ -20,6 +20,7 @@ import {
   matchesOfRule,
   parseDurationMs,
   incompatibleRules,
+  refusalOf as refusalOfRoute,
   MAX_RETRY_ATTEMPTS,
   rulesOf,
   type AnyRoute,
@@ -204,6 +205,7 @@ export function entriesOf(
   reach: Reach,
   filters: RuleFilters,
 ): Entry[] {
+  if (refusalOfRoute(route) !== undefined) return [];
   const created = createdMs(route.metadata);
   const dropped = incompatibleRules(route);
   return rulesOf(route).flatMap((whole, r) => {

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { PathMatch, RouteMatch, SessionPersistence as Model } from '@tulle/model';
-import { compareAge, parseDurationMs, type RouteRule, type SessionPersistence } from '@tulle/resources';
+import {
+  backendTrafficPolicyFor,
+  parseDurationMs,
+  type RouteRule,
+  type SessionPersistence,
+} from '@tulle/resources';
 import type { World } from '../world.ts';
 import type { Backend } from './clusters.ts';
 
@@ -27,11 +32,8 @@ export function sessionsOf(
     return { persistence: sessionPersistence, owner: ruleName, ofRule: true };
   for (const { service } of backends) {
     const { namespace, name } = service.metadata;
-    const [policy] = [...world.in('XBackendTrafficPolicy', namespace)]
-      .filter(
-        ({ spec }) => spec.sessionPersistence !== undefined && spec.targetRefs.some((t) => t.name === name),
-      )
-      .toSorted(compareAge);
+    const policies = world.in('XBackendTrafficPolicy', namespace);
+    const policy = backendTrafficPolicyFor(policies, 'sessionPersistence', service.metadata);
     if (policy?.spec.sessionPersistence !== undefined)
       return {
         persistence: policy.spec.sessionPersistence,

@@ -9,6 +9,7 @@ import type {
   SlowStart,
 } from '@tulle/model';
 import {
+  backendTrafficPolicyFor,
   createdMs,
   parseDurationMs,
   type PortProtocol,
@@ -53,13 +54,8 @@ export function trafficFor(
 
 /** The budget by the oldest XBackendTrafficPolicy of a Service, then the first by name. */
 function retryConstraintOf(world: World, namespace: string, name: string): Traffic {
-  const [first] = [...world.in('XBackendTrafficPolicy', namespace)]
-    .filter(({ spec }) => spec.retryConstraint !== undefined && spec.targetRefs.some((t) => t.name === name))
-    .toSorted(
-      (a, b) =>
-        (createdMs(a.metadata) ?? Infinity) - (createdMs(b.metadata) ?? Infinity) ||
-        (a.metadata.name < b.metadata.name ? -1 : 1),
-    );
+  const policies = world.in('XBackendTrafficPolicy', namespace);
+  const first = backendTrafficPolicyFor(policies, 'retryConstraint', { namespace, name });
   if (first === undefined) return {};
   const { budget, minRetryRate } = first.spec.retryConstraint ?? {};
   const { count = 10, interval = '1s' } = minRetryRate ?? {};

@@ -1,17 +1,33 @@
 import {
+  CLUSTER_NAMESPACE,
   GATEWAY_CLASS,
   GATEWAY_CONTROLLER,
   kindText,
   SUPPORTED_FEATURES,
   WAYPOINT_CLASS,
+  type Gateway,
   type GatewayClass,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
+import type { World } from '../world.ts';
 
 /** What holds of a GatewayClass (Gateway API `GatewayClassStatus`). */
 export interface GatewayClassConditions {
   readonly conditions: readonly Condition[];
   readonly supportedFeatures: readonly string[];
+}
+
+const isOurs = (className: string): boolean => className === GATEWAY_CLASS || className === WAYPOINT_CLASS;
+
+const notServed = (className: string): string =>
+  `Gateways of class ${className} are not served: Tulle has the classes ${GATEWAY_CLASS} and ${WAYPOINT_CLASS}, and no others`;
+
+/** Why nobody serves a Gateway whose class says that Tulle is its controller; `undefined`: it is served, or another controller's. */
+export function unservedClass(world: World, { spec }: Gateway): string | undefined {
+  const name = spec.gatewayClassName;
+  if (isOurs(name)) return undefined;
+  const found = world.get('GatewayClass', CLUSTER_NAMESPACE, name);
+  return found?.spec.controllerName === GATEWAY_CONTROLLER ? notServed(name) : undefined;
 }
 
 /** `undefined`: it is another controller's, and nothing is said of it. */
@@ -22,11 +38,7 @@ export function gatewayClassConditions({ metadata, spec }: GatewayClass): Gatewa
     supportedFeatures: [],
   });
   const { name } = metadata;
-  if (name !== GATEWAY_CLASS && name !== WAYPOINT_CLASS)
-    return no(
-      'Unsupported',
-      `Gateways of class ${name} are not served: Tulle has the classes ${GATEWAY_CLASS} and ${WAYPOINT_CLASS}, and no others`,
-    );
+  if (!isOurs(name)) return no('Unsupported', notServed(name));
   if (spec.parametersRef !== undefined)
     return no(
       'InvalidParameters',

@@ -6,6 +6,7 @@ import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { addressRefusal } from './cannot-listen.ts';
 import { defaultGateway } from './default-condition.ts';
+import { unservedClass } from './gateway-class-conditions.ts';
 import { insecureFrontend } from './insecure-frontend-condition.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
 import { namespaceLabelsKnown } from './namespace-condition.ts';
@@ -27,7 +28,12 @@ export function gatewayConditions(
   processes: readonly ProxySession[],
 ): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
   if (isWaypoint(gateway)) return waypointConditions(world, gateway, processes);
-  if (!isServedGateway(gateway)) return { conditions: [], listeners: [] };
+  if (!isServedGateway(gateway)) {
+    const message = unservedClass(world, gateway);
+    const no = (type: string): Condition[] =>
+      message === undefined ? [] : [{ type, status: 'False', reason: 'Invalid', message }];
+    return { conditions: [...no('Accepted'), ...no('Programmed')], listeners: [] };
+  }
   const merged = world.merged(gateway);
   const listeners = gateway.spec.listeners.map((listener) =>
     listenerConditions(world, merged, listener, processes),
@@ -54,7 +60,7 @@ export function gatewayConditions(
     conditions: [
       accepted,
       programmed(world, gateway, listeners, processes),
-      ...referencesResolved(world, gateway, listeners, processes),
+      referencesResolved(world, gateway, listeners, processes),
       ...insecureFrontend(gateway),
       ...defaultGateway(gateway),
       ...namespaceLabelsKnown(gateway.spec.allowedListeners?.namespaces),
@@ -64,34 +70,27 @@ export function gatewayConditions(
   };
 }
 
-/**
- * Whether the certificate for backends is there, and what the listeners refer to; nothing where no certificate is asked for and
- * the listeners lack nothing.
- */
+/** Whether the certificate for backends is there, and what the listeners refer to: a summary, which is always said (Gateway API). */
 function referencesResolved(
   world: World,
   gateway: Gateway,
   listeners: readonly ListenerConditions[],
   processes: readonly ProxySession[],
-): Condition[] {
+): Condition {
   const [fault] = [undefined, ...processes.map(({ node }) => node.gateway)].flatMap(
     (node) => clientCertificateFault(world, gateway, node) ?? [],
   );
   const type = 'ResolvedRefs';
-  if (fault !== undefined) return [{ type, status: 'False', ...fault }];
+  if (fault !== undefined) return { type, status: 'False', ...fault };
   const unresolved = listeners.filter(({ conditions }) => !isTrue(conditions, type));
-  if (unresolved.length > 0)
-    return [
-      {
+  return unresolved.length > 0
+    ? {
         type,
         status: 'False',
         reason: 'ListenersNotResolved',
         message: `not resolved: ${unresolved.map(({ listener }) => listener.name).join(', ')}`,
-      },
-    ];
-  return gateway.spec.tls?.backend?.clientCertificateRef === undefined
-    ? []
-    : [{ type, status: 'True', reason: type, message: 'what it refers to is there' }];
+      }
+    : { type, status: 'True', reason: type, message: 'what it and its listeners refer to is there' };
 }
 
 function programmed(

@@ -9,6 +9,7 @@ import { gatewayFault } from '../compile/gateway-listeners.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
+import { unservedClass } from './gateway-class-conditions.ts';
 import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
 
 /** What holds of a ListenerSet and its listeners (Gateway API `ListenerSetStatus`, GEP-1713). */
@@ -37,6 +38,8 @@ export function listenerSetConditions(
   });
   if (gateway === undefined)
     return neither('ParentNotAccepted', 'ParentNotProgrammed', `there is no Gateway ${namespace}/${name}`);
+  const unserved = unservedClass(world, gateway);
+  if (unserved !== undefined) return neither('ParentNotAccepted', 'ParentNotProgrammed', unserved);
   if (!isServedGateway(gateway) && !isWaypoint(gateway)) return { conditions: [], listeners: [] };
   if (!takesListenerSet(gateway, set))
     return neither(

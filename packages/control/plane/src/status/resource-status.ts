@@ -2,6 +2,7 @@ import {
   canonicalJson,
   GATEWAY_CONTROLLER,
   GATEWAY_GROUP,
+  isServiceTarget,
   refOf,
   resourceKey,
   type Gateway,
@@ -12,7 +13,8 @@ import type { MeshSettings } from '../compile/clusters.ts';
 import { listenerSetKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
-import { backendTlsConditions, type PolicyAncestorRef } from './backend-tls-conditions.ts';
+import { backendTlsConditions } from './backend-tls-conditions.ts';
+import { backendTrafficConditions } from './backend-traffic-conditions.ts';
 import { inClear } from './datagram-conditions.ts';
 import { gatewayConditions, processesOf } from './gateway-conditions.ts';
 import {
@@ -21,6 +23,7 @@ import {
   type ListenerSetConditions,
 } from './listener-set-conditions.ts';
 import { gatewayClassConditions } from './gateway-class-conditions.ts';
+import type { AncestorConditions, PolicyAncestorRef } from './policy-ancestors.ts';
 import { routeConditions } from './route-conditions.ts';
 import { sessionsLost } from './session-conditions.ts';
 import { Transitions, type StatusCondition } from './transitions.ts';
@@ -58,7 +61,7 @@ export interface RouteStatus {
   }[];
 }
 
-/** `status` of a BackendTLSPolicy (Gateway API `PolicyStatus`). */
+/** `status` of a BackendTLSPolicy or an XBackendTrafficPolicy (Gateway API `PolicyStatus`). */
 export interface PolicyStatus {
   readonly ancestors: readonly {
     readonly ancestorRef: PolicyAncestorRef;
@@ -96,7 +99,7 @@ function addressesOf({ spec }: Gateway, processes: readonly ProxySession[]): str
   ];
 }
 
-/** `status` of Gateways, ListenerSets, routes and BackendTLSPolicies, made when it is asked for; since when a condition holds is remembered. */
+/** `status` of GatewayClasses, Gateways, ListenerSets, routes, BackendTLSPolicies and XBackendTrafficPolicies, made when it is asked for; since when a condition holds is remembered. */
 export class ResourceStatuses {
   readonly #input: StatusInput;
   readonly #transitions: Transitions;
@@ -134,18 +137,9 @@ export class ResourceStatuses {
         })),
       };
     if (resource.kind === 'BackendTLSPolicy')
-      return {
-        ancestors: backendTlsConditions(world, resource).map(({ ancestorRef, conditions }) => ({
-          ancestorRef,
-          controllerName: GATEWAY_CONTROLLER,
-          conditions: this.#transitions.of(
-            key,
-            `ancestor ${Object.values(ancestorRef).join('/')}`,
-            generation,
-            conditions,
-          ),
-        })),
-      };
+      return this.#ofPolicy(key, generation, backendTlsConditions(world, resource));
+    if (resource.kind === 'XBackendTrafficPolicy')
+      return this.#ofPolicy(key, generation, backendTrafficConditions(world, resource, sessions));
     if (resource.kind === 'GatewayClass') {
       const found = gatewayClassConditions(resource);
       return found === undefined
@@ -168,6 +162,21 @@ export class ResourceStatuses {
       })),
       attachedListenerSets: attachedListenerSets(world, resource, processes),
       ...this.#withListeners(key, generation, gatewayConditions(world, resource, processes)),
+    };
+  }
+
+  #ofPolicy(key: string, generation: number, ancestors: readonly AncestorConditions[]): PolicyStatus {
+    return {
+      ancestors: ancestors.map(({ ancestorRef, conditions }) => ({
+        ancestorRef,
+        controllerName: GATEWAY_CONTROLLER,
+        conditions: this.#transitions.of(
+          key,
+          `ancestor ${Object.values(ancestorRef).join('/')}`,
+          generation,
+          conditions,
+        ),
+      })),
     };
   }
 
@@ -210,9 +219,10 @@ export class ResourceStatuses {
     }
     for (const service of services) {
       const [namespace = '', name] = service.split('/');
-      for (const policy of world.in('BackendTLSPolicy', namespace))
-        if (policy.spec.targetRefs.some((target) => target.name === name))
-          this.of(resourceKey(refOf(policy)));
+      for (const kind of ['BackendTLSPolicy', 'XBackendTrafficPolicy'] as const)
+        for (const policy of world.in(kind, namespace))
+          if (policy.spec.targetRefs.some((target) => isServiceTarget(target) && target.name === name))
+            this.of(resourceKey(refOf(policy)));
     }
   }
 }

@@ -16,12 +16,13 @@ import {
   isUdpPort,
   incompatibleRules,
   isWaypoint,
-  isWhollyIncompatible,
+  refusalOf,
   kindText,
   meansPort,
   parentKind,
   rulesOf,
   takesListenerSet,
+  unsupportedFilters,
   type AnyRoute,
   type ConnectionRoute,
   type RequestRoute,
@@ -34,6 +35,7 @@ import type { Condition } from '../condition.ts';
 import { extensionsIn, stepBackends, stepsOf } from '../compile/backends.ts';
 import { wantsTls } from '../compile/datagrams.ts';
 import { trafficFor } from '../compile/traffic.ts';
+import { unservedClass } from './gateway-class-conditions.ts';
 import { retriesHonoured } from './retry-condition.ts';
 import { waypointKey } from '../waypoint-index.ts';
 import type { World } from '../world.ts';
@@ -44,22 +46,38 @@ export interface ParentConditions {
   readonly conditions: readonly Condition[];
 }
 
-const PROBLEMS: Readonly<Record<AttachProblem, string>> = {
+const PROBLEMS: Readonly<Record<Exclude<AttachProblem, 'UnsupportedValue'>, string>> = {
   NoMatchingParent: 'it has no listener of that name or port',
   NotAllowedByListeners: 'its listeners take no routes of this kind and namespace (allowedRoutes)',
   IncompatibleFilters: 'every rule of it both redirects and mirrors, which do not go together',
   NoMatchingListenerHostname: "none of the route's hostnames is one of a listener's",
 };
 
+function problemText(route: AnyRoute, problem: AttachProblem): string {
+  if (problem !== 'UnsupportedValue') return PROBLEMS[problem];
+  const types = [...new Set(unsupportedFilters(route).map(({ type }) => type))];
+  return `a ${route.kind} has no filter of type ${types.join(', ')}, so that nothing is led by it: attach filters with a FilterPolicy`;
+}
+
 /** Conditions of a route for each parent that is Tulle's to serve. */
 export function routeConditions(world: World, route: AnyRoute): ParentConditions[] {
   const resolved = resolvedRefs(world, route);
-  const dropped = isWhollyIncompatible(route) ? [] : partiallyInvalid(route);
+  const dropped = partiallyInvalid(route);
   return everyParent(route, world.gateways()).flatMap((parentRef) => {
     const accepted = acceptedBy(world, route, parentRef);
     return accepted === undefined
       ? []
-      : [{ parentRef, conditions: [accepted, resolved, ...dropped, ...retriesHonoured(route)] }];
+      : [
+          {
+            parentRef,
+            conditions: [
+              accepted,
+              resolved,
+              ...(accepted.status === 'True' ? dropped : []), // of a route that is not accepted it must not be said
+              ...retriesHonoured(route),
+            ],
+          },
+        ];
   });
 }
 
@@ -108,7 +126,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
     if (found === undefined) return undefined;
     if (typeof found === 'string') return no('NoMatchingParent', found);
     const { problem, attachments } = attachToGateway(found, route, parent);
-    if (problem !== undefined) return no(problem, PROBLEMS[problem]);
+    if (problem !== undefined) return no(problem, problemText(route, problem));
     if (isConnectionRoute(route)) {
       const shares = connectionShares(found, world.connectionRoutesAt(found));
       const winner = displacedByConnection(found, route, shares);
@@ -134,7 +152,8 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
     meansPort(parent, route.metadata.namespace, service, port),
   );
   if (ports.length === 0) return no('NoMatchingParent', 'it has no such port');
-  if (isWhollyIncompatible(route)) return no('IncompatibleFilters', PROBLEMS.IncompatibleFilters);
+  const refusal = refusalOf(route);
+  if (refusal !== undefined) return no(refusal, problemText(route, refusal));
   const attached = [...world.routesOf(`${namespace}/${parent.name}`)];
   const winners = ports.flatMap((port) => displacedBy(route, attached, service, port) ?? []);
   return winners.length < ports.length ? yes : conflict(winners[0]);
@@ -145,7 +164,7 @@ function gatewayAt(world: World, namespace: string, name: string): MergedGateway
   const gateway = world.get('Gateway', namespace, name);
   if (gateway === undefined) return 'it does not exist';
   if (isWaypoint(gateway)) return 'it is a waypoint: name the Service that asks for it';
-  return isServedGateway(gateway) ? world.merged(gateway) : undefined;
+  return isServedGateway(gateway) ? world.merged(gateway) : unservedClass(world, gateway);
 }
 
 /** The same of the Gateway of a ListenerSet that routes name. */
@@ -155,7 +174,7 @@ function setAt(world: World, namespace: string, name: string): MergedGateway | s
   const { name: parent, namespace: of = namespace } = set.spec.parentRef;
   const gateway = world.get('Gateway', of, parent);
   if (gateway === undefined) return `its Gateway ${of}/${parent} does not exist`;
-  if (!isServedGateway(gateway)) return undefined;
+  if (!isServedGateway(gateway)) return unservedClass(world, gateway);
   return takesListenerSet(gateway, set)
     ? world.merged(gateway)
     : `Gateway ${of}/${parent} takes no ListenerSets of namespace ${namespace}`;

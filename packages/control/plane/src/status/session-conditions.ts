@@ -14,7 +14,11 @@ export function sessionsLost(
 ): Condition[] {
   if (isConnectionRouteKind(route.kind)) return [];
   if (!rulesOf(route).some(({ sessionPersistence }) => sessionPersistence !== undefined)) return [];
-  const key = parentKey(route, parent);
+  return sessionsLostBy(parentKey(route, parent), sessions);
+}
+
+/** The same of sessions of a Service, or of a Gateway. @param key as `parentKey` has it */
+export function sessionsLostBy(key: string, sessions: Iterable<ProxySession>): Condition[] {
   const without = [...sessions].filter(
     ({ node, services }) => (node.foreign || node.grpc) && services.has(key),
   );

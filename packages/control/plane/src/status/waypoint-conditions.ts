@@ -30,6 +30,12 @@ export function waypointConditions(
         ? { type: 'Accepted', status: 'False', ...fault }
         : { type: 'Accepted', status: 'True', reason: 'Accepted', message: usersOf(world, gateway) },
       programmed,
+      {
+        type: 'ResolvedRefs',
+        status: 'True',
+        reason: 'ResolvedRefs',
+        message: 'what it refers to is there',
+      },
       ...defaultGateway(gateway),
       ...infrastructurePropagated(gateway),
     ],

@@ -1,7 +1,27 @@
 import { caCertificatesOf, isExternal, precedingBackendTlsPolicy } from '../gateway/backend-tls.ts';
+import { SYSTEM_CERTIFICATES } from '../kinds/backend-tls-policy.ts';
+import { isServiceTarget, type PolicyTarget } from '../kinds/metadata.ts';
+import type { LocatedResource } from '../resource.ts';
+import { kindText } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
+
+/** A target of a policy of the Gateway API that is no Service. */
+export function analyzeForeignTarget(
+  target: PolicyTarget,
+  subject: LocatedResource,
+  at: string,
+  host: AnalysisHost,
+): void {
+  host.report(
+    'TULLE0320',
+    subject,
+    `${at}/kind`,
+    `it is for Services, and ${target.name} is of kind ${kindText(target)}: it does nothing there`,
+    "group: '', kind: Service",
+  );
+}
 
 /** TLS policies that are for nothing, or believe nobody. */
 export function analyzeBackendTls(host: AnalysisHost): void {
@@ -10,6 +30,10 @@ export function analyzeBackendTls(host: AnalysisHost): void {
     const { namespace } = metadata;
     for (const [i, target] of spec.targetRefs.entries()) {
       const at = `/spec/targetRefs/${i}`;
+      if (!isServiceTarget(target)) {
+        analyzeForeignTarget(target, subject, at, host);
+        continue;
+      }
       const before = precedingBackendTlsPolicy(host.set.all('BackendTLSPolicy'), subject.resource, target);
       if (before !== undefined)
         host.report(
@@ -52,6 +76,15 @@ export function analyzeBackendTls(host: AnalysisHost): void {
         subject,
         `/spec/options/${option.replaceAll('~', '~0').replaceAll('/', '~1')}`,
         `Tulle knows no option ${option} of a BackendTLSPolicy, which holds without it`,
+      );
+    const { wellKnownCACertificates = SYSTEM_CERTIFICATES } = spec.validation;
+    if (wellKnownCACertificates !== SYSTEM_CERTIFICATES)
+      host.report(
+        'TULLE0313',
+        subject,
+        '/spec/validation/wellKnownCACertificates',
+        `no CAs are known as ${wellKnownCACertificates}: calls fail`,
+        `wellKnownCACertificates: ${SYSTEM_CERTIFICATES}, or caCertificateRefs`,
       );
     const { faults } = caCertificatesOf(subject.resource, (name) =>
       host.set.get('ConfigMap', namespace, name),

@@ -1,5 +1,6 @@
 import type { AuthorizationPolicy, AuthorizationRule } from '../kinds/authorization-policy.ts';
 import type { FilterPolicy } from '../kinds/filter-policy.ts';
+import { isServiceTarget } from '../kinds/metadata.ts';
 import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
 import type { Workload } from '../kinds/workload.ts';
 import type { LocatedResource } from '../resource.ts';
@@ -244,7 +245,9 @@ function analyzeBudgets(host: AnalysisHost): void {
     for (const subject of policies) {
       const { spec, metadata } = subject.resource;
       if (spec[part] === undefined) continue;
-      for (const [i, { name }] of spec.targetRefs.entries()) {
+      for (const [i, target] of spec.targetRefs.entries()) {
+        if (!isServiceTarget(target)) continue;
+        const { name } = target;
         const winner = taken.get(key(metadata.namespace, name));
         if (winner === undefined) taken.set(key(metadata.namespace, name), own(subject));
         else

@@ -1,13 +1,13 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
 import { parentKind, type HTTPRouteFilter } from '../kinds/http-route.ts';
-import type { PolicyTarget } from '../kinds/metadata.ts';
+import { isServiceTarget, type PolicyTarget } from '../kinds/metadata.ts';
 import { isUdpPort, type Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { findServicePort, isHttpPort, kindText, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend, meantService, ports } from './backends.ts';
-import { analyzeBackendTls } from './external-services.ts';
+import { analyzeBackendTls, analyzeForeignTarget } from './external-services.ts';
 import { analyzeGatewayParent, analyzeGatewayTarget } from './gateway-parents.ts';
 import { analyzeGateways } from './gateways.ts';
 import { analyzeGrants } from './grants.ts';
@@ -146,6 +146,8 @@ function analyzeStep(
 function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {
   const { namespace } = subject.resource.metadata;
   const at = `/spec/targetRefs/${i}`;
+  if (subject.resource.kind === 'XBackendTrafficPolicy' && !isServiceTarget(target))
+    return analyzeForeignTarget(target, subject, at, host);
   const kind =
     (['Service', 'Gateway', 'ListenerSet', 'GRPCRoute'] as const).find((one) => one === target.kind) ??
     'HTTPRoute';

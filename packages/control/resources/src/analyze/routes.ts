@@ -1,4 +1,4 @@
-import { incompatibleRules, type RequestRoute, type RouteRule } from '../routes.ts';
+import { incompatibleRules, unsupportedFilters, type RequestRoute, type RouteRule } from '../routes.ts';
 import { isBackendKind } from '../select.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -9,6 +9,18 @@ import { analyzeShadows } from './shadows.ts';
 export function analyzeRoutes(host: AnalysisHost): void {
   const routes = locatedRoutes(host.subjects);
   for (const subject of routes) {
+    for (const { type, at } of unsupportedFilters(subject.resource))
+      host.report(
+        'TULLE0420',
+        subject,
+        `${at}/type`,
+        `a GRPCRoute has no ${type}: the route is not accepted, and what it matches is led nowhere by it`,
+        type === 'CORS'
+          ? 'attach tulle.http.cors with a FilterPolicy; pages call by gRPC-Web'
+          : type === 'ExternalAuth'
+            ? 'attach tulle.http.ext-authz with a FilterPolicy'
+            : 'remove it: gRPC knows neither redirects nor other paths',
+      );
     for (const i of incompatibleRules(subject.resource))
       host.report(
         'TULLE0419',

@@ -7,7 +7,7 @@ export function checkBackendTlsPolicy({ spec }: BackendTLSPolicy, host: CheckHos
   noRepeats(
     host,
     spec.targetRefs,
-    ({ name, sectionName = '' }) => `${name} ${sectionName}`,
+    ({ group, kind, name, sectionName = '' }) => `${kind}.${group} ${name} ${sectionName}`,
     (i) => `/spec/targetRefs/${i}`,
     () => 'the target is listed twice',
   );

@@ -10,9 +10,9 @@ export function checkBackendTrafficPolicy({ spec }: BackendTrafficPolicy, host: 
   noRepeats(
     host,
     spec.targetRefs,
-    ({ name }) => name,
+    ({ group, kind, name }) => `${kind}.${group} ${name}`,
     (i) => `/spec/targetRefs/${i}`,
-    (name) => `Service ${name} is listed twice`,
+    () => 'the target is listed twice',
   );
   checkSessionPersistence(spec.sessionPersistence, '/spec/sessionPersistence', host);
   for (const part of ['budget', 'minRetryRate'] as const) {

@@ -54,7 +54,7 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
       checkBackend(backend, `${at}/backendRefs/${j}`, host);
       const filters = backend.filters ?? [];
       checkFilters(filters, `${at}/backendRefs/${j}/filters`, host);
-      checkSteps(route.kind, rule, filters, `${at}/backendRefs/${j}/filters`, host);
+      if (route.kind === 'HTTPRoute') checkSteps(rule, filters, `${at}/backendRefs/${j}/filters`, host);
     }
   }
   if (usesDefaultGateways(route) || parentRefsOf(route).some((parent) => parentKind(parent) !== 'Service'))
@@ -62,25 +62,10 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
 }
 
 /** Steps of one backend that lead its share elsewhere. */
-function checkSteps(
-  kind: RequestRoute['kind'],
-  rule: RouteRule,
-  filters: readonly HTTPRouteFilter[],
-  at: string,
-  host: CheckHost,
-): void {
+function checkSteps(rule: RouteRule, filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {
   const types = filters.map(({ type }) => type);
   for (const [i, type] of types.entries()) {
-    const elsewhere = type === 'RequestRedirect' || type === 'URLRewrite';
-    if (kind === 'GRPCRoute' && (elsewhere || type === 'CORS' || type === 'ExternalAuth'))
-      host.report(
-        'TULLE0205',
-        `${at}/${i}/type`,
-        elsewhere
-          ? `a GRPCRoute has no ${type}: gRPC knows neither`
-          : `a GRPCRoute has no ${type}: attach a filter with a FilterPolicy`,
-      );
-    if (!elsewhere) continue;
+    if (type !== 'RequestRedirect' && type !== 'URLRewrite') continue;
     if ((rule.filters ?? []).some((f) => f.type === type))
       host.report('TULLE0208', `${at}/${i}`, `the rule has a ${type} for every backend already`);
   }

@@ -2,10 +2,11 @@ import { GATEWAY_GROUP, isForMesh, type GatewayListener, type ListenerProtocol }
 import type { ParentRef } from '../kinds/http-route.ts';
 import {
   compareAge,
-  isWhollyIncompatible,
+  refusalOf,
   ROUTE_KINDS,
   type AnyRoute,
   type RequestRoute,
+  type RouteRefusal,
 } from '../routes.ts';
 import { attachedHostnames, commonHostname } from './hostnames.ts';
 import { gatewayParents, parentOwner, type MergedGateway } from './merged.ts';
@@ -33,7 +34,7 @@ export type AttachProblem =
   | 'NoMatchingParent'
   | 'NotAllowedByListeners'
   | 'NoMatchingListenerHostname'
-  | 'IncompatibleFilters';
+  | RouteRefusal;
 
 /** A listener that takes a route, with the hosts that it has there; `*` for every host. */
 export interface Attachment {
@@ -61,7 +62,8 @@ export function attachToGateway(gateway: MergedGateway, route: AnyRoute, parent:
       (parent.port === undefined || parent.port === port),
   );
   if (named.length === 0) return { attachments: [], problem: 'NoMatchingParent' };
-  if (isWhollyIncompatible(route)) return { attachments: [], problem: 'IncompatibleFilters' };
+  const refusal = refusalOf(route);
+  if (refusal !== undefined) return { attachments: [], problem: refusal };
   const allowing = named.filter((listener) => allowsRoute(gateway, listener, route));
   if (allowing.length === 0) return { attachments: [], problem: 'NotAllowedByListeners' };
   const attachments = allowing.flatMap((listener): Attachment[] => {

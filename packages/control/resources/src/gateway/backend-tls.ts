@@ -1,6 +1,6 @@
 import type { BackendTLSPolicy } from '../kinds/backend-tls-policy.ts';
 import { CA_CERTIFICATES_KEY, type ConfigMap } from '../kinds/config-map.ts';
-import type { PolicyTarget } from '../kinds/metadata.ts';
+import { isServiceTarget, type PolicyTarget } from '../kinds/metadata.ts';
 import type { Service, ServicePort } from '../kinds/service.ts';
 import { compareAge } from '../routes.ts';
 import { kindText } from '../select.ts';
@@ -24,7 +24,9 @@ export function backendTlsPolicyFor(
     const ranks = policy.spec.targetRefs
       .filter(
         (t) =>
-          t.name === service.metadata.name && (t.sectionName === undefined || t.sectionName === port.name),
+          isServiceTarget(t) &&
+          t.name === service.metadata.name &&
+          (t.sectionName === undefined || t.sectionName === port.name),
       )
       .map((t) => (t.sectionName === undefined ? 1 : 0));
     return ranks.length === 0 ? [] : [{ policy, rank: Math.min(...ranks) }];
@@ -33,7 +35,7 @@ export function backendTlsPolicyFor(
 }
 
 /**
- * The policy that another one has to give way to at a target: for the same Service and section, and older, or then first by
+ * The policy that another one has to give way to at a target, which is a Service: for the same Service and section, and older, or then first by
  * name. `undefined`: it takes precedence there itself.
  */
 export function precedingBackendTlsPolicy(
@@ -45,7 +47,9 @@ export function precedingBackendTlsPolicy(
     .filter(
       ({ metadata, spec }) =>
         metadata.namespace === policy.metadata.namespace &&
-        spec.targetRefs.some((t) => t.name === target.name && t.sectionName === target.sectionName),
+        spec.targetRefs.some(
+          (t) => isServiceTarget(t) && t.name === target.name && t.sectionName === target.sectionName,
+        ),
     )
     .toSorted(compareAge);
   return first?.metadata.name === policy.metadata.name ? undefined : first;

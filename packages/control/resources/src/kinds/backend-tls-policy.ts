@@ -1,7 +1,6 @@
 import type { JsonSchema } from '@tulle/model';
 import type { Metadata, PolicyTarget } from './metadata.ts';
 import {
-  dnsLabel,
   dnsSubdomain,
   hostname,
   hostnameOrWildcard,
@@ -9,6 +8,7 @@ import {
   object,
   oneOf,
   resourceSchema,
+  serviceTargets,
   strings,
   text,
 } from './schema-parts.ts';
@@ -19,7 +19,7 @@ export interface BackendTLSPolicy {
   readonly kind: 'BackendTLSPolicy';
   readonly metadata: Metadata;
   readonly spec: {
-    /** Services of this namespace; `sectionName`: only the port of this name. */
+    /** Services of this namespace; `sectionName`: only the port of this name. For what is something else it does nothing, as status says. */
     readonly targetRefs: readonly PolicyTarget[];
     readonly validation: {
       /** Server name that is sent, and that the certificate must be for. */
@@ -30,7 +30,8 @@ export interface BackendTLSPolicy {
         readonly kind: string;
         readonly name: string;
       }[];
-      readonly wellKnownCACertificates?: 'System';
+      /** `System`, or a name of another implementation: then nobody is believed, and status says so. */
+      readonly wellKnownCACertificates?: string;
       /** Of these the certificate must have one, in place of `hostname`, which then is the server name alone. */
       readonly subjectAltNames?: readonly SubjectAltName[];
     };
@@ -46,6 +47,11 @@ export interface SubjectAltName {
   readonly uri?: string;
 }
 
+/** The CAs that every implementation knows by this name. */
+export const SYSTEM_CERTIFICATES = 'System';
+/** That, or the name of an implementation's own, with a domain before it. */
+const WELL_KNOWN_PATTERN = `^(${SYSTEM_CERTIFICATES}|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9/_.:-]+)$`;
+
 export const backendTlsPolicySchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'BackendTLSPolicy',
@@ -55,21 +61,9 @@ export const backendTlsPolicySchema: JsonSchema = resourceSchema(
     spec: object(
       'Whom it is for and what is believed.',
       {
-        targetRefs: list(
-          'Services of this namespace, of type ExternalName.',
-          object(
-            'A Service.',
-            {
-              group: { enum: [''], description: 'Empty: the core group.' },
-              kind: oneOf('Kind.', ['Service']),
-              name: dnsLabel('Name.'),
-              sectionName: dnsLabel('Only the port of this name.'),
-            },
-            ['group', 'kind', 'name'],
-          ),
-          1,
-          16,
-        ),
+        targetRefs: serviceTargets('Services of this namespace, of type ExternalName.', {
+          sectionName: dnsSubdomain('Only the port of this name.'),
+        }),
         validation: object(
           'What the other side must prove.',
           {
@@ -91,7 +85,10 @@ export const backendTlsPolicySchema: JsonSchema = resourceSchema(
               0,
               8,
             ),
-            wellKnownCACertificates: oneOf('System: the public CAs that Node ships.', ['System']),
+            wellKnownCACertificates: text(
+              'System: the public CAs that Node ships. By a name of another implementation nobody is believed: calls fail, and status says so (Invalid).',
+              { minLength: 1, maxLength: 253, pattern: WELL_KNOWN_PATTERN },
+            ),
             subjectAltNames: list(
               'Names of which the certificate must have one; hostname is then only the server name that is sent.',
               object(

@@ -1,15 +1,6 @@
 import type { JsonSchema } from '@tulle/model';
 import type { Metadata, PolicyTarget } from './metadata.ts';
-import {
-  dnsLabel,
-  dnsSubdomain,
-  duration,
-  integer,
-  list,
-  object,
-  oneOf,
-  resourceSchema,
-} from './schema-parts.ts';
+import { dnsSubdomain, duration, integer, object, resourceSchema, serviceTargets } from './schema-parts.ts';
 import { sessionPersistenceSchema, type SessionPersistence } from './session-persistence.ts';
 
 /** What share of the requests of a Service may be retries (Gateway API experimental XBackendTrafficPolicy, GEP-3388). */
@@ -18,7 +9,7 @@ export interface BackendTrafficPolicy {
   readonly kind: 'XBackendTrafficPolicy';
   readonly metadata: Metadata;
   readonly spec: {
-    /** Services of this namespace. */
+    /** Services of this namespace. For what is something else it does nothing, as status says. */
     readonly targetRefs: readonly PolicyTarget[];
     readonly retryConstraint?: RetryConstraint;
     readonly sessionPersistence?: SessionPersistence;
@@ -41,20 +32,7 @@ export const backendTrafficPolicySchema: JsonSchema = resourceSchema(
     spec: object(
       'Which Services, and how much.',
       {
-        targetRefs: list(
-          'Services of this namespace.',
-          object(
-            'A Service.',
-            {
-              group: { enum: [''], description: 'Empty: the core group.' },
-              kind: oneOf('Kind.', ['Service']),
-              name: dnsLabel('Name.'),
-            },
-            ['group', 'kind', 'name'],
-          ),
-          1,
-          16,
-        ),
+        targetRefs: serviceTargets('Services of this namespace.'),
         retryConstraint: object(
           'Retries beyond it are not made: the answer that there is goes to the caller.',
           {

@@ -1,11 +1,10 @@
 import type { JsonSchema } from '@tulle/model';
 import {
   backendRefsSchema,
-  filterFields,
   headerName,
   MAX_MATCHES,
-  mirrorFilter,
   parentFields,
+  routeFilterSchema,
   valueMatch,
   type CommonRouteSpec,
   type HTTPBackendRef,
@@ -18,7 +17,6 @@ import {
   dnsSubdomain,
   hostnameOrWildcard,
   list,
-  notHonoured,
   object,
   oneOf,
   resourceSchema,
@@ -43,7 +41,8 @@ export interface GRPCRouteRule {
   readonly name?: string;
   /** Absent: every gRPC request. */
   readonly matches?: readonly GRPCRouteMatch[];
-  readonly filters?: readonly GRPCRouteFilter[];
+  /** A step that gRPC lacks keeps the route from being accepted, see `unsupportedFilters`. */
+  readonly filters?: readonly HTTPRouteFilter[];
   readonly backendRefs?: readonly HTTPBackendRef[];
   readonly sessionPersistence?: SessionPersistence;
 }
@@ -62,14 +61,6 @@ export interface GRPCMethodMatch {
   readonly method?: string;
 }
 
-/** Steps that are the same for gRPC as for HTTP. */
-export type GRPCRouteFilter = Extract<
-  HTTPRouteFilter,
-  {
-    readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'RequestMirror' | 'ExtensionRef';
-  }
->;
-
 const methodMatch: JsonSchema = object('Condition on service and method; at least one of them.', {
   type: oneOf('How they are compared. Default Exact.', ['Exact', 'RegularExpression']),
   service: text('Full name of the service, with its package, e.g. shop.v1.Orders; or an RE2 pattern.', {
@@ -79,21 +70,8 @@ const methodMatch: JsonSchema = object('Condition on service and method; at leas
   method: text('Name of the method, e.g. PlaceOrder; or an RE2 pattern.', { minLength: 1, maxLength: 1024 }),
 });
 
-const routeFilter: JsonSchema = object(
-  'A step of the rule.',
-  {
-    type: oneOf('Which step.', [
-      'RequestHeaderModifier',
-      'ResponseHeaderModifier',
-      'RequestMirror',
-      'ExtensionRef',
-    ]),
-    ...filterFields,
-    externalAuth: notHonoured('Attach tulle.http.ext-authz with a FilterPolicy.'),
-    cors: notHonoured('Pages of other origins call by gRPC-Web: attach a CORS filter with a FilterPolicy.'),
-    requestMirror: mirrorFilter,
-  },
-  ['type'],
+const routeFilter: JsonSchema = routeFilterSchema(
+  'Which step. RequestRedirect, URLRewrite, CORS and ExternalAuth are of HTTPRoutes: a GRPCRoute with one is not accepted, and status says so (UnsupportedValue).',
 );
 
 export const grpcRouteSchema: JsonSchema = resourceSchema(

@@ -230,7 +230,7 @@ export const backendFields: Readonly<Record<string, JsonSchema>> = {
   port: port('Its port. A Service, or a subset of one, needs it.'),
 };
 
-export const mirrorFilter: JsonSchema = object(
+const mirrorFilter: JsonSchema = object(
   'Sends a copy of each request to another Service as well, and forgets it: its answer is not waited for, it is never sent again.',
   {
     backendRef: object('A Service, or a subset of one.', backendFields, ['name']),
@@ -257,7 +257,7 @@ const FILTER_TYPES = [
   'ExternalAuth',
   'ExtensionRef',
 ] as const;
-export const filterFields: Readonly<Record<string, JsonSchema>> = {
+const filterFields: Readonly<Record<string, JsonSchema>> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
   extensionRef: object(
@@ -316,17 +316,15 @@ const filterBodies: Readonly<Record<string, JsonSchema>> = {
   externalAuth: externalAuthFilter(backendFields),
 };
 
-const routeFilter: JsonSchema = object(
-  'A step of the rule.',
-  { type: oneOf('Which step.', FILTER_TYPES), ...filterBodies },
-  ['type'],
-);
+/** `filters` of a rule. @param which types there are */
+export const routeFilterSchema = (which: string): JsonSchema =>
+  object('A step of the rule.', { type: oneOf(which, FILTER_TYPES), ...filterBodies }, ['type']);
 
 const backendFilter: JsonSchema = object(
   "A step for this backend's share.",
   {
     type: oneOf(
-      'Which step. RequestRedirect, URLRewrite, CORS and ExternalAuth: of an HTTPRoute.',
+      'Which step. RequestRedirect, URLRewrite, CORS and ExternalAuth are of HTTPRoutes: a GRPCRoute with one is not accepted, and status says so (UnsupportedValue).',
       FILTER_TYPES,
     ),
     ...filterBodies,
@@ -425,7 +423,7 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
             0,
             MAX_MATCHES,
           ),
-          filters: list('Steps.', routeFilter, 0, 16),
+          filters: list('Steps.', routeFilterSchema('Which step.'), 0, 16),
           backendRefs: backendRefsSchema,
           timeouts: object('Time limits; 0s switches one off.', {
             request: duration('For the request, all its attempts included.'),

@@ -13,6 +13,11 @@ export interface LabelSelector {
   readonly matchLabels: Readonly<Record<string, string>>;
 }
 
+/** Whether a policy is for a Service by this target. */
+export function isServiceTarget({ group, kind }: Pick<PolicyTarget, 'group' | 'kind'>): boolean {
+  return group === '' && kind === 'Service';
+}
+
 /** What a policy is attached to, in its own namespace (Gateway API `LocalPolicyTargetReferenceWithSectionName`). */
 export interface PolicyTarget {
   readonly group: string;

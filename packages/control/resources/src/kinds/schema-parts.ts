@@ -90,6 +90,24 @@ export const groupOf = (description: string): JsonSchema =>
 export const kindOf = (description: string): JsonSchema =>
   text(description, { minLength: 1, maxLength: 63, pattern: '^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$' });
 
+/** What a policy of the Gateway API is for (`LocalPolicyTargetReference`). @param more fields beside the three that it needs */
+export const serviceTargets = (description: string, more: Properties = {}): JsonSchema =>
+  list(
+    description,
+    object(
+      'A Service; for what is something else the policy does nothing, and status says so (TargetNotFound).',
+      {
+        group: groupOf('Empty: the core group.'),
+        kind: kindOf('Service; others are not served, and status says so.'),
+        name: text('Name.', { minLength: 1, maxLength: 253 }),
+        ...more,
+      },
+      ['group', 'kind', 'name'],
+    ),
+    1,
+    16,
+  );
+
 /** Host name without wildcard. */
 export const hostname: JsonSchema = text('Host name.', {
   minLength: 1,

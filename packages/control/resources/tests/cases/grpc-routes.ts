@@ -14,14 +14,26 @@ export const GRPC_ROUTES: readonly Case[] = [
     A +
       grpcRoute(`  rules:
     - matches: [{ path: { value: / } }]
-      filters: [{ type: URLRewrite }]
+      filters: [{ type: Rewrite }]
       timeouts: { request: 1s }
       sessionPersistence: { sessionName: '' }
       backendRefs: [{ name: a, port: 80 }]`),
     ['TULLE0201', 12, 'path', 'here: method, headers'],
-    ['TULLE0205', 13, 'URLRewrite', 'RequestHeaderModifier'],
+    ['TULLE0205', 13, 'Rewrite', 'RequestHeaderModifier'],
     ['TULLE0201', 14, 'timeouts', 'timeouts'],
     ['TULLE0207', 15, "''", 'sessionName'],
+  ),
+  told(
+    'a GRPCRoute with filters of HTTPRoutes',
+    service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
+      grpcRoute(`  rules:
+    - filters:
+        - { type: CORS, cors: { allowOrigins: ['*'] } }
+        - { type: ExternalAuth, externalAuth: { protocol: GRPC, grpc: {}, backendRef: { name: a, port: 80 } } }
+      backendRefs: [{ name: a, port: 80, filters: [{ type: URLRewrite, urlRewrite: { hostname: b.example } }] }]`),
+    ['TULLE0420', 13, 'CORS', 'tulle.http.cors'],
+    ['TULLE0420', 14, 'ExternalAuth', 'tulle.http.ext-authz'],
+    ['TULLE0420', 15, 'URLRewrite', 'not accepted'],
   ),
   told(
     'a GRPCRoute with conditions that hold for nothing',

@@ -206,8 +206,7 @@ export const HTTP_ROUTES: readonly Case[] = [
     ['TULLE0208', 16, '{ type: URLR', 'every backend'],
     ['TULLE0208', 16, '{ type: RequestR', 'cannot both'],
     ['TULLE0208', 18, '{ type: URLR', 'PathPrefix'],
-    ['TULLE0205', 25, 'RequestRedirect', 'gRPC knows'],
-    ['TULLE0314', 10, '{ group', 'GRPCRoute default/g'],
+    ['TULLE0420', 25, 'RequestRedirect', 'gRPC knows'],
   ),
   told(
     'an origin that is none',

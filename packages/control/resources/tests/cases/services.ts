@@ -63,6 +63,12 @@ export const SERVICES: readonly Case[] = [
     ['TULLE0313', 11, 'Secret', 'kind: ConfigMap'],
   ),
   told(
+    'a TLS policy for what is no Service, by CAs that nobody knows',
+    `apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: a }\nspec:\n  targetRefs: [{ group: gateway.envoyproxy.io, kind: Backend, name: x }]\n  validation: { hostname: example.org, wellKnownCACertificates: a.example/internal }\n`,
+    ['TULLE0320', 5, 'Backend', 'of kind Backend.gateway.envoyproxy.io'],
+    ['TULLE0313', 6, 'a.example/internal', 'System'],
+  ),
+  told(
     'endpoints of nothing',
     'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: e, labels: { kubernetes.io/service-name: x } }\naddressType: IPv4\nendpoints: [{ addresses: [10.0.0.1] }]',
     ['TULLE0306', 3, 'x } }', 'default/x'],

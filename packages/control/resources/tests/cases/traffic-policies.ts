@@ -92,6 +92,17 @@ export const TRAFFIC_POLICIES: readonly Case[] = [
     ['TULLE0505', 24, '{ group', 'TrafficPolicy p already'],
   ),
   told(
+    'budgets for what is no Service',
+    budget(
+      '  targetRefs: [{ group: multicluster.x-k8s.io, kind: ServiceImport, name: a }, { group: a.example, kind: Service, name: a }]\n  retryConstraint: {}',
+    ) +
+      '---\n' +
+      budget('  targetRefs: [{ group: a.example, kind: Service, name: a }]\n  retryConstraint: {}', 'q'),
+    ['TULLE0320', 5, 'ServiceImport', 'it does nothing there'],
+    ['TULLE0320', 5, 'Service, name: a }]', 'of kind Service.a.example'],
+    ['TULLE0320', 12, 'Service', 'of kind Service.a.example'],
+  ),
+  told(
     'sessions of a Service, twice, and over at once',
     A +
       budget(
