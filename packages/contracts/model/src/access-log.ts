@@ -1,4 +1,5 @@
 import type { AuthzMetadataTest } from './filters/authz-expression.ts';
+import type { HeaderEdits } from './header-edits.ts';
 import type { LocalReplyJson } from './local-reply.ts';
 import type { ValueMatch } from './route.ts';
 import type { CustomTag } from './tracing.ts';
@@ -30,25 +31,47 @@ export interface OtlpAccessLog extends AnyAccessLog {
   readonly to: OtlpAccessLogOutput;
 }
 
-/** A cluster that speaks HTTP/2 (Envoy `OpenTelemetryAccessLogConfig`). Texts are formats, as those of lines. */
+/** A format with the operators of lines, or lists and objects of such (OpenTelemetry `AnyValue`). */
+export type OtlpFormat = string | readonly OtlpFormat[] | { readonly [key: string]: OtlpFormat };
+
+/** A value of OpenTelemetry (`AnyValue`) but bytes. Whole numbers are `int_value`s, others `double_value`s. */
+export type OtlpValue =
+  | string
+  | boolean
+  | number
+  | readonly OtlpValue[]
+  | { readonly [key: string]: OtlpValue };
+
+/** A cluster that takes OpenTelemetry's logs (Envoy `OpenTelemetryAccessLogConfig`): over gRPC, unless `http` says otherwise. */
 export interface OtlpAccessLogOutput {
   readonly kind: 'otlp';
+  /** Must speak HTTP/2 for gRPC. */
   readonly cluster: string;
-  /** Default the cluster's name. */
+  /** Of gRPC. Default the cluster's name. */
   readonly authority?: string;
+  /** OTLP over HTTP, in protobuf, instead of gRPC. */
+  readonly http?: {
+    /** The whole URL, e.g. `http://collector:4318/v1/logs`; the cluster is asked, whatever its host. */
+    readonly url: string;
+    readonly headers?: Pick<HeaderEdits, 'set' | 'add'>;
+  };
   /** `log_name` of the resource; may be empty. */
   readonly logName: string;
   /** Of a log record. Default none. */
-  readonly body?: string;
-  readonly attributes?: Readonly<Record<string, string>>;
+  readonly body?: OtlpFormat;
+  readonly attributes?: Readonly<Record<string, OtlpFormat>>;
   /** Of the resource; no formats. */
-  readonly resource?: Readonly<Record<string, string>>;
+  readonly resource?: Readonly<Record<string, OtlpValue>>;
+  /** Whether the resource has those of `OTEL_RESOURCE_ATTRIBUTES` of the proxy's environment too, after its labels and before `resource`. Default false. */
+  readonly environment?: boolean;
   /** Keys of filter state of which each is an attribute, as JSON, where something was put down under it; but addresses. Default none. */
   readonly filterState?: readonly string[];
   /** Further attributes. */
   readonly customTags?: readonly CustomTag[];
   /** Whether the resource says `log_name`, `cluster_name`, `node_name` and `zone_name`. Default true (Envoy). */
   readonly builtinLabels?: boolean;
+  /** Before the names of its statistics (Envoy `stat_prefix`), which ends with a dot. Default none. */
+  readonly statPrefix?: string;
   /** Default 1,000 (Envoy). */
   readonly flushIntervalMs?: number;
   /** Default 16,384 (Envoy). */

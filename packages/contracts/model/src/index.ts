@@ -137,6 +137,8 @@ export type {
   LineAccessLog,
   OtlpAccessLog,
   OtlpAccessLogOutput,
+  OtlpFormat,
+  OtlpValue,
 } from './access-log.ts';
 export type {
   CustomTag,

@@ -4,6 +4,7 @@ import { AccessLogSchema } from '@tulle/xds-proto/envoy/config/accesslog/v3/acce
 import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import { HttpGrpcAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
+import { registry as everything } from '@tulle/xds-proto/registry';
 import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { StdoutAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
@@ -203,10 +204,10 @@ describe('an access log of another control plane', () => {
     expect(read(file, filter).refused).toContain(path);
   });
 
-  it("of OpenTelemetry has Envoy's labels, and texts alone", () => {
+  it("of OpenTelemetry has Envoy's labels, and formats in lists and objects", () => {
     const otel = (config: JsonObject): { logs: unknown; refused: string[] } => {
       const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
-      const message = fromJson(OpenTelemetryAccessLogConfigSchema, config);
+      const message = fromJson(OpenTelemetryAccessLogConfigSchema, config, { registry: everything });
       const log = create(AccessLogSchema, {
         configType: { case: 'typedConfig', value: anyPack(OpenTelemetryAccessLogConfigSchema, message) },
       });
@@ -272,6 +273,77 @@ describe('an access log of another control plane', () => {
     expect(otel({ logName: 'l' }).refused).toEqual(['access_log[0].typed_config.grpc_service']);
     expect(otel({ commonConfig: { ...commonConfig, customTags: own.customTags } }).refused).toEqual([
       'access_log[0].typed_config.common_config.custom_tags',
+    ]);
+    const httpUri = { uri: 'http://logs.example/v1/logs', cluster: 'otel', timeout: '1s' };
+    const detector = (type: string, more: JsonObject = {}): JsonObject => ({
+      name: 'd',
+      typedConfig: {
+        '@type': `type.googleapis.com/envoy.extensions.tracers.opentelemetry.resource_detectors.v3.${type}`,
+        ...more,
+      },
+    });
+    expect(
+      otel({
+        httpService: { httpUri, requestHeadersToAdd: [{ header: { key: 'x-a', value: 'b' } }] },
+        logName: 'l',
+        statPrefix: 'all.',
+        formatters: [
+          {
+            name: 'f',
+            typedConfig: {
+              '@type': 'type.googleapis.com/envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery',
+            },
+          },
+        ],
+        body: { kvlistValue: { values: [{ key: 'p', value: { stringValue: '%PATH%' } }] } },
+        attributes: {
+          values: [{ key: 'l', value: { arrayValue: { values: [{ stringValue: '%PATH%' }] } } }],
+        },
+        resourceDetectors: [
+          detector('StaticConfigResourceDetectorConfig', { attributes: { a: 'detected', b: 'too' } }),
+          detector('EnvironmentResourceDetectorConfig'),
+        ],
+        resourceAttributes: {
+          values: [
+            { key: 'a', value: { intValue: '7' } },
+            { key: 'd', value: { doubleValue: 0.5 } },
+            { key: 'y', value: { boolValue: true } },
+          ],
+        },
+      }),
+    ).toEqual({
+      logs: [
+        {
+          to: {
+            kind: 'otlp',
+            cluster: 'otel',
+            http: { url: 'http://logs.example/v1/logs', headers: { add: [{ name: 'x-a', value: 'b' }] } },
+            timeoutMs: 1_000,
+            logName: 'l',
+            statPrefix: 'all.',
+            body: { p: '%PATH%' },
+            attributes: { l: ['%PATH%'] },
+            resource: { a: 7, b: 'too', d: 0.5, y: true },
+            environment: true,
+          },
+        },
+      ],
+      refused: [],
+    });
+    expect(otel({ httpService: { httpUri }, grpcService, logName: 'l', body: {} }).refused).toEqual([
+      'access_log[0].typed_config.http_service',
+    ]);
+    const twice = [1, 2].map(() => ({ key: 'a', value: { stringValue: 'x' } }));
+    expect(
+      otel({
+        commonConfig,
+        attributes: { values: twice },
+        resourceAttributes: { values: [{ key: 'b', value: { bytesValue: 'AQ==' } }] },
+      }).refused,
+    ).toEqual([
+      'access_log[0].typed_config.resource_attributes.values[0].value.bytes_value',
+      'access_log[0].typed_config.resource_attributes.values[0].value',
+      'access_log[0].typed_config.attributes.values[1].key',
     ]);
     expect(otel({ commonConfig, body: { intValue: 1 } }).refused).toContain(
       'access_log[0].typed_config.body',

@@ -9,7 +9,14 @@ import type {
   TcpHandler,
 } from '@tulle/model';
 import { readLogs } from '@tulle/otlp-collector';
-import { http2Upstream, memoryMeter, testProxy, type Http2Upstream, type TestProxy } from '@tulle/testkit';
+import {
+  http2Upstream,
+  memoryMeter,
+  testProxy,
+  type Http2Upstream,
+  type MemoryMeter,
+  type TestProxy,
+} from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { accessLoggers, type AccessLoggersPlugin } from './access-loggers.ts';
 import {
@@ -44,6 +51,7 @@ afterEach(async () => running?.stop());
 interface Run {
   readonly test: TestProxy;
   readonly plugin: AccessLoggersPlugin;
+  readonly meter: MemoryMeter;
   readonly service: Http2Upstream;
   /** What the service got, message by message. */
   messages(): StreamAccessLogsMessage[];
@@ -103,10 +111,11 @@ async function logged(
     ],
     endpoints: [],
   };
+  const meter = memoryMeter();
   const plugin = accessLoggers({
     node: { id: 'node-1', cluster: 'web' },
-    meter: memoryMeter(),
-    env: { ZONE: 'z1' },
+    meter,
+    env: { ZONE: 'z1', OTEL_RESOURCE_ATTRIBUTES: 'region=north%20west,env=var' },
   });
   const test = (running = await testProxy({
     config,
@@ -121,6 +130,7 @@ async function logged(
   return {
     test,
     plugin,
+    meter,
     service,
     messages: () =>
       service.requests.map(({ body }) =>
@@ -276,6 +286,7 @@ describe('an access log that a collector of OpenTelemetry keeps', () => {
       {
         timeUnixNano: expect.stringMatching(/^[0-9]{16,}$/) as string,
         body: { stringValue: 'GET /a?b=c "say "hi""' },
+        plainBody: 'GET /a?b=c "say "hi""',
         attributes: { status: '200', agent: '-' },
         traceId: trace,
         spanId: 'b7ad6b7169203331',
@@ -307,6 +318,55 @@ describe('an access log that a collector of OpenTelemetry keeps', () => {
     expect(log?.resource).toMatchObject({ log_name: '' });
   });
 
+  it('goes over HTTP where that is said, with lists and objects of formats, and typed attributes of the resource', async () => {
+    const run = await logged({
+      kind: 'otlp',
+      http: {
+        url: 'http://logs.example:4318/v1/logs',
+        headers: { set: [{ name: 'X-Key', value: 'secret' }] },
+      },
+      statPrefix: 'all.',
+      body: { method: '%REQ(:METHOD)%', seen: ['%RESPONSE_CODE%', ['x']] },
+      attributes: { codes: ['%RESPONSE_CODE%'], who: { agent: '%REQ(X-AGENT)%' } },
+      resource: { whole: 7, part: 1.5, yes: true, list: ['a', 1], env: 'own' },
+      environment: true,
+    });
+    run.service.answer = () => ({ status: 200, body: '' });
+    await run.test.client().request({ headers: { 'x-agent': 'me' } });
+    await run.plugin.accessLoggers.flush();
+    const [request] = run.service.requests;
+    expect(request).toMatchObject({ method: 'POST', target: '/v1/logs' });
+    expect(['host', 'content-type', 'x-key'].map((name) => request?.header(name))).toEqual([
+      'logs.example:4318',
+      'application/x-protobuf',
+      'secret',
+    ]);
+    const [log] = readLogs(Buffer.from(request?.body ?? '', 'latin1'));
+    expect(log?.plainBody).toEqual({ method: 'GET', seen: ['200', ['x']] });
+    expect(log?.attributes).toEqual({ codes: ['200'], who: { agent: 'me' } });
+    expect(log?.resource).toEqual({
+      log_name: 'mesh',
+      cluster_name: 'web',
+      node_name: 'node-1',
+      zone_name: '',
+      region: 'north west',
+      whole: 7,
+      part: 1.5,
+      yes: true,
+      list: ['a', 1],
+      env: 'own',
+    });
+    const logger = 'open_telemetry_access_log.all.';
+    expect(run.meter.value('tulle_access_log_service_delivered_total', { output: 'als', logger })).toBe(1);
+    run.service.answer = () => ({ status: 503, body: '' });
+    await run.test.client().request({});
+    await run.plugin.accessLoggers.flush();
+    expect(run.test.log.lines.map(({ message }) => message)).toContain(
+      'access log to als: 1 records given up: answered with 503',
+    );
+    expect(run.meter.value('tulle_access_log_service_dropped_total', { output: 'als', logger })).toBe(1);
+  });
+
   it('has no labels of the proxy where that is wanted', async () => {
     const run = await logged({ kind: 'otlp', builtinLabels: false });
     await run.test.client().request({});
@@ -316,9 +376,11 @@ describe('an access log that a collector of OpenTelemetry keeps', () => {
   });
 
   it('is refused with formats that are none, by where they stand', async () => {
-    await expect(logged({ kind: 'otlp', body: '%NOPE%', attributes: { a: '%B%' } })).rejects.toMatchObject({
+    const broken = { kind: 'otlp', body: ['%NOPE%', 3 as never], attributes: { a: '%B%' } } as const;
+    await expect(logged(broken)).rejects.toMatchObject({
       issues: [
-        { path: '/listeners/0/filterChains/0/handler/accessLogs/0/to/body' },
+        { path: '/listeners/0/filterChains/0/handler/accessLogs/0/to/body/0' },
+        { path: '/listeners/0/filterChains/0/handler/accessLogs/0/to/body/1' },
         { path: '/listeners/0/filterChains/0/handler/accessLogs/0/to/attributes/a' },
       ],
     });

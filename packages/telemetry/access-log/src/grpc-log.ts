@@ -4,6 +4,7 @@ import type { GrpcAccessLogOutput } from '@tulle/model';
 import type { TelemetryHost } from '@tulle/telemetry';
 import type { AccessLoggersOptions } from './access-loggers.ts';
 import { tagOf } from './custom-tags.ts';
+import { overGrpc } from './deliver.ts';
 import { httpEntry, tcpEntry, type EntryOptions } from './grpc-entry.ts';
 import { StreamAccessLogsMessage_IdentifierSchema } from './gen/envoy/service/accesslog/v3/als_pb.js';
 import { createServiceLog, type ServiceLog } from './service-log.ts';
@@ -37,7 +38,8 @@ export function createGrpcLog(
   return createServiceLog(
     to,
     {
-      path: METHOD,
+      stats: 'grpc_access_log.',
+      deliver: overGrpc(host, to, METHOD),
       lanes: LOGS.length,
       lane: ({ kind }) => (kind === 'http' ? 0 : 1),
       entry: (record) => (record.kind === 'http' ? httpEntry(record, options) : tcpEntry(record, options)),

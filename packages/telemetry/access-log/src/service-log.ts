@@ -1,15 +1,11 @@
-import { observeCounts } from './observe-counts.ts';
-import { callGrpc } from '@tulle/filter';
 import type { Meter, StreamRecord, TelemetryHost } from '@tulle/telemetry';
+import { observeDelivery } from './observe-counts.ts';
 
-const TIMEOUT_MS = 5_000;
 /** Envoy's defaults. */
 const FLUSH_INTERVAL_MS = 1_000;
 const BUFFER_BYTES = 16_384;
 /** Bytes held while the service is slow, those under way included. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
-/** The answer says nothing. */
-const MAX_ANSWER_BYTES = 4_096;
 const COMPLAINT_INTERVAL_MS = 60_000;
 
 /** An access log that a service keeps. */
@@ -19,19 +15,17 @@ export interface ServiceLog {
   close(): Promise<void>;
 }
 
-/** Whom it is sent to. */
+/** Whom it is sent to, and when. */
 export interface ServiceTarget {
   readonly cluster: string;
-  readonly authority?: string;
   readonly flushIntervalMs?: number;
   readonly bufferBytes?: number;
-  readonly timeoutMs?: number;
 }
 
 /** What is sent. */
 export interface ServiceMessages {
-  /** `/package.Service/Method` */
-  readonly path: string;
+  /** What its statistics are called: `grpc_access_log.` and the like, with the dot (Envoy, "access_logs.<this>logs_written"). */
+  readonly stats: string;
   /** Which batch a record goes into: of so many. */
   lane(record: StreamRecord): number;
   readonly lanes: number;
@@ -39,6 +33,8 @@ export interface ServiceMessages {
   entry(record: StreamRecord): Uint8Array;
   /** A message of the entries of a lane. */
   message(lane: number, entries: readonly Uint8Array[]): Uint8Array;
+  /** Sends a message. Rejects where it was not taken. */
+  deliver(message: Uint8Array): Promise<void>;
 }
 
 interface Waiting {
@@ -47,7 +43,7 @@ interface Waiting {
   bytes: number;
 }
 
-/** Sends records to a service over gRPC, a batch a call, one after the other; what it holds is bounded. */
+/** Sends records to a service, a batch a call, one after the other; what it holds is bounded. */
 export function createServiceLog(
   to: ServiceTarget,
   messages: ServiceMessages,
@@ -55,7 +51,7 @@ export function createServiceLog(
   meter: Meter | undefined,
 ): ServiceLog {
   const { cluster, flushIntervalMs = FLUSH_INTERVAL_MS, bufferBytes = BUFFER_BYTES } = to;
-  const counts = { lines: 0, dropped: 0, errors: 0 };
+  const counts = { lines: 0, dropped: 0, errors: 0, delivered: 0 };
   const lanes = Array.from({ length: messages.lanes }, (_, lane): Waiting => ({
     lane,
     entries: [],
@@ -82,16 +78,8 @@ export function createServiceLog(
     const message = messages.message(waiting.lane, entries);
     last = last.then(async () => {
       try {
-        const { status, text } = await callGrpc(host, {
-          cluster,
-          ...(to.authority === undefined ? {} : { authority: to.authority }),
-          path: messages.path,
-          message,
-          timeoutMs: to.timeoutMs ?? TIMEOUT_MS,
-          maxBytes: MAX_ANSWER_BYTES,
-          mayBeEmpty: true,
-        });
-        if (status !== 0) throw new Error(`gRPC status ${status} ${text}`.trimEnd());
+        await messages.deliver(message);
+        counts.delivered += entries.length;
       } catch (error) {
         counts.errors += 1;
         counts.dropped += entries.length;
@@ -109,7 +97,7 @@ export function createServiceLog(
     for (const waiting of lanes) send(waiting);
   };
 
-  const stops = observeCounts(meter, cluster, counts);
+  const stops = observeDelivery(meter, cluster, messages.stats, counts);
 
   const flush = async (): Promise<void> => {
     sendAll();

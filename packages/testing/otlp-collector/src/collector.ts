@@ -75,6 +75,8 @@ export interface CollectorOptions {
 export interface ReceivedLog {
   readonly timeUnixNano: string;
   readonly body?: { readonly stringValue?: string };
+  /** The same without the names of its types. */
+  readonly plainBody?: unknown;
   readonly traceId?: string;
   readonly spanId?: string;
   readonly attributes: Readonly<Record<string, unknown>>;
@@ -89,6 +91,7 @@ export function readLogs(body: Buffer): ReceivedLog[] {
         (record) =>
           ({
             ...record,
+            ...(record['body'] !== undefined && { plainBody: plainValue(record['body'] as Message) }),
             attributes: attributesOf(record),
             resource: attributesOf(of['resource'] as Message),
           }) as unknown as ReceivedLog,
@@ -200,6 +203,13 @@ const list = (message: Message | undefined, name: string): readonly Message[] =>
 
 function plainValue(value: Message): unknown {
   if ('arrayValue' in value) return list(value['arrayValue'] as Message, 'values').map(plainValue);
+  if ('kvlistValue' in value)
+    return Object.fromEntries(
+      list(value['kvlistValue'] as Message, 'values').map((one) => [
+        one['key'] as string,
+        plainValue(one['value'] as Message),
+      ]),
+    );
   if ('intValue' in value) return Number(value['intValue']);
   return value['stringValue'] ?? value['doubleValue'] ?? value['boolValue'];
 }

@@ -20,6 +20,7 @@ const anyValue: Record<number, Field> = {
 };
 anyValue[5] = { name: 'arrayValue', kind: { 1: { name: 'values', kind: anyValue, repeated: true } } };
 const keyValue: Schema = { 1: { name: 'key', kind: 'string' }, 2: { name: 'value', kind: anyValue } };
+anyValue[6] = { name: 'kvlistValue', kind: { 1: { name: 'values', kind: keyValue, repeated: true } } };
 const attributes = (number: number): Schema => ({
   [number]: { name: 'attributes', kind: keyValue, repeated: true },
 });

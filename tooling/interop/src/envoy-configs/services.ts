@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { service } from '@tulle/envoy-proxy/corpus';
+import { type ReceivedLog, readLogs } from '@tulle/otlp-collector';
 import { startAuthorizer } from './authorizer.ts';
 import { startProcessor } from './processor.ts';
 
@@ -11,17 +12,28 @@ export interface Services {
   /** Real ports by the port that a configuration names. */
   readonly ports: ReadonlyMap<number, number>;
   readonly socket: string;
+  /** What the collector was sent since the last {@link reset}. */
+  readonly logs: readonly CollectedLogs[];
   /** What depends on earlier requests begins anew. */
   reset(): void;
   close(): Promise<void>;
 }
 
-/** Ports of HTTP services, of one that speaks TLS, of an external processor and of an authorization service. */
-const [PLAIN, TLS, PROCESSOR, AUTHORIZER] = [[9001, 9002], 9003, 9004, 9005] as const;
+/** An export of logs over HTTP. */
+export interface CollectedLogs {
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly records: readonly ReceivedLog[];
+}
+
+/** Ports of HTTP services, of one that speaks TLS, of an external processor, of an authorization service and of a collector of logs. */
+const [PLAIN, TLS, PROCESSOR, AUTHORIZER, COLLECTOR] = [[9001, 9002], 9003, 9004, 9005, 9006] as const;
 
 export async function startServices(directory: string): Promise<Services> {
   const answers = new Map<string, ReturnType<typeof service>>();
+  const logs: CollectedLogs[] = [];
   const reset = (): void => {
+    logs.length = 0;
     for (const name of [...PLAIN.map(String), String(TLS), 'unix']) answers.set(name, service(name));
   };
   reset();
@@ -52,6 +64,19 @@ export async function startServices(directory: string): Promise<Services> {
     key: readFileSync(join(directory, 'server-key.pem')),
   };
   ports.set(TLS, await listen(createTlsServer(tls, listenerOf(String(TLS))), 0));
+  const collector = createServer((req, res) => {
+    const parts: Buffer[] = [];
+    req.on('data', (part: Buffer) => parts.push(part));
+    req.on('end', () => {
+      logs.push({
+        target: req.url ?? '',
+        headers: req.headers,
+        records: readLogs(Buffer.concat(parts)),
+      });
+      res.end();
+    });
+  });
+  ports.set(COLLECTOR, await listen(collector, 0));
   const processor = await startProcessor();
   ports.set(PROCESSOR, processor.port);
   const authorizer = await startAuthorizer();
@@ -61,6 +86,7 @@ export async function startServices(directory: string): Promise<Services> {
   return {
     ports,
     socket,
+    logs,
     reset,
     async close() {
       processor.close();

@@ -27,6 +27,7 @@ import {
   readInternal,
   readLogs,
 } from './logs.ts';
+import { collectedBy } from './collected.ts';
 import { forgetMoments, momentsOf } from './log-moments.ts';
 import { type Services, startServices } from './services.ts';
 
@@ -87,6 +88,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
           readLogs(directory, ports, lines, 1),
         ),
     },
+    { name: 'a collector of logs is told the same over HTTP', run: compareCollected },
     {
       name: 'expressions say the same, one by one',
       // One from the team `web`, and three that are refused.
@@ -363,6 +365,26 @@ async function compareMoments(corpus: Corpus): Promise<string> {
   const tulle = await withTulle(corpus, name, look);
   if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
   return tulle;
+}
+
+/** Same configuration, same requests: what the collector gets of both, and what is counted of it. */
+async function compareCollected(corpus: Corpus): Promise<string> {
+  const name = 'otlp-logs';
+  const requests = expectations()[name] ?? [];
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    const told = await collectedBy(corpus.services, ports, requests.length);
+    return until('they are counted', async () => {
+      const page = await fetch(`http://127.0.0.1:${ports.get(9901)}/stats?filter=^access_logs`);
+      const counted = await page.text();
+      if (!counted.includes(`logs_written: ${requests.length}`)) throw new Error(counted);
+      return `${told}\n${counted.split('\n').toSorted().join('\n')}`;
+    });
+  };
+  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
+  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  return `${requests.length} records`;
 }
 
 /** Same configuration, same requests: what the logs of both say. */

@@ -322,6 +322,13 @@ function addRequests(
         );
         break;
       }
+      case 'tulle_access_log_service_delivered_total':
+      case 'tulle_access_log_service_dropped_total': {
+        const stat = name.includes('_delivered_') ? 'logs_written' : 'logs_dropped';
+        const whole = `access_logs.${sample.labels['logger'] ?? ''}${stat}`;
+        collected.number('counter', whole, whole.replaceAll('.', '_'), {}, sample.value);
+        break;
+      }
       case 'process_resident_memory_bytes':
         collected.number(
           'gauge',

@@ -1,8 +1,8 @@
 import { metadataTestSchema } from '../filters/authz-expression.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, labels, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
 import { valueMatchSchema } from './route.ts';
-import { customTagSchema } from './tracing.ts';
+import { customTagSchema, headerValues } from './tracing.ts';
 
 const comparison = (kind: string): JsonSchema =>
   fields(['kind', 'op', 'value'], {
@@ -85,6 +85,12 @@ const format: JsonSchema = {
 
 const filter: JsonSchema = filterOf(MAX_DEPTH);
 
+/** Lists and objects hold the same again: whoever opens the log looks at them. */
+const otlpFormat: JsonSchema = { anyOf: [text, { type: 'array' }, { type: 'object' }] };
+const otlpValue: JsonSchema = {
+  anyOf: [text, flag, { type: 'number' }, { type: 'array' }, { type: 'object' }],
+};
+
 /** JSON Schema of a list of `AccessLog`. */
 export const accessLogsSchema: JsonSchema = listOf({
   anyOf: [
@@ -107,13 +113,16 @@ export const accessLogsSchema: JsonSchema = listOf({
         kind: { const: 'otlp' },
         cluster: name,
         authority: name,
+        http: fields(['url'], { url: name, headers: fields([], { set: headerValues, add: headerValues }) }),
         logName: text,
-        body: text,
-        attributes: labels,
+        body: otlpFormat,
+        attributes: { type: 'object', additionalProperties: otlpFormat },
         filterState: names,
         customTags: listOf(customTagSchema),
-        resource: labels,
+        resource: { type: 'object', additionalProperties: otlpValue },
+        environment: flag,
         builtinLabels: flag,
+        statPrefix: name,
         flushIntervalMs: milliseconds(1),
         bufferBytes: whole(0, 4_294_967_295),
         timeoutMs: milliseconds(1),

@@ -1,7 +1,8 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { fields, flag, labels, listOf, milliseconds, name, oneOf, percent, text, whole } from './parts.ts';
 
-const headers: JsonSchema = listOf(fields(['name', 'value'], { name, value: text }));
+/** Fields of exports over HTTP. */
+export const headerValues: JsonSchema = listOf(fields(['name', 'value'], { name, value: text }));
 
 const provider: JsonSchema = {
   anyOf: [
@@ -13,7 +14,7 @@ const provider: JsonSchema = {
             http: fields(['url', 'cluster'], {
               url: name,
               cluster: name,
-              headers: fields([], { set: headers, add: headers }),
+              headers: fields([], { set: headerValues, add: headerValues }),
             }),
           }),
           fields(['grpc'], { grpc: fields(['cluster'], { cluster: name, authority: name }) }),

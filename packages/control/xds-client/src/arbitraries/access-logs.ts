@@ -11,10 +11,12 @@ import type {
   LineAccessLog,
   OtlpAccessLog,
   OtlpAccessLogOutput,
+  OtlpFormat,
+  OtlpValue,
   ValueMatch,
 } from '@tulle/model';
 import { label, object, uint32 } from './basics.ts';
-import { customTag } from './tracing.ts';
+import { customTag, serviceHeaders } from './tracing.ts';
 
 type Kind<Name extends AccessLogFilter['kind']> = Extract<AccessLogFilter, { readonly kind: Name }>;
 
@@ -146,26 +148,54 @@ const grpc = (handler: 'http' | 'tcp'): fc.Arbitrary<GrpcAccessLogOutput> =>
     },
   );
 
-const texts: fc.Arbitrary<Record<string, string>> = fc.dictionary(label, label, {
-  minKeys: 1,
-  maxKeys: 2,
-  noNullPrototype: true,
-});
+const record = <Value>(values: fc.Arbitrary<Value>): fc.Arbitrary<Record<string, Value>> =>
+  fc.dictionary(label, values, { minKeys: 1, maxKeys: 2, noNullPrototype: true });
 
-const otlp: fc.Arbitrary<OtlpAccessLogOutput> = object<OtlpAccessLogOutput>(
-  { kind: fc.constant('otlp'), cluster: label, logName: fc.oneof(label, fc.constant('')) },
-  {
-    authority: label,
-    flushIntervalMs: fc.integer({ min: 1, max: 60_000 }),
-    bufferBytes: uint32,
-    timeoutMs: fc.integer({ min: 1, max: 60_000 }),
-    body: label,
-    attributes: texts,
-    filterState: names,
-    customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
-    resource: texts,
-    builtinLabels: fc.constant(false),
-  },
+const otlpFormat: fc.Arbitrary<OtlpFormat> = fc.oneof(
+  label,
+  fc.array(label, { maxLength: 2 }),
+  record<OtlpFormat>(fc.oneof(label, record(label))),
+);
+const plain: fc.Arbitrary<OtlpValue> = fc.oneof(
+  label,
+  fc.boolean(),
+  fc.integer(),
+  fc.integer().map((whole) => whole + 0.5),
+);
+const otlpValue: fc.Arbitrary<OtlpValue> = fc.oneof(plain, fc.array(plain, { maxLength: 2 }), record(plain));
+
+const otlpShared = {
+  flushIntervalMs: fc.integer({ min: 1, max: 60_000 }),
+  bufferBytes: uint32,
+  body: otlpFormat,
+  attributes: record(otlpFormat),
+  filterState: names,
+  customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
+  resource: record(otlpValue),
+  environment: fc.constant(true),
+  builtinLabels: fc.constant(false),
+  statPrefix: label,
+};
+const otlpNames = {
+  kind: fc.constant('otlp' as const),
+  cluster: label,
+  logName: fc.oneof(label, fc.constant('')),
+};
+const timeoutMs = fc.integer({ min: 1, max: 60_000 });
+
+const otlp: fc.Arbitrary<OtlpAccessLogOutput> = fc.oneof(
+  object<OtlpAccessLogOutput>(otlpNames, { authority: label, timeoutMs, ...otlpShared }),
+  object<OtlpAccessLogOutput>(
+    {
+      ...otlpNames,
+      http: object<NonNullable<OtlpAccessLogOutput['http']>>(
+        { url: label.map((host) => `http://${host}/v1/logs`) },
+        { headers: serviceHeaders },
+      ),
+      timeoutMs,
+    },
+    otlpShared,
+  ),
 );
 
 /** Access logs of a handler. */

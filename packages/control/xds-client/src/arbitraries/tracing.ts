@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type {
   CustomTag,
   HandlerTracing,
+  HeaderEdits,
   OtlpTraceProvider,
   TraceProvider,
   TraceSampler,
@@ -24,6 +25,14 @@ const shared = {
   sampler: fc.oneof(fc.constant('always' as const), object<TraceSampler>({ percent }, { parentBased: yes })),
 };
 
+/** What exports over HTTP have. */
+export const serviceHeaders: fc.Arbitrary<Pick<HeaderEdits, 'set' | 'add'>> = headerEdits
+  .map(({ set, add }) => ({
+    ...(set === undefined || set.length === 0 ? {} : { set }),
+    ...(add === undefined || add.length === 0 ? {} : { add }),
+  }))
+  .filter((edits) => Object.keys(edits).length > 0);
+
 const provider: fc.Arbitrary<TraceProvider> = fc.oneof(
   object<OtlpTraceProvider>(
     {
@@ -38,14 +47,7 @@ const provider: fc.Arbitrary<TraceProvider> = fc.oneof(
       service: object({
         http: object(
           { url: label.map((host) => `http://${host}/v1/traces`), cluster: label },
-          {
-            headers: headerEdits
-              .map(({ set, add }) => ({
-                ...(set === undefined || set.length === 0 ? {} : { set }),
-                ...(add === undefined || add.length === 0 ? {} : { add }),
-              }))
-              .filter((edits) => Object.keys(edits).length > 0),
-          },
+          { headers: serviceHeaders },
         ),
       }),
       timeoutMs,

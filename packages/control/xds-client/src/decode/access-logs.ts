@@ -16,12 +16,7 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
-import {
-  type OpenTelemetryAccessLogConfig,
-  OpenTelemetryAccessLogConfigSchema,
-} from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
-import type { CustomTag as EnvoyTag } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
-import type { AnyValue, KeyValueList } from '@tulle/xds-proto/opentelemetry/proto/common/v1/common';
+import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
@@ -29,8 +24,9 @@ import {
 import { decodeLogFilter } from './access-log-filter.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
-import { decodeTag } from './tracing.ts';
+import { decodeTags } from './tracing.ts';
 import { checkFormatters } from './formatters.ts';
+import { decodeOtlpLog, stateKeys } from './otlp-log.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** What Envoy writes where nothing is said (its documentation of access logs, "Default format string"). */
@@ -113,7 +109,7 @@ function decodeOutput(
     return { to: decodeGrpc(context, message.commonConfig, `${path}.common_config`) };
   }
   if (isMessage(message, OpenTelemetryAccessLogConfigSchema))
-    return { to: decodeOtlp(context, message, path) };
+    return { to: decodeOtlpLog(context, message, path) };
   context.refuse(path, `${message.$typeName} is no access logger that this proxy has`);
   return undefined;
 }
@@ -131,81 +127,9 @@ function decodeGrpc(
     flushIntervalMs: milliseconds(config?.bufferFlushInterval),
     bufferBytes: config?.bufferSizeBytes,
     timeoutMs: milliseconds(config?.grpcService?.timeout),
-    customTags: decodeTags(context, config?.customTags, path),
+    customTags: decodeTags(context, config?.customTags ?? [], `${path}.custom_tags`),
     filterState: stateKeys(config?.filterStateObjectsToLog),
   });
-}
-
-/** There is nothing under no name. */
-const stateKeys = (keys: readonly string[] = []): readonly string[] | undefined =>
-  filled(keys.filter((key) => key !== ''));
-
-/** @param path of the message that has them as `custom_tags` */
-function decodeTags(
-  context: DecodeContext,
-  tags: readonly EnvoyTag[] = [],
-  path: string,
-): GrpcAccessLogOutput['customTags'] {
-  return filled(tags.flatMap((tag, index) => decodeTag(context, tag, `${path}.custom_tags[${index}]`)));
-}
-
-/** The logger's own fields count before those of `common_config`, which Envoy keeps for older configurations. */
-function decodeOtlp(
-  context: DecodeContext,
-  config: OpenTelemetryAccessLogConfig,
-  path: string,
-): OtlpAccessLogOutput {
-  const { commonConfig: common } = config;
-  const at = `${path}.common_config`;
-  if (common !== undefined && common.logName === '') context.refuse(`${at}.log_name`, 'is missing');
-  if (common !== undefined && common.customTags.length > 0)
-    context.refuse(
-      `${at}.custom_tags`,
-      'is for the other gRPC loggers; give custom_tags beside common_config',
-    );
-  if (config.grpcService !== undefined && common?.grpcService !== undefined)
-    context.refuse(`${path}.grpc_service`, 'must not be there beside that of common_config');
-  const service = config.grpcService ?? common?.grpcService;
-  const body = config.body && decodeText(context, config.body, `${path}.body`);
-  return present({
-    kind: 'otlp' as const,
-    ...decodeGrpcCluster(
-      context,
-      service,
-      `${common === undefined || config.grpcService !== undefined ? path : at}.grpc_service`,
-    ),
-    logName: config.logName || (common?.logName ?? ''),
-    flushIntervalMs: milliseconds(config.bufferFlushInterval ?? common?.bufferFlushInterval),
-    bufferBytes: config.bufferSizeBytes ?? common?.bufferSizeBytes,
-    timeoutMs: milliseconds(service?.timeout),
-    body,
-    attributes: decodeTexts(context, config.attributes, `${path}.attributes`),
-    // That of common_config Envoy does not look at in this logger.
-    filterState: stateKeys(config.filterStateObjectsToLog),
-    customTags: decodeTags(context, config.customTags, path),
-    resource: decodeTexts(context, config.resourceAttributes, `${path}.resource_attributes`),
-    builtinLabels: config.disableBuiltinLabels ? false : undefined,
-  });
-}
-
-function decodeTexts(
-  context: DecodeContext,
-  list: KeyValueList | undefined,
-  path: string,
-): Record<string, string> | undefined {
-  if (list === undefined || list.values.length === 0) return undefined;
-  return Object.fromEntries(
-    list.values.map(({ key, value }, index): [string, string] => [
-      key,
-      decodeText(context, value, `${path}.values[${index}].value`),
-    ]),
-  );
-}
-
-function decodeText(context: DecodeContext, value: AnyValue | undefined, path: string): string {
-  if (value?.value.case === 'stringValue') return value.value.value;
-  context.refuse(path, 'must be a string_value');
-  return '';
 }
 
 function decodeFormat(

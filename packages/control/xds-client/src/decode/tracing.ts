@@ -8,6 +8,7 @@ import type {
   ZipkinTraceProvider,
 } from '@tulle/model';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import type { HttpService } from '@tulle/xds-proto/envoy/config/core/v3/http_service';
 import type { Tracing as RouteTracingMessage } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { Tracing_Http } from '@tulle/xds-proto/envoy/config/trace/v3/http_tracer';
 import {
@@ -94,7 +95,7 @@ export function decodeRouteTracing(
   });
 }
 
-function decodeTags(
+export function decodeTags(
   context: DecodeContext,
   tags: readonly EnvoyTag[],
   path: string,
@@ -178,6 +179,8 @@ function decodeSampler(
   return undefined;
 }
 
+type HttpTarget = Extract<OtlpTraceProvider['service'], { readonly http: unknown }>['http'];
+
 function decodeService(
   context: DecodeContext,
   { grpcService, httpService }: OpenTelemetryConfig,
@@ -185,26 +188,27 @@ function decodeService(
 ): OtlpTraceProvider['service'] {
   if (httpService === undefined)
     return { grpc: present(decodeGrpcCluster(context, grpcService, `${path}.grpc_service`)) };
-  const here = `${path}.http_service`;
-  const { uri: given = '', httpUpstreamType } = httpService.httpUri ?? {};
-  const uri = absoluteUri(given);
-  if (!/^https?:\/\/[^/?#]+/.test(uri)) context.refuse(`${here}.http_uri.uri`, NO_HOST);
-  if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.http_uri.cluster`, 'is missing');
-  return {
-    http: present({
-      url: uri,
-      cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
-      headers: decodeHeaderEdits(
-        context,
-        httpService.requestHeadersToAdd,
-        [],
-        `${here}.request_headers_to_add`,
-      ),
-    }),
-  };
+  return { http: decodeHttpService(context, httpService, `${path}.http_service`) };
 }
 
-function decodeResource(
+/** Whom HTTP exports go to. */
+export function decodeHttpService(
+  context: DecodeContext,
+  { httpUri, requestHeadersToAdd }: HttpService,
+  path: string,
+): HttpTarget {
+  const { uri: given = '', httpUpstreamType } = httpUri ?? {};
+  const uri = absoluteUri(given);
+  if (!/^https?:\/\/[^/?#]+/.test(uri)) context.refuse(`${path}.http_uri.uri`, NO_HOST);
+  if (httpUpstreamType?.case !== 'cluster') context.refuse(`${path}.http_uri.cluster`, 'is missing');
+  return present({
+    url: uri,
+    cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
+    headers: decodeHeaderEdits(context, requestHeadersToAdd, [], `${path}.request_headers_to_add`),
+  });
+}
+
+export function decodeResource(
   context: DecodeContext,
   detectors: readonly TypedExtensionConfig[],
   path: string,

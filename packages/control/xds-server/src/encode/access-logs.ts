@@ -17,13 +17,10 @@ import {
   type GrpcStatusFilter_Status as GrpcStatus,
 } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import type { SubstitutionFormatStringSchema } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
-import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import {
-  type CommonGrpcAccessLogConfigSchema,
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
-import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { AccessLogType as EnvoyType } from '@tulle/xds-proto/envoy/data/accesslog/v3/accesslog';
 import { ExpressionFilterSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/filters/cel/v3/cel';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
@@ -34,8 +31,9 @@ import {
 import { FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
 import { encodeMetadataMatch } from './metadata-match.ts';
 import { encodeHeaderMatch } from './matchers.ts';
+import { encodeCommon, encodeOtlpLog } from './otlp-log.ts';
 import { encodeTag } from './tracing.ts';
-import { canonicalObject, duration, type Fields } from './values.ts';
+import { canonicalObject, type Fields } from './values.ts';
 
 type Log = Fields<typeof AccessLogSchema>;
 type Filter = Fields<typeof AccessLogFilterSchema>;
@@ -52,34 +50,12 @@ export function encodeAccessLogs(logs: readonly AccessLog[] | undefined, handler
 }
 
 function encodeService(to: GrpcAccessLogOutput | OtlpAccessLogOutput, handler: 'http' | 'tcp'): Any {
+  if (to.kind === 'otlp') return encodeOtlpLog(to);
   const commonConfig = {
-    logName: to.logName,
-    transportApiVersion: ApiVersion.V3,
-    grpcService: {
-      targetSpecifier: {
-        case: 'envoyGrpc' as const,
-        value: { clusterName: to.cluster, authority: to.authority ?? '' },
-      },
-      ...(to.timeoutMs !== undefined && { timeout: duration(to.timeoutMs) }),
-    },
-    ...(to.flushIntervalMs !== undefined && { bufferFlushInterval: duration(to.flushIntervalMs) }),
-    ...(to.bufferBytes !== undefined && { bufferSizeBytes: to.bufferBytes }),
-    customTags: to.kind === 'grpc' ? (to.customTags ?? []).map(encodeTag) : [],
-    filterStateObjectsToLog: to.kind === 'grpc' ? [...(to.filterState ?? [])] : [],
+    ...encodeCommon(to),
+    customTags: (to.customTags ?? []).map(encodeTag),
+    filterStateObjectsToLog: [...(to.filterState ?? [])],
   };
-  if (to.kind === 'otlp')
-    return packed(
-      OpenTelemetryAccessLogConfigSchema,
-      create(OpenTelemetryAccessLogConfigSchema, {
-        ...ownOrCommon(commonConfig),
-        disableBuiltinLabels: to.builtinLabels === false,
-        filterStateObjectsToLog: [...(to.filterState ?? [])],
-        customTags: (to.customTags ?? []).map(encodeTag),
-        ...(to.body !== undefined && { body: stringValue(to.body) }),
-        ...(to.attributes && { attributes: keyValues(to.attributes) }),
-        ...(to.resource && { resourceAttributes: keyValues(to.resource) }),
-      }),
-    );
   return handler === 'tcp'
     ? packed(TcpGrpcAccessLogConfigSchema, create(TcpGrpcAccessLogConfigSchema, { commonConfig }))
     : packed(
@@ -90,33 +66,6 @@ function encodeService(to: GrpcAccessLogOutput | OtlpAccessLogOutput, handler: '
           additionalResponseHeadersToLog: [...(to.responseHeaders ?? [])],
         }),
       );
-}
-
-/** Nothing in `common_config` may have no name; what has none says the same beside it, as newer Envoys read it. */
-function ownOrCommon(
-  common: Fields<typeof CommonGrpcAccessLogConfigSchema>,
-): Fields<typeof OpenTelemetryAccessLogConfigSchema> {
-  if (common.logName !== '') return { commonConfig: common };
-  const { grpcService, bufferFlushInterval, bufferSizeBytes } = common;
-  return {
-    ...(grpcService && { grpcService }),
-    ...(bufferFlushInterval && { bufferFlushInterval }),
-    ...(bufferSizeBytes !== undefined && { bufferSizeBytes }),
-  };
-}
-
-type StringValue = { value: { case: 'stringValue'; value: string } };
-
-const stringValue = (value: string): StringValue => ({ value: { case: 'stringValue', value } });
-
-function keyValues(values: Readonly<Record<string, string>>): {
-  values: { key: string; value: StringValue }[];
-} {
-  return {
-    values: Object.keys(values)
-      .toSorted()
-      .map((key) => ({ key, value: stringValue(values[key] ?? '') })),
-  };
 }
 
 function encodeOutput(to: AccessLogOutput, format: AccessLogFormat): Any {

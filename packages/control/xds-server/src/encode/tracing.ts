@@ -23,6 +23,7 @@ import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/t
 import { ParentBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler';
 import { TraceIdRatioBasedSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
+import type { HttpServiceSchema } from '@tulle/xds-proto/envoy/config/core/v3/http_service';
 import type { TypedExtensionConfigSchema } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import type { CustomTagSchema } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
 import { encodeToAdd } from './header-edits.ts';
@@ -97,9 +98,26 @@ function encodeProvider(provider: TraceProvider): Any {
 /** Envoy wants one for every HTTP service. */
 const HTTP_TIMEOUT_MS = 5_000;
 
-function encodeOtlp(provider: OtlpTraceProvider): Any {
-  const { service, timeoutMs, serviceName, resource, environment, sampler } = provider;
-  const detectors = [
+export function encodeHttpService(
+  { url, cluster, headers }: Extract<OtlpTraceProvider['service'], { readonly http: unknown }>['http'],
+  timeoutMs: number = HTTP_TIMEOUT_MS,
+): Fields<typeof HttpServiceSchema> {
+  return {
+    httpUri: {
+      uri: url,
+      httpUpstreamType: { case: 'cluster', value: cluster },
+      timeout: duration(timeoutMs),
+    },
+    requestHeadersToAdd: encodeToAdd(headers),
+  };
+}
+
+/** Where attributes of the resource come from. */
+export function encodeDetectors({
+  resource,
+  environment,
+}: Pick<OtlpTraceProvider, 'resource' | 'environment'>): Fields<typeof TypedExtensionConfigSchema>[] {
+  return [
     ...(environment === true
       ? [
           {
@@ -125,6 +143,10 @@ function encodeOtlp(provider: OtlpTraceProvider): Any {
           },
         ]),
   ];
+}
+
+function encodeOtlp(provider: OtlpTraceProvider): Any {
+  const { service, timeoutMs, serviceName, sampler } = provider;
   const config = create(OpenTelemetryConfigSchema, {
     ...('grpc' in service
       ? {
@@ -137,17 +159,10 @@ function encodeOtlp(provider: OtlpTraceProvider): Any {
           },
         }
       : {
-          httpService: {
-            httpUri: {
-              uri: service.http.url,
-              httpUpstreamType: { case: 'cluster', value: service.http.cluster },
-              timeout: duration(timeoutMs ?? HTTP_TIMEOUT_MS),
-            },
-            requestHeadersToAdd: encodeToAdd(service.http.headers),
-          },
+          httpService: encodeHttpService(service.http, timeoutMs),
         }),
     serviceName: serviceName ?? '',
-    resourceDetectors: detectors,
+    resourceDetectors: encodeDetectors(provider),
     ...(sampler !== undefined && { sampler: encodeSampler(sampler) }),
   });
   return anyPack(OpenTelemetryConfigSchema, config);

@@ -1,0 +1,21 @@
+/**
+ * Attributes of a resource that the environment names: `key1=value1,key2=value2` with values percent-encoded (OpenTelemetry, "Resource
+ * SDK", `OTEL_RESOURCE_ATTRIBUTES`). Of a text that is none of that nothing is taken, as the specification has it.
+ */
+export function environmentAttributes(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const parts = (env['OTEL_RESOURCE_ATTRIBUTES'] ?? '').split(',').filter((part) => part.trim() !== '');
+  try {
+    return Object.fromEntries(
+      parts.map((part) => {
+        const equals = part.indexOf('=');
+        const key = part.slice(0, equals).trim();
+        if (equals < 0 || key === '') throw new URIError(`${part} is not key=value`);
+        return [decodeURIComponent(key), decodeURIComponent(part.slice(equals + 1).trim())];
+      }),
+    );
+  } catch {
+    return {};
+  }
+}
