@@ -82,6 +82,7 @@ export type {
   PathRewrite,
   RangeMatch,
   RedirectAction,
+  FormatRewrite,
   RegexRewrite,
   Rewrite,
   Route,

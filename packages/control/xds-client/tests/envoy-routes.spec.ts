@@ -422,6 +422,13 @@ describe('where a route sends requests', () => {
     pattern: { regex: pattern },
     substitution,
   });
+  const actionOfRoute = (action: Json): unknown => {
+    const got = read({
+      name: 'r',
+      virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, ...action }] }],
+    });
+    return Array.isArray(got) ? got : got.virtualHosts[0]?.routes[0]?.action;
+  };
 
   it('is rewritten in every way', () => {
     expect([
@@ -439,6 +446,8 @@ describe('where a route sends requests', () => {
         },
       }),
       actionOf({ prefix_rewrite: '/x', regex_rewrite: regex('a', 'b') }),
+      actionOf({ path_rewrite: '/x/%REQ(A)%', host_rewrite: '%REQ(B)%' }),
+      actionOf({ path_rewrite: '/x', prefix_rewrite: '/y' }),
     ]).toMatchObject([
       { rewrite: { path: { kind: 'regex', pattern: '^/a/(.*)$', substitution: '/b/\\1' } } },
       { rewrite: { path: { kind: 'full', value: '/all' } } },
@@ -446,6 +455,30 @@ describe('where a route sends requests', () => {
       { rewrite: { hostFrom: { kind: 'regex', pattern: '^/(.*)$', substitution: '\\1' } } },
       { rewrite: { path: { kind: 'template', value: '/{a}' } } },
       [`${ONLY}.route.regex_rewrite`],
+      {
+        rewrite: {
+          path: { kind: 'format', value: '/x/%REQ(A)%' },
+          hostFrom: { kind: 'format', value: '%REQ(B)%' },
+        },
+      },
+      [`${ONLY}.route.path_rewrite`],
+    ]);
+  });
+
+  it('is nowhere where a filter was to answer, as of a cluster that is not there', () => {
+    const nowhere = { kind: 'direct', status: 503, code: 'TULLE_CLUSTER_NOT_FOUND' };
+    expect([
+      actionOfRoute({ non_forwarding_action: {} }),
+      actionOfRoute({
+        filter_action: {
+          action: { '@type': `${TYPE}path.rewrite.uri_template.v3.UriTemplateRewriteConfig` },
+        },
+      }),
+      actionOfRoute({ redirect: { path_rewrite: '/to/%REQ(A)%' } }),
+    ]).toEqual([
+      nowhere,
+      nowhere,
+      { kind: 'redirect', port: 'asked', status: 301, path: { kind: 'format', value: '/to/%REQ(A)%' } },
     ]);
   });
 
@@ -827,7 +860,7 @@ describe('a matcher in place of routes', () => {
           matchers: [
             {
               predicate: single('x', { exact: 'a' }),
-              on_match: action('Route', { name: 'x', match: { prefix: '/' }, filter_action: {} }),
+              on_match: action('Route', { name: 'x', match: { prefix: '/' }, route_specifiers: [other] }),
             },
             {
               predicate: { single_predicate: { input: other, value_match: { exact: 'a' } } },
@@ -842,7 +875,7 @@ describe('a matcher in place of routes', () => {
     ).toEqual(
       expect.arrayContaining([
         `${at}.on_no_match.matcher.matcher_tree.custom_match`,
-        `${at}.matcher_list.matchers[0].on_match.action.typed_config.filter_action`,
+        `${at}.matcher_list.matchers[0].on_match.action.typed_config.route_specifiers`,
         `${at}.matcher_list.matchers[1].predicate.single_predicate.input.typed_config`,
         `${at}.matcher_list.matchers[1].on_match.action.typed_config`,
         `${at}.matcher_list.matchers[2].predicate.or_matcher.predicate`,

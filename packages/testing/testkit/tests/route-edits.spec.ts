@@ -1,4 +1,4 @@
-import type { RouteConfig, RouteHeaderEdits, VirtualHost, WeightedCluster } from '@tulle/model';
+import type { Rewrite, RouteConfig, RouteHeaderEdits, VirtualHost, WeightedCluster } from '@tulle/model';
 import { cluster, httpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { Caller, TestProxyOptions, TestRequest, TestResponse, UpstreamRequest } from '../src/index.ts';
@@ -20,6 +20,7 @@ async function edited(
     readonly route?: RouteHeaderEdits;
     readonly onResponse?: RouteHeaderEdits;
     readonly backend?: Partial<WeightedCluster>;
+    readonly rewrite?: Rewrite;
     readonly answer?: Answer;
     readonly filters?: HttpListenerFilters;
     readonly from?: Caller;
@@ -44,7 +45,11 @@ async function edited(
                   match: { path: { kind: 'prefix', value: '/' } },
                   ...(places.route && { requestHeaders: places.route }),
                   ...(places.onResponse && { responseHeaders: places.onResponse }),
-                  action: { kind: 'forward', clusters: [{ name: 'api', ...places.backend }] },
+                  action: {
+                    kind: 'forward',
+                    clusters: [{ name: 'api', ...places.backend }],
+                    ...(places.rewrite && { rewrite: places.rewrite }),
+                  },
                 },
               ],
             },
@@ -201,6 +206,29 @@ describe('an edit', () => {
       ['100%'],
     ]);
     expect(response.headerAll('x-route')).toEqual(['one/api']);
+  });
+
+  it('shows the target that was asked for, and is there for the one that is made of it', async () => {
+    const { request } = await edited(
+      {
+        route: {
+          set: [
+            { name: 'x-asked', value: '%REQ(:authority)%%REQ(:path)%', format: true },
+            { name: 'x-tenant', value: 'blue' },
+          ],
+        },
+        rewrite: {
+          hostFrom: { kind: 'header', name: 'x-tenant' },
+          path: { kind: 'format', value: '/%REQ(x-tenant)%%PATH(NQ)%' },
+        },
+      },
+      { path: '/a?b', headers: { host: 'shop.example', 'x-tenant': 'red' } },
+    );
+    expect([request?.target, request?.header('host'), request?.header('x-asked')]).toEqual([
+      '/blue/a?b',
+      'blue',
+      'shop.example/a?b',
+    ]);
   });
 
   it('is refused where it cannot be made, or what it depends on is edited too', async () => {

@@ -91,6 +91,38 @@ describe('a path is rewritten', () => {
     expect(await target(rewrite, { path: '/users/7/a/b?q' }, match)).toBe('/v2/a/b/of/7?q');
   });
 
+  it('by a text with operators, and keeps its query, behind the one that is made', async () => {
+    const by = (value: string, headers: Record<string, string> = {}) =>
+      target(
+        { path: { kind: 'format', value } },
+        { path: '/a/b?c=d', headers: { host: 'shop.example', ...headers } },
+      );
+    expect([
+      await by('/x/%REQ(x-a)%/y', { 'x-a': 'one' }),
+      await by('/x/%REQ(x-a)%/y'),
+      await by('%REQ(x-a)%'),
+      await by('%PATH(NQ:ORIG)%/%REQ(:authority)%'),
+      await by('/with?q=%REQ(x-a)%', { 'x-a': '1' }),
+      await by('50%%25'),
+      await by('%REQ(x-a)%', { 'x-a': 'a/../../b' }),
+      await by('%REQ(x-a)%', { 'x-a': 'a#b' }),
+      await by('/?%REQ(x-a)%', { 'x-a': 'a b' }),
+    ]).toEqual([
+      '/x/one/y?c=d',
+      '/x/y?c=d',
+      '/a/b?c=d',
+      '/a/b/shop.example?c=d',
+      '/with?q=1?c=d',
+      '/50%25?c=d',
+      400,
+      400,
+      400,
+    ]);
+    expect(await target({ path: { kind: 'format', value: '/all' } }, { method: 'OPTIONS', path: '*' })).toBe(
+      '*',
+    );
+  });
+
   it('whole where the route matches no prefix, and in any case where it matches so', async () => {
     const rewrite: Rewrite = { path: { kind: 'prefix', value: '/new' } };
     expect([
@@ -116,6 +148,15 @@ describe('a path is rewritten', () => {
     await expect(forwarded(regex('a', '?b'), {})).rejects.toThrow(/substitution has a \? or #/);
     await expect(forwarded({ path: { kind: 'template', value: '/{a}' } }, {})).rejects.toThrow(
       /rewrite\/path is made of the variables of a template/,
+    );
+    await expect(forwarded({ path: { kind: 'format', value: '/%NOPE%' } }, {})).rejects.toThrow(
+      /rewrite\/path\/value column 2: .*NOPE/,
+    );
+    await expect(forwarded({ path: { kind: 'format', value: '/a b' } }, {})).rejects.toThrow(
+      /rewrite\/path\/value "\/a b" is no path/,
+    );
+    await expect(forwarded({ hostFrom: { kind: 'format', value: '%REQ(%' } }, {})).rejects.toThrow(
+      /rewrite\/hostFrom\/value column 1/,
     );
   });
 });
@@ -145,6 +186,29 @@ describe('a host is rewritten', () => {
       ['acme.example', undefined],
       ['front.example', undefined],
     ]);
+  });
+
+  it('by a text with operators, after its backend, and before the path that is made of it', async () => {
+    const by = (value: string) => ({ kind: 'format' as const, value });
+    expect([
+      await host({ hostFrom: by('%REQ(x-to)%') }, asked),
+      await host({ hostFrom: by('x-%REQ(x-absent)%.example'), forwardHost: true }, asked),
+      await host({ hostFrom: by('of-%REQ(:authority)%'), forwardHost: true }, asked, undefined, {
+        host: 'own.example',
+      }),
+      await host({ hostFrom: by('%PATH(NQ)%') }, asked),
+    ]).toEqual([
+      ['back.example:81', undefined],
+      ['x--.example', 'front.example'],
+      ['of-own.example', 'front.example'],
+      ['front.example', undefined],
+    ]);
+    expect(
+      await target(
+        { hostFrom: by('new.example'), path: by('/%REQ(:authority)%%REQ(:path)%') },
+        { ...asked, path: '/p' },
+      ),
+    ).toBe('/new.example/p');
   });
 
   it('by its backend before its route, and what it was is told where that is wanted', async () => {
@@ -270,6 +334,31 @@ describe('a redirect', () => {
       'http://shop.example:8080/z/b?c=d',
       'http://shop.example:8080/a/b',
       'http://shop.example:8080/x?y=1',
+      400,
+    ]);
+  });
+
+  it('makes the path of a text with operators, with the query of the request unless it has its own', async () => {
+    const by = (value: string, headers: Record<string, string> = {}, more: Partial<RedirectAction> = {}) =>
+      location(
+        { port: 'asked', path: { kind: 'format', value }, ...more },
+        { path: '/a/b?c=d', headers: { host: 'shop.example:8080', ...headers } },
+      );
+    expect([
+      await by('/to/%REQ(x-a)%', { 'x-a': 'one' }),
+      await by('%REQ(x-a)%', { 'x-a': 'one' }),
+      await by('%REQ(x-a)%'),
+      await by('/to?q=%REQ(x-a)%', { 'x-a': 'one' }),
+      await by('/to?q=%REQ(x-a)%', { 'x-a': 'one' }, { stripQuery: true }),
+      await by('/to/%REQ(x-a)%', { 'x-a': 'one' }, { stripQuery: true }),
+      await by('/to/%REQ(x-a)%', { 'x-a': 'a b' }),
+    ]).toEqual([
+      'http://shop.example:8080/to/one?c=d',
+      'http://shop.example:8080/one?c=d',
+      'http://shop.example:8080/a/b?c=d',
+      'http://shop.example:8080/to?q=one',
+      'http://shop.example:8080/to?q=one',
+      'http://shop.example:8080/to/one',
       400,
     ]);
   });

@@ -9,6 +9,7 @@ import type {
   RateLimitAction,
   RateLimitActions,
   RedirectAction,
+  FormatRewrite,
   RegexRewrite,
   Rewrite,
   SessionPersistence,
@@ -91,6 +92,11 @@ const regexRewrite: fc.Arbitrary<RegexRewrite> = object<RegexRewrite>({
   kind: fc.constant('regex'),
   pattern: fc.constantFrom('^/a/(.*)$', 'b+', '(.)/(.)'),
   substitution: fc.constantFrom('/\\1', 'x', '\\0\\\\'),
+});
+
+const formatRewrite: fc.Arbitrary<FormatRewrite> = object<FormatRewrite>({
+  kind: fc.constant('format'),
+  value: fc.constantFrom('/%REQ(X-A)%', '%PATH(NQ:ORIG)%', 'x'),
 });
 
 type PlainPath = { kind: 'full' | 'prefix'; value: string };
@@ -203,10 +209,16 @@ const splitting: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
           hostFrom: fc.oneof(
             fc.record({ kind: fc.constant('header' as const), name: label }, { noNullPrototype: true }),
             fc.constant({ kind: 'endpoint' as const }),
+            formatRewrite,
             regexRewrite,
           ),
           forwardHost: fc.boolean(),
-          path: fc.oneof(newPath, regexRewrite, fc.constant({ kind: 'template' as const, value: '/x/{b}' })),
+          path: fc.oneof(
+            newPath,
+            regexRewrite,
+            formatRewrite,
+            fc.constant({ kind: 'template' as const, value: '/x/{b}' }),
+          ),
         }),
         fc.boolean(),
       )
@@ -258,7 +270,7 @@ const redirect: fc.Arbitrary<RedirectAction> = object<RedirectAction>(
     scheme: fc.constantFrom('http', 'https'),
     host: label,
     port: fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.constant('asked' as const)),
-    path: fc.oneof(newPath, regexRewrite),
+    path: fc.oneof(newPath, regexRewrite, formatRewrite),
     stripQuery: fc.boolean(),
     status: fc.constantFrom(301, 302, 303, 307, 308),
   },

@@ -1,13 +1,10 @@
-import { isMessage } from '@bufbuild/protobuf';
 import { RETRY_FILTER } from '@tulle/model';
 import type {
   DirectResponseAction as ModelDirectResponse,
   ForwardAction,
   Mirror,
   RedirectAction as ModelRedirect,
-  RegexRewrite,
   RetryFilterConfig,
-  Rewrite,
   WeightedCluster,
 } from '@tulle/model';
 import {
@@ -18,11 +15,7 @@ import {
   type RouteAction_RequestMirrorPolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
-import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
-import type { RegexMatchAndSubstitute } from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
 import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
 import { percentOf } from './percent.ts';
 import { decodeOverrides } from './filters.ts';
@@ -34,8 +27,8 @@ import { subsetsOf } from './labels.ts';
 import { decodeFormat } from './local-replies.ts';
 import { decodeMutations } from './mutations.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
-import { decodeRegexRewrite } from './regex-rewrite.ts';
 import { decodeAttempts, decodeRetry, type OwnRetry } from './retry.ts';
+import { decodeRewrite, decodeTarget } from './route-rewrite.ts';
 import { decodeUpgrades } from './route-upgrades.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -237,59 +230,6 @@ function decodeNotFound(
   }
 }
 
-function decodeRewrite(context: DecodeContext, action: RouteAction, path: string): Rewrite | undefined {
-  const specifier = action.hostRewriteSpecifier;
-  const given = [
-    action.prefixRewrite !== '' && 'prefix_rewrite',
-    action.regexRewrite && 'regex_rewrite',
-    action.pathRewritePolicy && 'path_rewrite_policy',
-  ].filter((one) => typeof one === 'string');
-  if (given.length > 1)
-    context.refuse(`${path}.${given[1] ?? ''}`, `must not stand beside ${given[0] ?? ''}`);
-  const rewrite: Rewrite = present({
-    host: specifier.case === 'hostRewriteLiteral' ? specifier.value : undefined,
-    hostFrom: decodeHostFrom(specifier),
-    forwardHost: action.appendXForwardedHost ? true : undefined,
-    path: action.regexRewrite
-      ? decodeRegexPath(action.regexRewrite)
-      : action.pathRewritePolicy
-        ? decodeTemplate(context, action.pathRewritePolicy, `${path}.path_rewrite_policy`)
-        : action.prefixRewrite === ''
-          ? undefined
-          : { kind: 'prefix' as const, value: action.prefixRewrite },
-  });
-  return Object.keys(rewrite).length === 0 ? undefined : rewrite;
-}
-
-function decodeHostFrom(specifier: RouteAction['hostRewriteSpecifier']): Rewrite['hostFrom'] {
-  if (specifier.case === 'hostRewriteHeader') return { kind: 'header', name: specifier.value.toLowerCase() };
-  if (specifier.case === 'autoHostRewrite') return specifier.value.value ? { kind: 'endpoint' } : undefined;
-  return specifier.case === 'hostRewritePathRegex' ? decodeRegexRewrite(specifier.value) : undefined;
-}
-
-/** A pattern that takes the whole path and keeps none of it says what a full rewrite says. */
-function decodeRegexPath(
-  rule: RegexMatchAndSubstitute,
-): { readonly kind: 'full'; readonly value: string } | RegexRewrite {
-  const pieces = rule.substitution.split('\\\\');
-  return rule.pattern?.regex === WHOLE_PATH && !pieces.some((piece) => piece.includes('\\'))
-    ? { kind: 'full', value: pieces.join('\\') }
-    : decodeRegexRewrite(rule);
-}
-
-function decodeTemplate(
-  context: DecodeContext,
-  policy: TypedExtensionConfig,
-  path: string,
-): Rewrite['path'] | undefined {
-  const message = context.open(policy.typedConfig, `${path}.typed_config`);
-  if (message === undefined) return undefined;
-  if (isMessage(message, UriTemplateRewriteConfigSchema))
-    return { kind: 'template', value: message.pathTemplateRewrite };
-  context.refuse(`${path}.typed_config`, `${message.$typeName} is no policy that rewrites paths`);
-  return undefined;
-}
-
 const STATUSES: ReadonlyMap<number, 301 | 302 | 303 | 307 | 308> = new Map([
   [RedirectCode.MOVED_PERMANENTLY, 301],
   [RedirectCode.FOUND, 302],
@@ -308,21 +248,13 @@ export function decodeRedirect(
   const status = STATUSES.get(action.responseCode);
   if (!status)
     context.refuse(`${path}.response_code`, `must be one of Envoy's, but is ${action.responseCode}`);
-  const target = action.pathRewriteSpecifier;
   return present({
     kind: 'redirect' as const,
     scheme: decodeScheme(context, action, path),
     host: action.hostRedirect === '' ? undefined : action.hostRedirect,
     port:
       action.portRedirect === 0 ? (port === 'derived' ? undefined : ('asked' as const)) : action.portRedirect,
-    path:
-      target.case === 'pathRedirect'
-        ? { kind: 'full' as const, value: target.value }
-        : target.case === 'prefixRewrite'
-          ? { kind: 'prefix' as const, value: target.value }
-          : target.case === 'regexRewrite'
-            ? decodeRegexRewrite(target.value)
-            : undefined,
+    path: decodeTarget(action),
     stripQuery: action.stripQuery ? true : undefined,
     status: status === 302 ? undefined : status,
   });

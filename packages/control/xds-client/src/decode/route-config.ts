@@ -415,9 +415,12 @@ function decodeAction(
         );
       return { action: direct };
     }
-    default: // filter_action and non_forwarding_action are reported by the field walk
-      if (action.case === undefined)
-        context.refuse(path, 'names no action: give route, redirect or direct_response');
+    // Of filters that come with Envoy none answers in their place, so that its router finds no cluster.
+    case 'nonForwardingAction':
+    case 'filterAction':
+      return { action: { kind: 'direct', status: 503, code: 'TULLE_CLUSTER_NOT_FOUND' } };
+    case undefined:
+      context.refuse(path, 'names no action: give route, redirect or direct_response');
       return { action: { kind: 'direct', status: 500 } };
   }
 }

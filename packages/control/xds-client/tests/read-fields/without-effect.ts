@@ -37,6 +37,9 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.extensions.filters.network.rbac.v3.RBAC.shadow_rules_stat_prefix',
       'envoy.extensions.matching.input_matchers.ip.v3.Ip.stat_prefix',
     ],
+    'For filters that come with no Envoy: there too its route leads nowhere.': [
+      'envoy.config.route.v3.FilterAction.action',
+    ],
     'Keys of a runtime that is refused where it says anything of them.': [
       'envoy.config.accesslog.v3.RuntimeFilter.runtime_key',
       'envoy.config.core.v3.RuntimeDouble.runtime_key',

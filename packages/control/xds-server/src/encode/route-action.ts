@@ -177,6 +177,8 @@ function hostSpecifier({ host, hostFrom }: Rewrite): Fields<typeof RouteActionSc
   if (hostFrom === undefined) return {};
   if (hostFrom.kind === 'endpoint')
     return { hostRewriteSpecifier: { case: 'autoHostRewrite', value: { value: true } } };
+  if (hostFrom.kind === 'format')
+    return { hostRewriteSpecifier: { case: 'hostRewrite', value: hostFrom.value } };
   return {
     hostRewriteSpecifier:
       hostFrom.kind === 'header'
@@ -191,6 +193,7 @@ function rewrite(rewritten: Rewrite | undefined, match: PathMatch): Fields<typeo
     ...(rewritten && hostSpecifier(rewritten)),
     ...(rewritten?.forwardHost === true && { appendXForwardedHost: true }),
     ...(path?.kind === 'regex' && { regexRewrite: encodeRegexRewrite(path) }),
+    ...(path?.kind === 'format' && { pathRewrite: path.value }),
     ...(path?.kind === 'template' && {
       pathRewritePolicy: {
         name: 'envoy.path.rewrite.uri_template.uri_template_rewriter',
@@ -238,9 +241,11 @@ export function encodeRedirect(action: ModelRedirect, match: PathMatch): Redirec
       pathRewriteSpecifier:
         path.kind === 'regex'
           ? ({ case: 'regexRewrite', value: encodeRegexRewrite(path) } as const)
-          : path.kind === 'full'
-            ? ({ case: 'pathRedirect', value: path.value } as const)
-            : ({ case: 'prefixRewrite', value: inPlaceOf(match, path.value) } as const),
+          : path.kind === 'format'
+            ? ({ case: 'pathRewrite', value: path.value } as const)
+            : path.kind === 'full'
+              ? ({ case: 'pathRedirect', value: path.value } as const)
+              : ({ case: 'prefixRewrite', value: inPlaceOf(match, path.value) } as const),
     }),
     responseCode: CODES[action.status ?? 302],
   });

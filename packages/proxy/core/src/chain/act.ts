@@ -1,22 +1,19 @@
 import { BODY_NONE } from '@tulle/http1';
-import { hostOf, isPrivateAddress, normalizeHost, portOf } from '@tulle/match';
+import { hostOf, isPrivateAddress, portOf } from '@tulle/match';
 import type {
   CompiledDirect,
   CompiledForward,
-  CompiledPathRewrite,
   CompiledRedirect,
-  CompiledRewrite,
   CompiledRoute,
 } from '../compile/compiled.ts';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
-import { appendField } from './append-field.ts';
 import { tellOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
-import { slashesOf } from './escaped-slashes.ts';
 import { recordReply } from './reply.ts';
+import { rewrite, rewrittenPath } from './rewrite.ts';
 import { collectsRequest } from './body-steps.ts';
 import { carryOutReply } from './response.ts';
 
@@ -120,11 +117,12 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   // By the request as it came, before anything of it is rewritten.
   if (route.countersOf !== undefined) stream.counters = route.countersOf(stream);
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
+  if (stream.chain.settings.decorates === 'endpoint') tellOperation(stream, stream.headers);
+  // Before the target is rewritten, as in Envoy: values show what was asked for, and rewrites what was put.
+  if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
   if (action.rewrite !== undefined || target.host !== '') {
     if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);
   }
-  if (stream.chain.settings.decorates === 'endpoint') tellOperation(stream, stream.headers);
-  if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
   if (action.maxStreamDurationMs >= 0) limitDuration(stream, action.maxStreamDurationMs);
   if (action.maxReplayBytes >= 0) stream.maxReplayBytes = action.maxReplayBytes;
   if (stream.table.requestHeaders !== null) stream.grpc = isGrpcCall(stream);
@@ -178,57 +176,6 @@ function refuseRewritten(stream: Stream): void {
   rescue(stream, 'TULLE_PATH_REFUSED', 'path_normalization_failed{rewrite}');
 }
 
-/** @param ownHost of the backend, `''` for none. @returns false where no path comes out */
-function rewrite(
-  stream: Stream,
-  route: CompiledRoute,
-  rule: CompiledRewrite | undefined,
-  ownHost: string,
-): boolean {
-  stream.matchedPath = stream.path;
-  stream.matchedAuthority = stream.authority;
-  const host = ownHost !== '' || rule === undefined ? ownHost : hostBy(stream, rule);
-  // What is asked of the server itself (RFC 9112 §3.2.4) has no path.
-  const isKept = rule?.path === undefined || stream.path === '*';
-  const path = isKept ? stream.path : rewrittenPath(stream, route, rule.path);
-  if (path === '') return false;
-  if (host !== '') {
-    if (rule?.forwardHost === true) appendField(stream.headers, 'x-forwarded-host', stream.authority);
-    stream.authority = host;
-  }
-  stream.path = path;
-  return true;
-}
-
-/** The host that a request is given; `''`: it keeps its own. */
-function hostBy({ headers, path }: Stream, { host, hostFrom }: CompiledRewrite): string {
-  if (host !== undefined) return host;
-  if (hostFrom === undefined) return '';
-  return normalizeHost(typeof hostFrom === 'string' ? (headers.get(hostFrom) ?? '') : hostFrom(path));
-}
-
-/** Gateway API ReplaceFullPath and ReplacePrefixMatch. @returns `''` where no path comes out */
-function rewrittenPath(stream: Stream, route: CompiledRoute, rule: CompiledPathRewrite): string {
-  const { path } = stream;
-  if (rule.kind === 'made') return rule.make(path, slashesOf(stream.chain.settings));
-  if (rule.kind === 'full') return rule.value === '' ? '/' : rule.value;
-  const { prefix, bytesPrefix, ignoreCase } = route;
-  const begins = (start: string): boolean =>
-    ignoreCase ? path.slice(0, start.length).toLowerCase() === start.toLowerCase() : path.startsWith(start);
-  if (bytesPrefix !== undefined && begins(bytesPrefix)) {
-    const replaced = rule.value + path.slice(bytesPrefix.length);
-    return replaced.startsWith('/') ? replaced : `/${replaced}`;
-  }
-  // Where no prefix is matched, what matched is the whole path (Envoy `prefix_rewrite`).
-  if (prefix === undefined && bytesPrefix === undefined) return rule.value === '' ? '/' : rule.value;
-  if (prefix === undefined || !begins(prefix)) return path;
-  if (prefix !== '' && path.length > prefix.length && path.charAt(prefix.length) !== '/') return path;
-  const rest = path.slice(prefix.length);
-  if (rest === '') return rule.value === '' ? '/' : rule.value;
-  const base = rule.value.endsWith('/') ? rule.value.slice(0, -1) : rule.value;
-  return rest.startsWith('/') ? base + rest : `${base}/${rest}`;
-}
-
 /** @returns `''` where no path comes out */
 function locationOf(stream: Stream, route: CompiledRoute, action: CompiledRedirect): string {
   const asked = stream.scheme;
@@ -241,7 +188,7 @@ function locationOf(stream: Stream, route: CompiledRoute, action: CompiledRedire
   const wellKnown = WELL_KNOWN[scheme] ?? 80;
   const path = action.path === undefined ? stream.path : rewrittenPath(stream, route, action.path);
   if (path === '') return '';
-  const ownQuery = action.path?.kind === 'full' && path.includes('?');
+  const ownQuery = path.includes('?');
   const query =
     stream.query === undefined || action.stripQuery === true || ownQuery ? '' : `?${stream.query}`;
   const showsPort = port !== 0 && (action.port === 'asked' || port !== wellKnown);

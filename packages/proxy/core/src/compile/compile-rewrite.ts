@@ -9,6 +9,7 @@ import {
   rewriteByTemplate,
 } from '@tulle/match';
 import type { PathMatch, PathRewrite, RedirectAction, Rewrite } from '@tulle/model';
+import { compileText, parseFormat, type FormatIssue, type Render } from '@tulle/record-format';
 import type { CompiledPathRewrite, CompiledRedirect, CompiledRewrite } from './compiled.ts';
 
 /** Compiles what is changed of a request's target. @param match of the route, whose variables a template may name */
@@ -26,11 +27,15 @@ export function compileRewrite(
     host: compileHost(host, `${path}/host`, context) || undefined,
     hostOfEndpoint: hostFrom?.kind === 'endpoint',
     hostFrom:
-      hostFrom === undefined || hostFrom.kind === 'endpoint'
-        ? undefined
-        : hostFrom.kind === 'header'
-          ? hostFrom.name.toLowerCase()
-          : context.rewrite(hostFrom, `${path}/hostFrom`),
+      hostFrom?.kind === 'header'
+        ? hostFrom.name.toLowerCase()
+        : hostFrom?.kind === 'regex'
+          ? context.rewrite(hostFrom, `${path}/hostFrom`)
+          : undefined,
+    hostFormat:
+      hostFrom?.kind === 'format'
+        ? compileFormat(hostFrom.value, false, `${path}/hostFrom/value`, context)
+        : undefined,
     forwardHost,
     path: compilePath(rewrite.path, match, `${path}/path`, context),
   };
@@ -57,7 +62,7 @@ export function compileRedirect(
     return { ...others, path: compilePath(rewrite, match, `${path}/path`, context) };
   const query = rewrite.value.indexOf('?');
   const text = rewrite.value.slice(query);
-  if (!/^[?!$&-;=@-Z_a-z~%]*$/.test(text))
+  if (!isQuery(text))
     context.issue(`${path}/path/value`, `${JSON.stringify(text)} has a character that no query may have`);
   const full = compilePath(
     { ...rewrite, value: rewrite.value.slice(0, query) },
@@ -98,6 +103,11 @@ function compilePath(
         make: (given, slashes) => rooted(rewriteByTemplate(given, template, parts) ?? given, slashes),
       };
     }
+    case 'format':
+      return {
+        kind: 'format',
+        render: compileFormat(checkedTarget(rewrite.value, path, context), true, `${path}/value`, context),
+      };
     case 'full':
     case 'prefix': {
       const { kind, value } = rewrite;
@@ -110,6 +120,49 @@ function compilePath(
       return { kind, value: canonical || value };
     }
   }
+}
+
+/** Values are cut past this. */
+const MAX_VALUE_CHARS = 4_096;
+
+/** A text with operators. @param omitEmpty nothing in the place of a value that is not there, else `-` */
+function compileFormat(format: string, omitEmpty: boolean, path: string, context: CompileContext): Render {
+  const faults: FormatIssue[] = [];
+  const render = compileText(format, faults, {
+    query: 'keep',
+    maxFieldChars: MAX_VALUE_CHARS,
+    omitEmpty,
+    valueText: (value) => value,
+  });
+  for (const { at, message } of faults) context.issue(path, `column ${at + 1}: ${message}`);
+  return render;
+}
+
+/** One that is the same for all requests is looked at here. */
+function checkedTarget(format: string, path: string, context: CompileContext): string {
+  const parts = parseFormat(format, []);
+  if (parts.every(({ kind }) => kind === 'literal')) {
+    const text = parts.map((part) => (part.kind === 'literal' ? part.text : '')).join('');
+    if (targetOf(text, 'keep') === '')
+      context.issue(
+        `${path}/value`,
+        `${JSON.stringify(text)} is no path, or its query has a character that none may have`,
+      );
+  }
+  return format;
+}
+
+/** A path that was put together, in its canonical spelling, with its query where there is one; `''`: it has none. */
+export function targetOf(made: string, slashes: EscapedSlashes): string {
+  const query = made.indexOf('?');
+  if (query < 0) return rooted(made, slashes);
+  const path = rooted(made.slice(0, query), slashes);
+  return path === '' || !isQuery(made.slice(query)) ? '' : path + made.slice(query);
+}
+
+/** RFC 3986 §3.4, with its `?`. */
+function isQuery(text: string): boolean {
+  return /^[?!$&-;=@-Z_a-z~%]*$/.test(text);
 }
 
 /** A path in its canonical spelling, whatever groups of the request's were put together; `''`: it has none. */

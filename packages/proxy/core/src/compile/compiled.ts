@@ -148,6 +148,8 @@ export interface CompiledRewrite {
   readonly host: string | undefined;
   /** A request field, or what makes a host of the path. */
   readonly hostFrom: string | ((path: string) => string) | undefined;
+  /** Makes a host for each request; it has the last word. `undefined`: nothing does. */
+  readonly hostFormat: ((record: StreamRecord) => string) | undefined;
   /** Each attempt has its endpoint's name. */
   readonly hostOfEndpoint: boolean;
   readonly forwardHost: boolean;
@@ -158,7 +160,9 @@ export interface CompiledRewrite {
 export type CompiledPathRewrite =
   | { readonly kind: 'full' | 'prefix'; readonly value: string }
   /** @returns `''` where no path comes out */
-  | { readonly kind: 'made'; make(path: string, slashes: EscapedSlashes): string };
+  | { readonly kind: 'made'; make(path: string, slashes: EscapedSlashes): string }
+  /** A path, and behind a `?` a query; `''`: the path stays. */
+  | { readonly kind: 'format'; readonly render: (record: StreamRecord) => string };
 
 /** Answers with a redirect. */
 export interface CompiledRedirect extends Omit<RedirectAction, 'path'> {
