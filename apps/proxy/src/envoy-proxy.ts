@@ -200,6 +200,9 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
         decode: {
           authorities: discovery.authorities,
           ...(discovery.tracer && { tracer: discovery.tracer }),
+          ...(loaded.translation.ejectionLog !== undefined && {
+            ejectionLog: loaded.translation.ejectionLog,
+          }),
           allowUnknownFields: options.ignoreUnknownDynamicFields ?? false,
           ...(options.tolerateFields && { tolerateFields: options.tolerateFields }),
         },

@@ -47,6 +47,7 @@ export const areas: readonly string[] = [
   'envoy/service/auth/v3',
   'envoy/service/ext_proc/v3',
   'envoy/service/ratelimit/v3',
+  'envoy/extensions/health_check/event_sinks/file/v3',
   // Listener and network filters.
   'envoy/extensions/filters/listener/http_inspector/v3',
   'envoy/extensions/filters/listener/local_ratelimit/v3',

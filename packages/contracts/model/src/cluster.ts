@@ -266,6 +266,12 @@ export interface OutlierDetection {
    * `successful_active_health_check_uneject_host`). Default true.
    */
   readonly healthCheckReturns?: boolean;
+  /**
+   * File that gets a line of JSON for each ejection, each that chance spared an endpoint, and each return, in the form of Envoy's
+   * `envoy.data.cluster.v3.OutlierDetectionEvent` (`cluster_manager.outlier_detection.event_log_path`). Of the proxy's own
+   * machine: no control plane sends it. Default none.
+   */
+  readonly eventLog?: string;
 }
 
 /** So many in a row. */

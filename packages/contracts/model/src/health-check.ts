@@ -39,6 +39,15 @@ export interface HealthCheckRhythm {
   readonly alpn?: readonly string[];
   /** The cluster's `tlsMatches` are judged by these labels, not by those of the endpoint (Envoy `transport_socket_match_criteria`). */
   readonly tlsLabels?: Readonly<Record<string, string>>;
+  /**
+   * Files that get a line of JSON for each turn that an endpoint's health takes, in the form of Envoy's
+   * `envoy.data.core.v3.HealthCheckEvent` (`event_logger` with `envoy.health_check.event_sinks.file`). Default none.
+   */
+  readonly eventLogs?: readonly string[];
+  /** Every check that fails has a line there, not only the first of an endpoint (Envoy `always_log_health_check_failures`). Default false. */
+  readonly logsFailures?: boolean;
+  /** Every check that passes has one, where it turns nothing (Envoy `always_log_health_check_success`). Default false. */
+  readonly logsSuccesses?: boolean;
 }
 
 /** A request, whose status counts; over HTTP/2 where the endpoint speaks it. */

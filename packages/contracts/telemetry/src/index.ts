@@ -16,6 +16,7 @@ export { noMeter } from './meter.ts';
 export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts';
 export type {
   AccessLoggers,
+  LineFile,
   AdminPage,
   Sink,
   TelemetryPlugin,

@@ -67,10 +67,23 @@ export interface AccessLoggers {
    * @throws an error with `issues`, by their JSON pointers into `log`, or any other for a place that cannot be had
    */
   open(log: { readonly to: { readonly kind: string } }, host: TelemetryHost): Sink | Promise<Sink>;
+  /**
+   * Opens a file for events of clusters: ejections, turns of health. Shared with logs that name the same. Absent: the plugin has none.
+   * @throws where it cannot be had
+   */
+  openFile?(path: string): Promise<LineFile>;
   /** Writes out what is queued for all of them; called on drain, with a deadline of 5 s. */
   flush?(): Promise<void>;
   /** Last call. */
   close?(): Promise<void>;
+}
+
+/** A file that lines are appended to, of others than requests. */
+export interface LineFile {
+  /** Takes a line without its end; never waits. What cannot be written is counted, like a line of an access log. */
+  write(line: string): void;
+  /** Resolves when what was taken is written. */
+  close(): Promise<void>;
 }
 
 /** What the telemetry of a handler may use of its proxy. */

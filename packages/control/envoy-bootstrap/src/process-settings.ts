@@ -72,10 +72,10 @@ function checkClusterManager(
   note: (text: string) => void,
 ): void {
   if (manager === undefined) return;
-  if (manager.outlierDetection !== undefined)
+  if (manager.outlierDetection?.eventService !== undefined)
     context.refuse(
-      'cluster_manager.outlier_detection',
-      'no event log of ejections is written; /clusters and /stats show them',
+      'cluster_manager.outlier_detection.event_service',
+      'is not supported, nor by Envoy; give an event_log_path',
     );
   if (manager.upstreamBindConfig !== undefined)
     context.refuse(

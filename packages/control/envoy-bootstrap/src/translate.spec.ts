@@ -259,6 +259,22 @@ static_resources:${CLUSTERS}${tracing}dynamic_resources: { lds_config: { path_co
     expect(faults(`tracing: {}\n`)).toEqual([expect.stringContaining('tracing.http: is missing')]);
   });
 
+  it('tells a file of ejections, and then takes rules that are not enforced, of its servers too', () => {
+    const said = 'cluster_manager: { outlier_detection: { event_log_path: /var/log/ejections.log } }\n';
+    const watched = CLUSTERS.replace('name: a', 'name: a\n      outlier_detection: { consecutive_5xx: 7 }');
+    const { issues, ejectionLog, config } = translate(`static_resources:${watched}${said}`);
+    expect([issues, ejectionLog]).toEqual([[], '/var/log/ejections.log']);
+    expect(config.clusters[0]?.outlier).toMatchObject({
+      consecutiveFailures: 7,
+      gatewayFailures: { count: 5, enforcedPercent: 0 },
+      failurePercentage: { thresholdPercent: 85, enforcedPercent: 0 },
+      eventLog: '/var/log/ejections.log',
+    });
+    expect(translate(`static_resources:${watched}`).config.clusters[0]?.outlier).not.toHaveProperty(
+      'gatewayFailures',
+    );
+  });
+
   it('limits connections by the runtime key that edges are told to set', () => {
     const layer = (value: string): string =>
       `layered_runtime: { layers: [ { name: s, static_layer: { overload: { global_downstream_max_connections: ${value} } } } ] }`;

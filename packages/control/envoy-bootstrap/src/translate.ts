@@ -50,6 +50,8 @@ export interface Translation {
   readonly config: ProxyConfig;
   /** Absent: everything is static. */
   readonly discovery?: Discovery;
+  /** File that is told of ejections (`cluster_manager.outlier_detection`). Absent: none. */
+  readonly ejectionLog?: string;
   readonly overload?: BootstrapOverload;
   /** Bytes that may wait between the ends of a connection within the process (`InternalListener.buffer_size_kb`). Absent: as by default. */
   readonly internalBufferBytes?: number;
@@ -76,11 +78,13 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   const authorities = readAuthorities(bootstrap, context);
   const tracer = readTracer(bootstrap, context);
   const node = nodeOf(bootstrap.node, options);
+  const ejectionLog = bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? '';
   const decoder = createResourceDecoder({
     node,
     tolerateFields: [...tolerated],
     authorities,
     ...(tracer && { tracer }),
+    ...(ejectionLog !== '' && { ejectionLog }),
   });
 
   checkProcessSettings(bootstrap, context, note);
@@ -162,6 +166,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     ...(admin && { admin }),
     config: proxyConfigOf(resources, versionOf(toBinary(BootstrapSchema, bootstrap))),
     ...(discovery && { discovery }),
+    ...(ejectionLog !== '' && { ejectionLog }),
     ...(overload && { overload }),
     ...(internalBufferBytes !== undefined && { internalBufferBytes }),
     ...(zone && { zone }),

@@ -103,7 +103,10 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   ['typed_dns_resolver_config', CUSTOM],
   ['admin.socket_options', [{ level: 1, name: 2, int_value: 3 }]],
   ['cluster_manager.local_cluster_name', 'nobody'],
-  ['cluster_manager.outlier_detection', { event_log_path: '/x' }],
+  [
+    'cluster_manager.outlier_detection.event_service',
+    { grpc_service: { envoy_grpc: { cluster_name: 'a' } } },
+  ],
   ['cluster_manager.upstream_bind_config', { source_address: { address: '127.0.0.1', port_value: 0 } }],
   ['cluster_manager.load_stats_config', { api_type: 'GRPC' }],
   ['overload_manager.loadshed_points', [{ name: 'envoy.load_shed_points.tcp_listener_accept' }]],

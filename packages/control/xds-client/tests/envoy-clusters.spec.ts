@@ -14,6 +14,9 @@ import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balanc
 import { TypedStructSchema as StructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { clusterOf, refusedAt, tls } from './envoy-json.ts';
 
+const FILE_SINK =
+  'type.googleapis.com/envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink';
+
 describe("Envoy's clusters of names", () => {
   it('look for addresses as Envoy does where they say nothing', () => {
     expect(clusterOf({ type: 'STRICT_DNS' }).discovery).toEqual({
@@ -583,6 +586,11 @@ describe("Envoy's health checks", () => {
             unhealthy_edge_interval: '3s',
             healthy_edge_interval: '4s',
             always_log_health_check_failures: true,
+            always_log_health_check_success: true,
+            event_log_path: '/var/log/old.log',
+            event_logger: [
+              { name: 'x', typed_config: { '@type': FILE_SINK, event_log_path: '/var/log/new.log' } },
+            ],
             http_health_check: {
               path: '/',
               codec_client_type: 'HTTP2',
@@ -613,12 +621,25 @@ describe("Envoy's health checks", () => {
       noTrafficHealthyIntervalMs: 9_000,
       unhealthyEdgeIntervalMs: 3_000,
       healthyEdgeIntervalMs: 4_000,
+      eventLogs: ['/var/log/old.log', '/var/log/new.log'],
+      logsFailures: true,
+      logsSuccesses: true,
     });
   });
 
   it.each([
-    ['health_checks[0].event_log_path', { event_log_path: '/log', tcp_health_check: {} }],
-    ['health_checks[0].event_logger', { event_logger: [{ name: 'x' }], tcp_health_check: {} }],
+    ['health_checks[0].event_service', { event_service: {}, tcp_health_check: {} }],
+    [
+      'health_checks[0].event_logger[0].typed_config',
+      { event_logger: [{ name: 'x' }], tcp_health_check: {} },
+    ],
+    [
+      'health_checks[0].event_logger[0].typed_config.event_log_path',
+      {
+        event_logger: [{ name: 'x', typed_config: { '@type': FILE_SINK } }],
+        tcp_health_check: {},
+      },
+    ],
     ['health_checks[0].http_health_check.send', { http_health_check: { path: '/', send: { text: '00' } } }],
     [
       'health_checks[0].http_health_check.receive',

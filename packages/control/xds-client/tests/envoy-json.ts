@@ -8,6 +8,7 @@ import {
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { Cluster } from '@tulle/model';
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { HealthCheckEventFileSinkSchema } from '@tulle/xds-proto/envoy/extensions/health_check/event_sinks/file/v3/file';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import { UpstreamTlsContextSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
@@ -15,7 +16,12 @@ import { createResourceDecoder, type Decoded } from '../src/decode/resource.ts';
 
 /** Clusters as people write them for Envoy, in JSON. */
 
-const ALWAYS: readonly DescMessage[] = [HttpProtocolOptionsSchema, UpstreamTlsContextSchema, RawBufferSchema];
+const ALWAYS: readonly DescMessage[] = [
+  HttpProtocolOptionsSchema,
+  UpstreamTlsContextSchema,
+  RawBufferSchema,
+  HealthCheckEventFileSinkSchema,
+];
 
 /** @param types of messages in `typed_config`, beside those of TLS and HTTP */
 export function decodeCluster(json: JsonObject, ...types: readonly DescMessage[]): Decoded<'cluster'> {

@@ -7,6 +7,7 @@ import {
   type SubsetRules,
   type ZoneRouting,
 } from '@tulle/model';
+import type { ComparedRates } from './compare-endpoints.ts';
 import { leastOfAll, leastRequest, peakEwma } from './best-of-few.ts';
 import { byHash } from './hash-table.ts';
 import { LevelSet, type LevelOwner } from './level-set.ts';
@@ -32,6 +33,14 @@ export interface EjectionEvent<Data> {
   readonly reason: EjectionReason | 'expired';
   /** For an ejection: how long. */
   readonly durationMs: number;
+}
+
+/** A rule found that an endpoint is to be ejected. */
+export interface DetectionEvent<Data> {
+  readonly state: EndpointState<Data>;
+  readonly reason: EjectionReason;
+  /** Where endpoints were compared: with what outcome. */
+  readonly rates: ComparedRates | undefined;
 }
 
 /** See {@link createBalancer}. */
@@ -62,6 +71,8 @@ export interface BalancerOptions<Data> {
   detach?(state: EndpointState<Data>): void;
   /** For metrics and log. */
   onEjection?(event: EjectionEvent<Data>): void;
+  /** Something was found, and `state.ejected` says whether it was ejected for it (`enforced…Percent`); for logs. */
+  onDetection?(event: DetectionEvent<Data>): void;
   /** An ejection was due and did not happen, since the share that may be out is used up or nothing else is left. */
   onEjectionRefused?(state: EndpointState<Data>): void;
   /** An endpoint was picked although it may be unhealthy, since too few of its priority are healthy. */
@@ -177,6 +188,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
       ejected: (state, reason, durationMs) => this.#changed({ state, ejected: true, reason, durationMs }),
       returned: (state) => this.#changed({ state, ejected: false, reason: 'expired', durationMs: 0 }),
       refused: (state) => options.onEjectionRefused?.(state),
+      detected: (state, reason, rates) => options.onDetection?.({ state, reason, rates }),
     };
     this.#outlier = new OutlierDetector(
       events,
@@ -248,7 +260,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
 
   checked(state: State<Data>, passed: boolean, nowMs: number, degraded = false): void {
     const check = passed ? 'passed' : 'failed';
-    if (passed && !state.removed) this.#outlier.passedCheck(state);
+    if (passed && !state.removed) this.#outlier.passedCheck(state, nowMs);
     const same = state.check === check && state.checkedDegraded === degraded;
     if (same || state.removed) return;
     if (passed && state.check !== 'passed') state.freshSinceMs = nowMs;

@@ -4,6 +4,17 @@ import type { OutlierCounts } from './outlier-counts.ts';
 /** A rule by which an endpoint stands out among the others. */
 export type ComparisonReason = 'deviation' | 'failure-percentage';
 
+/** What a comparison found, all in percent. */
+export interface ComparedRates {
+  /** Of local failures, where they count apart. */
+  readonly local: boolean;
+  /** Success rate of the endpoint. */
+  readonly rate: number;
+  /** Mean of all, and what may not be fallen below; by deviation alone. */
+  readonly mean?: number;
+  readonly threshold?: number;
+}
+
 /** An endpoint with its counts. */
 interface Counted {
   readonly counts: OutlierCounts;
@@ -18,7 +29,7 @@ interface Counted {
 export function compareEndpoints<T extends Counted>(
   states: readonly T[],
   { deviation, failurePercentage, splitLocalFailures = false }: OutlierDetection,
-  found: (state: T, reason: ComparisonReason, enforcedPercent: number) => void,
+  found: (state: T, reason: ComparisonReason, enforcedPercent: number, rates: ComparedRates) => void,
 ): void {
   for (const local of splitLocalFailures ? [false, true] : [false]) {
     if (deviation !== undefined) {
@@ -28,7 +39,8 @@ export function compareEndpoints<T extends Counted>(
         const mean = rated.reduce((sum, [, rate]) => sum + rate, 0) / rated.length;
         const variance = rated.reduce((sum, [, rate]) => sum + (rate - mean) ** 2, 0) / rated.length;
         const threshold = mean - Math.sqrt(variance) * deviation.factor;
-        for (const [state, rate] of rated) if (rate < threshold) found(state, 'deviation', enforced);
+        for (const [state, rate] of rated)
+          if (rate < threshold) found(state, 'deviation', enforced, { local, rate, mean, threshold });
       }
     }
     if (failurePercentage !== undefined) {
@@ -37,7 +49,8 @@ export function compareEndpoints<T extends Counted>(
         (local ? failurePercentage.localEnforcedPercent : failurePercentage.enforcedPercent) ?? 100;
       if (rated.length > 0 && rated.length >= failurePercentage.minimumEndpoints)
         for (const [state, rate] of rated)
-          if (100 - rate >= failurePercentage.thresholdPercent) found(state, 'failure-percentage', enforced);
+          if (100 - rate >= failurePercentage.thresholdPercent)
+            found(state, 'failure-percentage', enforced, { local, rate });
     }
   }
 }

@@ -52,6 +52,9 @@ export interface EndpointState<Data> {
   /** Ejections so far. */
   readonly ejections: number;
   readonly ejected: boolean;
+  /** When it was ejected last, and when it came back last; `undefined`: never. */
+  readonly ejectedAtMs: number | undefined;
+  readonly returnedAtMs: number | undefined;
   readonly check: CheckState;
   /** Its last health check passed, and it said that it is degraded. */
   readonly checkedDegraded: boolean;

@@ -44,6 +44,11 @@ export class OutlierCounts {
     this.localFailed = 0;
   }
 
+  /** A rule found something of which nothing comes: it begins anew, and no other does. */
+  restartOne(rule: 'failures' | 'gatewayFailures' | 'localFailures'): void {
+    this[rule] = 0;
+  }
+
   /** It was ejected, or is back. */
   restart(): void {
     this.failures = 0;

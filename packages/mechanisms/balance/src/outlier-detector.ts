@@ -1,5 +1,5 @@
 import type { ConsecutiveRule, OutlierDetection } from '@tulle/model';
-import { compareEndpoints, type ComparisonReason } from './compare-endpoints.ts';
+import { compareEndpoints, type ComparedRates, type ComparisonReason } from './compare-endpoints.ts';
 import { isFailure, type Outcome } from './endpoint-state.ts';
 import type { State } from './state.ts';
 
@@ -28,6 +28,8 @@ export interface OutlierEvents<Data> {
   ejected(state: State<Data>, reason: EjectionReason, durationMs: number): void;
   returned(state: State<Data>): void;
   refused(state: State<Data>): void;
+  /** A rule found it, whatever chance makes of that, where it may be ejected at all; after {@link ejected}. */
+  detected(state: State<Data>, reason: EjectionReason, rates: ComparedRates | undefined): void;
 }
 
 /**
@@ -77,24 +79,21 @@ export class OutlierDetector<Data> {
     const split = policy.splitLocalFailures === true;
     counts.add(outcome, split);
     if (policy.successRate !== undefined && this.#isBelowRate(state, outcome, nowMs, policy.successRate))
-      return this.#eject(state, 'success-rate', 100, nowMs, policy);
+      return this.#found(state, 'success-rate', 100, nowMs, policy);
     const {
       consecutiveFailures: most,
       gatewayFailures: gateway,
       localFailures: local = LOCAL_FAILURES,
     } = policy;
     if (split && counts.localFailures >= local.count)
-      return this.#eject(state, 'local-failures', local.enforcedPercent, nowMs, policy);
+      return this.#found(state, 'local-failures', local.enforcedPercent, nowMs, policy);
+    // In the order in which Envoy looks.
+    if (gateway !== undefined && counts.gatewayFailures >= gateway.count) {
+      this.#found(state, 'gateway-failures', gateway.enforcedPercent, nowMs, policy);
+      if (state.ejected) return;
+    }
     if (most > 0 && counts.failures >= most)
-      return this.#eject(
-        state,
-        'consecutive-failures',
-        policy.consecutiveFailuresEnforcedPercent,
-        nowMs,
-        policy,
-      );
-    if (gateway !== undefined && counts.gatewayFailures >= gateway.count)
-      this.#eject(state, 'gateway-failures', gateway.enforcedPercent, nowMs, policy);
+      this.#found(state, 'consecutive-failures', policy.consecutiveFailuresEnforcedPercent, nowMs, policy);
   }
 
   /** Lets ejections end whose time is over, and compares endpoints when it is time. Two comparisons when it is not. */
@@ -111,7 +110,7 @@ export class OutlierDetector<Data> {
         this.#nextReturnMs = Math.min(this.#nextReturnMs, state.ejectedUntilMs);
         continue;
       }
-      this.#back(state);
+      this.#back(state, nowMs);
       this.#events.returned(state);
     }
   }
@@ -125,22 +124,23 @@ export class OutlierDetector<Data> {
     compareEndpoints(
       states.filter(({ ejected }) => !ejected),
       policy,
-      (state, reason, enforced) => {
-        if (!state.ejected) this.#eject(state, reason, enforced, nowMs, policy);
+      (state, reason, enforced, rates) => {
+        if (!state.ejected) this.#found(state, reason, enforced, nowMs, policy, rates);
       },
     );
     for (const { counts } of states) counts.compared();
   }
 
   /** The endpoint passed an active health check. */
-  passedCheck(state: State<Data>): void {
+  passedCheck(state: State<Data>, nowMs: number): void {
     if (!state.ejected || this.#policy?.healthCheckReturns === false) return;
-    this.#back(state);
+    this.#back(state, nowMs);
     this.#events.returned(state);
   }
 
-  #back(state: State<Data>): void {
+  #back(state: State<Data>, nowMs: number): void {
     state.ejected = false;
+    state.returnedAtMs = nowMs;
     state.consecutiveFailures = 0;
     state.counts.restart();
     this.ejected -= 1;
@@ -173,24 +173,32 @@ export class OutlierDetector<Data> {
     );
   }
 
-  #eject(
+  /** A rule is broken: the endpoint is ejected, unless that is not allowed, or chance spares it. */
+  #found(
     state: State<Data>,
     reason: EjectionReason,
     enforcedPercent: number | undefined,
     nowMs: number,
     policy: Policy,
+    rates?: ComparedRates,
   ): void {
-    state.consecutiveFailures = 0;
-    state.counts.restart();
-    state.windowStartMs = -Infinity;
-    if (enforcedPercent !== undefined && this.#random() * 100 >= enforcedPercent) return;
-    const states = this.#states();
-    const allowed = Math.max(Math.floor((states.length * policy.maxEjectionPercent) / 100), 1);
+    const allowed = Math.max(Math.floor((this.#states().length * policy.maxEjectionPercent) / 100), 1);
     // The last one stays: without it every request would fail without having been tried.
-    if (this.ejected >= allowed || !states.some((other) => other !== state && other.usable)) {
+    if (this.ejected >= allowed || !this.#states().some((other) => other !== state && other.usable)) {
+      beginAnew(state, reason);
       this.#events.refused(state);
       return;
     }
+    if (enforcedPercent === undefined || this.#random() * 100 < enforcedPercent)
+      this.#eject(state, reason, nowMs, policy);
+    else beginAnew(state, reason);
+    this.#events.detected(state, reason, rates);
+  }
+
+  #eject(state: State<Data>, reason: EjectionReason, nowMs: number, policy: Policy): void {
+    state.consecutiveFailures = 0;
+    state.counts.restart();
+    state.windowStartMs = -Infinity;
     // A streak shrinks by one for each interval without ejection, as in Envoy.
     const calm = Math.max(Math.floor((nowMs - state.ejectedUntilMs) / policy.intervalMs), 0);
     state.ejectionStreak = Math.max(state.ejectionStreak - calm, 0) + 1;
@@ -202,9 +210,19 @@ export class OutlierDetector<Data> {
       (policy.ejectionJitterMs ?? 0) * this.#random();
     state.ejected = true;
     state.ejections += 1;
+    state.ejectedAtMs = nowMs;
     state.ejectedUntilMs = nowMs + durationMs;
     this.ejected += 1;
     this.#nextReturnMs = Math.min(this.#nextReturnMs, state.ejectedUntilMs);
     this.#events.ejected(state, reason, durationMs);
   }
+}
+
+/** The rule alone that found something: what others have counted stays, so that they find it, too. */
+function beginAnew(state: State<unknown>, reason: EjectionReason): void {
+  const { counts } = state;
+  if (reason === 'consecutive-failures') counts.restartOne('failures');
+  else if (reason === 'gateway-failures') counts.restartOne('gatewayFailures');
+  else if (reason === 'local-failures') counts.restartOne('localFailures');
+  else if (reason === 'success-rate') state.windowStartMs = -Infinity;
 }

@@ -153,3 +153,52 @@ describe('an ejection', () => {
     expect(state?.ejected).toBe(!returns);
   });
 });
+
+describe('what is found', () => {
+  const found = (outlier: OutlierDetection): { see(outcome: Outcome): void; readonly told: string[] } => {
+    const told: string[] = [];
+    const balancer = createBalancer<null>({
+      policy: { policy: 'round-robin' },
+      outlier: { maxEjectionPercent: 100, ...outlier },
+      random: () => 0.5,
+      attach: () => null,
+      onDetection: ({ state, reason, rates }) =>
+        told.push(
+          `${state.address} ${reason} ${state.ejected}${rates === undefined ? '' : ` ${JSON.stringify(rates)}`}`,
+        ),
+    });
+    balancer.update([{ address: { path: '/0' } }, { address: { path: '/1' } }], 0);
+    return {
+      told,
+      see(outcome) {
+        const state = balancer.get('/0');
+        state?.onStart();
+        state?.onEnd(outcome, 1, 0);
+        balancer.refresh(10_000);
+      },
+    };
+  };
+
+  it('is told where chance spares it, and lets other rules count on, that of gateways first', () => {
+    const { see, told } = found({
+      consecutiveFailures: 3,
+      gatewayFailures: { count: 2, enforcedPercent: 0 },
+    });
+    for (let i = 0; i < 3; i++) see(GATEWAY_FAILURE);
+    expect(told).toEqual(['/0 gateway-failures false', '/0 consecutive-failures true']);
+  });
+
+  it('is told with the rates that were compared', () => {
+    const { see, told } = found({
+      consecutiveFailures: 0,
+      failurePercentage: {
+        thresholdPercent: 50,
+        minimumEndpoints: 1,
+        minimumRequests: 1,
+        enforcedPercent: 0,
+      },
+    });
+    see(FAILURE);
+    expect(told).toEqual(['/0 failure-percentage false {"local":false,"rate":0}']);
+  });
+});

@@ -48,6 +48,8 @@ export class State<Data> implements EndpointState<Data> {
   loadWeight: LoadWeight | undefined = undefined;
   /** When its ejection ends, or ended last. */
   ejectedUntilMs: number = -Infinity;
+  ejectedAtMs: number | undefined = undefined;
+  returnedAtMs: number | undefined = undefined;
   /** Ejections in a row. */
   ejectionStreak = 0;
   windowStartMs: number = -Infinity;

@@ -99,6 +99,7 @@ function accessLoggersWhenAsked(options: AccessLoggersOptions): TelemetryPlugin 
   const accessLoggers: AccessLoggers = {
     kinds: ['file', 'stdout', 'stderr', 'grpc', 'otlp'],
     open: async (...log) => (await load()).accessLoggers.open(...log),
+    openFile: async (path) => (await load()).accessLoggers.openFile(path),
     flush: async () => (await loading)?.accessLoggers.flush(),
     close: async () => (await loading)?.accessLoggers.close(),
   };

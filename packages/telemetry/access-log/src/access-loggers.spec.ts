@@ -29,6 +29,22 @@ const log = (path: string, text = '%REQ(X-REQUEST-ID)%'): AccessLog => ({
 });
 
 describe('access loggers', () => {
+  it('append lines of others than requests, to files that logs may name as well', async () => {
+    const plugin = accessLoggers();
+    const file = join(dir, 'events.log');
+    const events = await plugin.accessLoggers.openFile(file);
+    const sink = await open(plugin, log(file));
+    events.write('{"cluster":"ä"}');
+    sink.record(streamRecord());
+    events.write('{"cluster":"b"}');
+    await events.close();
+    await sink.close?.();
+    expect(await lines(file)).toEqual(['{"cluster":"ä"}', expect.any(String), '{"cluster":"b"}']);
+    await expect(plugin.accessLoggers.openFile(join(dir, 'none', 'x.log'))).rejects.toThrow(
+      'cannot be appended to',
+    );
+  });
+
   it('write what a configuration asks for, from a request to a line', async () => {
     const file = join(dir, 'proxy.log');
     const handler: HttpHandler = {

@@ -2,7 +2,7 @@ import { hasCel, loadCelEngine } from '@tulle/cel';
 import { TulleError } from '@tulle/filter';
 import type { AccessLog, AccessLogOutput, GrpcAccessLogOutput, OtlpAccessLogOutput } from '@tulle/model';
 import type { ServiceLog } from './service-log.ts';
-import type { AccessLoggers, Meter, Sink, TelemetryHost, TelemetryPlugin } from '@tulle/telemetry';
+import type { AccessLoggers, LineFile, Meter, Sink, TelemetryHost, TelemetryPlugin } from '@tulle/telemetry';
 import { observeCounts } from './observe-counts.ts';
 import { createBatchWriter, SPARE_BYTES, type BatchWriter, type BatchWriterCounts } from './batch-writer.ts';
 import { compileFormat } from './formats.ts';
@@ -139,6 +139,26 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
             writer.commit();
           },
           flush: async () => writer.flush(),
+          async close() {
+            if (closed) return;
+            closed = true;
+            await letGo(name, output);
+          },
+        };
+      },
+      async openFile(path): Promise<LineFile> {
+        const to = { kind: 'file', path } as const;
+        const { name } = placeOf(to);
+        const output = await outputOf(to);
+        output.users++;
+        const { writer, lines } = output;
+        let closed = false;
+        return {
+          write(line) {
+            writer.begin();
+            lines.utf8(`${line}\n`);
+            writer.commit();
+          },
           async close() {
             if (closed) return;
             closed = true;

@@ -17,6 +17,7 @@ import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
 import { type AdminPages, adminDifferences, readAdmin, readClusters } from './admin.ts';
 import { ask, differences } from './ask.ts';
+import { forgetEvents, readEvents } from './events.ts';
 import { INTERNAL, namesOf, sameNames } from './internal.ts';
 import {
   forgetLogs,
@@ -80,6 +81,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     { name: 'scoped routes are dumped alike', run: compareScopes },
     { name: 'health checks fail by hand alike', run: compareFailing },
     { name: 'TCP connections that go on are logged alike', run: compareMoments },
+    { name: 'ejections and turns of health are logged alike', run: compareEvents },
     {
       name: 'access logs say the same, operator by operator',
       // One of two tokens has a subject that its other log asks for.
@@ -385,6 +387,25 @@ async function compareCollected(corpus: Corpus): Promise<string> {
   const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
   if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
   return `${requests.length} records`;
+}
+
+/** What is told of endpoints that are ejected, come back, and pass and fail their checks. */
+async function compareEvents(corpus: Corpus): Promise<string> {
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    // Of two endpoints one fails: it is ejected by the third time that it is asked.
+    for (let request = 0; request < 12; request++)
+      await ask(ports.get(10_000) ?? 0, { path: '/ejecting', status: 200 }, corpus.directory);
+    return (await readEvents(corpus.directory, ports)).join('\n');
+  };
+  const looked: string[] = [];
+  for (const run of [withEnvoy, withTulle]) {
+    forgetEvents(corpus.directory);
+    corpus.services.reset();
+    looked.push(await run(corpus, 'event-logs', look));
+  }
+  const [envoy = '', tulle = ''] = looked;
+  if (envoy !== tulle) throw new Error(`Envoy:\n${envoy}\nTulle:\n${tulle}`);
+  return `${tulle.split('\n').length} lines`;
 }
 
 /** Same configuration, same requests: what the logs of both say. */

@@ -254,6 +254,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     ejectionJitterMs: milliseconds(),
     healthCheckReturns: flag,
     maxEjectionPercent: percent,
+    eventLog: name,
   }),
   tls: upstreamTlsSchema,
   proxyProtocol,

@@ -20,6 +20,9 @@ const rhythm: Readonly<Record<string, JsonSchema>> = {
   reuseConnection: flag,
   alpn: names,
   tlsLabels: labels,
+  eventLogs: names,
+  logsFailures: flag,
+  logsSuccesses: flag,
 };
 const REQUIRED = ['kind', 'intervalMs', 'timeoutMs', 'unhealthyThreshold', 'healthyThreshold'] as const;
 

@@ -286,6 +286,9 @@ const rest = {
   altPort: fc.integer({ min: 1, max: 65_535 }),
   alpn: fc.array(label, { minLength: 1, maxLength: 2 }),
   tlsLabels: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
+  eventLogs: fc.array(label, { minLength: 1, maxLength: 2 }),
+  logsFailures: fc.constant(true),
+  logsSuccesses: fc.constant(true),
 };
 const headers = fc.array(fc.record({ name: label, value: label }, { noNullPrototype: true }), {
   minLength: 1,

@@ -64,6 +64,7 @@ import {
   ExternalProcessorSchema,
   ExtProcPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc';
+import { HealthCheckEventFileSinkSchema } from '@tulle/xds-proto/envoy/extensions/health_check/event_sinks/file/v3/file';
 import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
@@ -205,6 +206,7 @@ export const decodableTypes: Registry = createRegistry(
   BytesValueSchema,
   StructSchema,
   HealthCheckSchema,
+  HealthCheckEventFileSinkSchema,
   SetFilterStateSchema,
   NetworkSetFilterStateSchema,
   OnDemandSchema,
@@ -301,6 +303,8 @@ export interface DecodeContext {
   extension(name: string): Any | undefined;
   /** Where spans of handlers go that have tracing and say nothing of that; `undefined`: nowhere. */
   readonly tracer: TraceProvider | undefined;
+  /** File that is told of ejections; `undefined`: none. */
+  readonly ejectionLog: string | undefined;
   /** Who this proxy says it is; `undefined`: nobody. */
   readonly node: Forwarding['node'];
   /** Where names of an authority are to be had (`xdstp://authority/…`). */
@@ -323,6 +327,7 @@ export function createDecodeContext(
   extension: DecodeContext['extension'] = () => undefined,
   tracer?: TraceProvider,
   node?: DecodeContext['node'],
+  ejectionLog?: string,
 ): DecodeContext {
   const issues: ConfigIssue[] = [];
   const needs: Need[] = [];
@@ -343,6 +348,7 @@ export function createDecodeContext(
     looksIn: (source) => void sources.push(source),
     extension,
     tracer,
+    ejectionLog,
     node,
     authority: (name) => authorities?.get(name) ?? authorities?.get('*'),
     refuse,

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { isMessage } from '@bufbuild/protobuf';
 import {
   BODILESS_CHECK_METHODS,
   DEFAULT_RECEIVED_BYTES,
@@ -11,6 +12,7 @@ import {
 } from '@tulle/model';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { type HeaderValueOption, RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { HealthCheckEventFileSinkSchema } from '@tulle/xds-proto/envoy/extensions/health_check/event_sinks/file/v3/file';
 import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
 import type {
   HealthCheck,
@@ -101,7 +103,26 @@ function decodeRhythm(context: DecodeContext, check: HealthCheck, path: string):
       check.transportSocketMatchCriteria,
       `${path}.transport_socket_match_criteria`,
     ),
+    eventLogs: filled(decodeEventLogs(context, check, path)),
+    logsFailures: check.alwaysLogHealthCheckFailures || undefined,
+    logsSuccesses: check.alwaysLogHealthCheckSuccess || undefined,
   });
+}
+
+/** Files alone; the deprecated field comes beside the others, not in their place, as in Envoy. */
+function decodeEventLogs(context: DecodeContext, check: HealthCheck, path: string): readonly string[] {
+  const sinks = check.eventLogger.flatMap(({ typedConfig }, index) => {
+    const at = `${path}.event_logger[${index}].typed_config`;
+    const sink = context.open(typedConfig, at);
+    if (sink === undefined) return [];
+    if (!isMessage(sink, HealthCheckEventFileSinkSchema)) {
+      context.refuse(at, `must be a ${HealthCheckEventFileSinkSchema.typeName}`);
+      return [];
+    }
+    if (sink.eventLogPath === '') context.refuse(`${at}.event_log_path`, 'is missing');
+    return [sink.eventLogPath];
+  });
+  return [...(check.eventLogPath === '' ? [] : [check.eventLogPath]), ...sinks];
 }
 
 const METHODS: { readonly [M in RequestMethod]?: HealthCheckMethod } = {

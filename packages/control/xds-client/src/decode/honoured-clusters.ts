@@ -264,10 +264,12 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'transport_socket_match_criteria',
     // What logs and statistics call it; there is one of a cluster.
     'name',
-    // What an event log would have; there is none.
+    'event_log_path',
+    'event_logger',
     'always_log_health_check_failures',
     'always_log_health_check_success',
   ],
+  'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink': ['event_log_path'],
   'envoy.config.core.v3.HealthCheck.TlsOptions': ['alpn_protocols'],
   'envoy.config.core.v3.HealthCheck.HttpHealthCheck': [
     'send',

@@ -14,29 +14,38 @@ export function decodeOutlier(
   const both = extras.flag('failurePercentage') === true;
   if (!outlier) return undefined;
   const enforced = outlier.enforcingConsecutive5xx;
+  const log = context.ejectionLog;
+  // What is found and not enforced is to be seen in a log alone.
+  const off = (percent: number): boolean => percent === 0 && log === undefined;
   return present({
-    consecutiveFailures: enforced === 0 ? 0 : outlier.consecutive5xx,
-    consecutiveFailuresEnforcedPercent: enforced === 0 || enforced === 100 ? undefined : enforced,
+    consecutiveFailures: enforced !== undefined && off(enforced) ? 0 : outlier.consecutive5xx,
+    consecutiveFailuresEnforcedPercent:
+      enforced === undefined || off(enforced) || enforced === 100 ? undefined : enforced,
     gatewayFailures: consecutive(
       outlier.consecutiveGatewayFailure,
       outlier.enforcingConsecutiveGatewayFailure ?? 0,
+      off,
     ),
     splitLocalFailures: outlier.splitExternalLocalOriginErrors || undefined,
     localFailures: decodeLocal(outlier),
     successRate: exact && decodeSuccessRate(context, exact),
-    deviation: decodeDeviation(outlier),
-    failurePercentage: exact && !both ? undefined : decodeFailurePercentage(outlier),
+    deviation: decodeDeviation(outlier, off),
+    failurePercentage: exact && !both ? undefined : decodeFailurePercentage(outlier, off),
     intervalMs: milliseconds(outlier.interval),
     baseEjectionMs: milliseconds(outlier.baseEjectionTime),
     maxEjectionMs: milliseconds(outlier.maxEjectionTime),
     ejectionJitterMs: milliseconds(outlier.maxEjectionTimeJitter),
     maxEjectionPercent: outlier.maxEjectionPercent,
     healthCheckReturns: outlier.successfulActiveHealthCheckUnejectHost,
+    eventLog: log,
   });
 }
 
-function consecutive(count: number | undefined, enforced: number): ConsecutiveRule | undefined {
-  if (enforced === 0 || count === 0) return undefined;
+/** Whether a rule that is enforced by so many percent is of no use. */
+type Off = (percent: number) => boolean;
+
+function consecutive(count: number | undefined, enforced: number, off: Off): ConsecutiveRule | undefined {
+  if (off(enforced) || count === 0) return undefined;
   return { count: count ?? 5, ...(enforced !== 100 && { enforcedPercent: enforced }) };
 }
 
@@ -50,10 +59,10 @@ function decodeLocal(outlier: EnvoyOutlier): ConsecutiveRule | undefined {
   };
 }
 
-function decodeDeviation(outlier: EnvoyOutlier): OutlierDetection['deviation'] {
+function decodeDeviation(outlier: EnvoyOutlier, off: Off): OutlierDetection['deviation'] {
   const enforced = outlier.enforcingSuccessRate ?? 100;
   const local = outlier.enforcingLocalOriginSuccessRate ?? 100;
-  if (enforced === 0 && (local === 0 || !outlier.splitExternalLocalOriginErrors)) return undefined;
+  if (off(enforced) && (off(local) || !outlier.splitExternalLocalOriginErrors)) return undefined;
   return present({
     factor: (outlier.successRateStdevFactor ?? 1_900) / 1_000,
     minimumEndpoints: outlier.successRateMinimumHosts ?? 5,
@@ -63,10 +72,10 @@ function decodeDeviation(outlier: EnvoyOutlier): OutlierDetection['deviation'] {
   });
 }
 
-function decodeFailurePercentage(outlier: EnvoyOutlier): OutlierDetection['failurePercentage'] {
+function decodeFailurePercentage(outlier: EnvoyOutlier, off: Off): OutlierDetection['failurePercentage'] {
   const enforced = outlier.enforcingFailurePercentage ?? 0;
   const local = outlier.enforcingFailurePercentageLocalOrigin ?? 0;
-  if (enforced === 0 && (local === 0 || !outlier.splitExternalLocalOriginErrors)) return undefined;
+  if (off(enforced) && (off(local) || !outlier.splitExternalLocalOriginErrors)) return undefined;
   return present({
     thresholdPercent: outlier.failurePercentageThreshold ?? 85,
     minimumEndpoints: outlier.failurePercentageMinimumHosts ?? 5,

@@ -96,6 +96,8 @@ export interface DecodeOptions {
   readonly authorities?: ReadonlyMap<string, DiscoverySource>;
   /** Where spans go of handlers that have `tracing` without a provider (Envoy `Bootstrap.tracing`). Default nowhere. */
   readonly tracer?: TraceProvider;
+  /** File that is told of ejections, for clusters that have outlier detection (Envoy `ClusterManager.OutlierDetection.event_log_path`). Default none. */
+  readonly ejectionLog?: string;
   /** `node` of the proxy, which it tells endpoints where a listener says so (Envoy `add_user_agent`). Default: it has none. */
   readonly node?: { readonly id: string; readonly cluster?: string };
   /** Read over fields, and values of enums, that this version has no name for. Default false. */
@@ -166,6 +168,7 @@ export function createResourceDecoder(options: DecodeOptions = {}, watch?: Watch
         found.extension,
         options.tracer,
         node,
+        options.ejectionLog,
       );
       try {
         const resource = fillNames(

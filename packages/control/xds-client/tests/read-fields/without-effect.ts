@@ -161,17 +161,14 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.include_tls_session',
       'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.validate_mutations',
     ],
-    "What would be told is not: no field of Envoy's own is sent, no request id says why it is traced, and no event of health is logged.":
-      [
-        'envoy.extensions.filters.http.router.v3.Router.suppress_envoy_headers',
-        'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig.pack_trace_reason',
-        'envoy.config.core.v3.HealthCheck.always_log_health_check_failures',
-        'envoy.config.core.v3.HealthCheck.always_log_health_check_success',
-        'envoy.extensions.filters.http.cors.v3.CorsPolicy.shadow_enabled',
-        'envoy.config.route.v3.CorsPolicy.shadow_enabled',
-        'envoy.config.cluster.v3.Cluster.lrs_report_endpoint_metrics',
-        'envoy.extensions.filters.http.cors.v3.CorsPolicy.shadow_enabled envoy.config.core.v3.RuntimeFractionalPercent.default_value',
-      ],
+    "What would be told is not: no field of Envoy's own is sent, and no request id says why it is traced.": [
+      'envoy.extensions.filters.http.router.v3.Router.suppress_envoy_headers',
+      'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig.pack_trace_reason',
+      'envoy.extensions.filters.http.cors.v3.CorsPolicy.shadow_enabled',
+      'envoy.config.route.v3.CorsPolicy.shadow_enabled',
+      'envoy.config.cluster.v3.Cluster.lrs_report_endpoint_metrics',
+      'envoy.extensions.filters.http.cors.v3.CorsPolicy.shadow_enabled envoy.config.core.v3.RuntimeFractionalPercent.default_value',
+    ],
     "Envoy's documentation calls it not implemented, or of other uses of the message.": [
       'envoy.config.route.v3.HedgePolicy.initial_requests',
       'envoy.config.endpoint.v3.LocalityLbEndpoints.proximity',

@@ -1,9 +1,12 @@
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
 import type {
   HeaderValue,
   HealthCheck as ModelHealthCheck,
   HttpHealthCheck,
   StatusRange,
 } from '@tulle/model';
+import { HealthCheckEventFileSinkSchema as SinkSchema } from '@tulle/xds-proto/envoy/extensions/health_check/event_sinks/file/v3/file';
 import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
 import { RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
@@ -44,6 +47,12 @@ export function encodeHealthCheck(check: ModelHealthCheck): Fields<typeof Health
     ...(check.tlsLabels !== undefined && {
       transportSocketMatchCriteria: sortedMap(Object.entries(check.tlsLabels)),
     }),
+    alwaysLogHealthCheckFailures: check.logsFailures ?? false,
+    alwaysLogHealthCheckSuccess: check.logsSuccesses ?? false,
+    eventLogger: (check.eventLogs ?? []).map((eventLogPath) => ({
+      name: 'envoy.health_check.event_sinks.file',
+      typedConfig: anyPack(SinkSchema, create(SinkSchema, { eventLogPath })),
+    })),
     healthChecker: checker(check) as HealthCheck['healthChecker'],
   };
 }

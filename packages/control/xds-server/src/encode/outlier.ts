@@ -1,11 +1,13 @@
 import type { OutlierDetection } from '@tulle/model';
 import type { OutlierDetectionSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
+import { localOnly } from './local-only.ts';
 import { duration, type Fields } from './values.ts';
 
 type OutlierFields = Fields<typeof OutlierDetectionSchema>;
 
 export function outlierDetection(outlier: OutlierDetection): OutlierFields {
   const { consecutiveFailures, consecutiveFailuresEnforcedPercent: enforced, gatewayFailures } = outlier;
+  localOnly(outlier.eventLog, 'outlier.eventLog');
   const { intervalMs, baseEjectionMs, maxEjectionMs, maxEjectionPercent, ejectionJitterMs } = outlier;
   return {
     ...(consecutiveFailures === 0

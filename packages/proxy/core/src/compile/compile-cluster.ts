@@ -16,6 +16,7 @@ import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
 import { canonical } from './canonical.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
+import type { EventFiles } from './event-files.ts';
 import type { Issues } from './issues.ts';
 
 /** A cluster that was checked, with its TLS ready (none when the running cluster is kept); made into a runtime before the configuration is applied. */
@@ -23,6 +24,8 @@ export interface CompiledCluster extends ClusterTls {
   readonly config: Cluster;
   readonly key: string;
   readonly kept: boolean;
+  /** Open files; none when the running cluster is kept. */
+  readonly events: EventFiles;
 }
 
 /**
@@ -35,7 +38,7 @@ export function compileCluster(
   runningKey: string | undefined,
   engine: Engine,
   issues: Issues,
-): CompiledCluster {
+): Omit<CompiledCluster, 'events'> {
   const { balance } = cluster;
   if (balance?.policy === 'maglev' && balance.tableSize !== undefined && !isPrime(balance.tableSize))
     issues.add(`${path}/balance/tableSize`, `${balance.tableSize} is no prime; e.g. 65537 is one`);

@@ -8,6 +8,7 @@ import type {
   ProxyConfig,
   TcpHandler,
 } from '@tulle/model';
+import type { LineFile } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { accessLogClusters, openListenerLogs } from './access-logs.ts';
@@ -18,6 +19,7 @@ import { AddressCheck } from './check-addresses.ts';
 import { checkModel } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
+import { NO_EVENT_FILES, openEventFiles, type EventFiles } from './event-files.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig } from './compile-routes.ts';
 import { compileChooser } from './compile-chain-choice.ts';
@@ -126,7 +128,7 @@ class Compilation {
     unique(this.#issues, config.endpoints, '/endpoints');
     unique(this.#issues, config.listeners, '/listeners');
     const clusters = new Map<string, CompiledCluster>();
-    for (const index of sound.clusters) this.#cluster(index, clusters);
+    for (const index of sound.clusters) await this.#cluster(index, clusters);
     const listeners = new Map<string, CompiledListener>();
     const addresses = new AddressCheck(this.#issues);
     for (const [index, listener] of config.listeners.entries())
@@ -160,7 +162,7 @@ class Compilation {
 
   // — clusters —
 
-  #cluster(index: number, clusters: Map<string, CompiledCluster>): void {
+  async #cluster(index: number, clusters: Map<string, CompiledCluster>): Promise<void> {
     const cluster = this.#config.clusters[index] as ProxyConfig['clusters'][number];
     const { engine, clusterKeys } = this.#base;
     const compiled = compileCluster(
@@ -177,7 +179,7 @@ class Compilation {
       this.#warnings.push(
         `/clusters/${index}/tls/trust believes whoever answers: connections are encrypted, and anybody on the way can be the endpoint`,
       );
-    clusters.set(cluster.name, compiled);
+    clusters.set(cluster.name, { ...compiled, events: await this.#events(compiled, `/clusters/${index}`) });
     if (cluster.zoneRouting !== undefined && engine.zone !== undefined)
       this.#references.cluster(engine.zone.cluster, `/clusters/${index}/zoneRouting`);
     const { discovery } = cluster;
@@ -190,6 +192,18 @@ class Compilation {
         `/clusters/${index}/discovery/clusters`,
         `goes round in a circle: ${circle.map((name) => JSON.stringify(name)).join(' → ')}`,
       );
+  }
+
+  async #events(
+    { config, kept }: Pick<CompiledCluster, 'config' | 'kept'>,
+    path: string,
+  ): Promise<EventFiles> {
+    if (kept) return NO_EVENT_FILES;
+    const opened: LineFile[] = [];
+    this.#undo.push(() => {
+      for (const file of opened) void file.close();
+    });
+    return openEventFiles(config, path, this.#base.loggers, this.#issues, opened);
   }
 
   // — listeners —

@@ -11,6 +11,7 @@ import type { Cluster, Endpoint, EndpointPolicy, PoolOptions } from '@tulle/mode
 import { hashPolicyOf } from '../compile/compile-hash-policy.ts';
 import type { CompiledHashPolicy } from '../compile/compiled-hash-policy.ts';
 import { spokenAlpn } from '../compile/alpn.ts';
+import { NO_EVENT_FILES, type EventFiles } from '../compile/event-files.ts';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
@@ -18,6 +19,7 @@ import { callerZonesOf } from './caller-zones.ts';
 import { connectOptionsOf, type ConnectingCluster } from './connect-endpoint.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { type Drops, dropsOf } from './drops.ts';
+import { EjectionLog } from './ejection-log.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import type { ClusterTls } from './endpoint-tls.ts';
 import { HealthChecks } from './health/health-checks.ts';
@@ -42,6 +44,12 @@ export interface ClusterRef {
 export interface KnownEndpoints {
   readonly endpoints: readonly Endpoint[];
   readonly policy?: EndpointPolicy | undefined;
+}
+
+/** What a cluster is made of that was opened before. */
+export interface ClusterParts extends ClusterTls {
+  /** Default none. */
+  readonly events?: EventFiles;
 }
 
 /** A cluster at work: its endpoints, pools, limits and retry budget. Lives as long as its configuration means the same. */
@@ -107,13 +115,15 @@ export class ClusterRuntime {
   /** Whether anybody has called it. */
   used = false;
   readonly #healthChecks: HealthChecks | undefined;
+  readonly #ejections: EventFiles['ejections'];
+  #ejectionLog: EjectionLog | undefined;
   #names: NameResolution | undefined;
 
   /** @param ref of another cluster, by its name */
   constructor(
     engine: Engine,
     config: Cluster,
-    { tls, tlsMatches, proxyProtocol, passthrough }: ClusterTls,
+    { tls, tlsMatches, proxyProtocol, passthrough, events = NO_EVENT_FILES }: ClusterParts,
     ref: (name: string) => ClusterRef,
   ) {
     this.engine = engine;
@@ -167,12 +177,15 @@ export class ClusterRuntime {
             `endpoint ${state.address} of cluster ${this.name} ejected for ${Math.round(durationMs)} ms: ${reason}`,
             { cluster: this.name, endpoint: state.address, reason },
           );
-        } else
+        } else {
           engine.log.info(`endpoint ${state.address} of cluster ${this.name} is back`, {
             cluster: this.name,
             endpoint: state.address,
           });
+          this.#ejectionLog?.returned(state);
+        }
       },
+      ...(events.ejections && { onDetection: (event) => this.#ejectionLog?.detected(event) }),
       onEjectionRefused: () => metrics.ejectionsRefused.add(),
       onPanicPick: () => metrics.panicPicks.add(),
     });
@@ -183,7 +196,10 @@ export class ClusterRuntime {
         : this.own;
     this.onDemand = onDemandOf(this);
     this.#healthChecks =
-      config.healthCheck === undefined ? undefined : new HealthChecks(this, config.healthCheck);
+      config.healthCheck === undefined
+        ? undefined
+        : new HealthChecks(this, config.healthCheck, events.health);
+    this.#ejections = events.ejections;
   }
 
   /** Goes to work. What can fail has happened when it was made. */
@@ -205,6 +221,7 @@ export class ClusterRuntime {
       () => this.balancer.degraded,
     );
     metrics.observe('outlier_detection_ejections_active', 'Endpoints ejected now', () => this.own.ejected);
+    this.#ejectionLog = this.#ejections && new EjectionLog(this, this.#ejections, config.outlier?.intervalMs);
     if (config.discovery.kind === 'static')
       this.setEndpoints(config.discovery.endpoints, config.discovery.policy);
     else if (config.discovery.kind === 'dns') this.#names = new NameResolution(this, config.discovery);
@@ -285,6 +302,7 @@ export class ClusterRuntime {
     this.#names?.close();
     this.onDemand?.close();
     this.#healthChecks?.close();
+    this.#ejectionLog?.close();
     for (const state of this.own.endpoints) state.data.retire();
     if (this.requests === 0) this.#finish();
   }

@@ -3,7 +3,8 @@ import type { Http2Options } from '@tulle/http2';
 import type { HealthCheck, PoolOptions } from '@tulle/model';
 import type { ConnectingCluster } from '../connect-endpoint.ts';
 import type { HealthCheckMetrics } from './health-check-metrics.ts';
-import type { Probe, ProbeResult } from './probe.ts';
+import type { HealthEvents } from './health-events.ts';
+import type { Probe, Told } from './probe.ts';
 
 /** An endpoint as far as its checks look at it. */
 export type CheckedEndpoint = EndpointState<unknown>;
@@ -24,7 +25,8 @@ export interface CheckOwner {
   readonly cluster: CheckedCluster;
   readonly config: HealthCheck;
   readonly metrics: HealthCheckMetrics;
-  probeOf(state: CheckedEndpoint, told: (result: ProbeResult, detail: string) => void): Probe;
+  readonly events: HealthEvents | undefined;
+  probeOf(state: CheckedEndpoint, told: Told): Probe;
   /** An endpoint turned out well, or ill. @param degraded it is well, but should have less to do */
   found(state: CheckedEndpoint, passed: boolean, detail: string, degraded?: boolean): void;
 }

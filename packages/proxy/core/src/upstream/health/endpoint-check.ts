@@ -15,6 +15,8 @@ export class EndpointCheck implements Waiting {
   #failures = 0;
   #running = false;
   #closed = false;
+  /** By the last check that passed, also of an endpoint that is still taken for ill. */
+  #saidDegraded = false;
 
   constructor(checks: CheckOwner, state: CheckedEndpoint) {
     this.#checks = checks;
@@ -22,7 +24,7 @@ export class EndpointCheck implements Waiting {
     const { engine } = checks.cluster;
     this.#timer = engine.wheel.timer(isDue, this);
     this.#timeout = engine.wheel.timer(timedOut, this);
-    this.#probe = checks.probeOf(state, (result, detail) => this.#ended(result, detail));
+    this.#probe = checks.probeOf(state, (result, detail, status = 0) => this.#ended(result, detail, status));
     this.#timer.arm((checks.config.initialJitterMs ?? 0) * engine.random());
   }
 
@@ -40,14 +42,15 @@ export class EndpointCheck implements Waiting {
 
   timeOut(): void {
     this.#probe.stop();
-    this.#ended('timeout', `no answer within ${this.#checks.config.timeoutMs} ms`);
+    this.#ended('timeout', `no answer within ${this.#checks.config.timeoutMs} ms`, 0);
   }
 
   /** It says so itself. */
   unwell(): void {
     this.#passes = 0;
-    if (this.state.check === 'passed')
-      this.#checks.found(this.state, false, 'an answer of its own says that it is to be taken for ill');
+    if (this.state.check !== 'passed') return;
+    this.#checks.found(this.state, false, 'an answer of its own says that it is to be taken for ill');
+    this.#checks.events?.failed(this.state, 'passive', 0, true, false);
   }
 
   /** The endpoint left, or the cluster does. */
@@ -63,7 +66,7 @@ export class EndpointCheck implements Waiting {
     this.#running = false;
   }
 
-  #ended(result: ProbeResult, detail: string): void {
+  #ended(result: ProbeResult, detail: string, status: number): void {
     if (!this.#running) return;
     this.#running = false;
     this.#timeout.cancel();
@@ -72,15 +75,15 @@ export class EndpointCheck implements Waiting {
     else metrics.failures.add();
     if (result === 'network' || result === 'timeout') metrics.networkFailures.add();
     const before = this.state.check;
-    this.#judge(result, detail);
+    this.#judge(result, detail, status);
     const changed = this.state.check !== before;
     if (!this.#closed) this.#timer.arm(this.#intervalMs(config, changed, cluster.engine.random));
     cluster.engine.probes.leave();
   }
 
   /** The first result decides alone (Envoy); later ones in a row, but for an answer that no healthy endpoint gives. */
-  #judge(result: ProbeResult, detail: string): void {
-    const { config } = this.#checks;
+  #judge(result: ProbeResult, detail: string, status: number): void {
+    const { config, events } = this.#checks;
     const first = this.state.check === 'pending';
     if (result === 'passed' || result === 'degraded') {
       this.#failures = 0;
@@ -90,12 +93,21 @@ export class EndpointCheck implements Waiting {
       const passesAgain = check === 'failed' && this.#passes >= config.healthyThreshold;
       const otherwise = check === 'passed' && (ejected || checkedDegraded !== degraded);
       if (first || passesAgain || otherwise) this.#checks.found(this.state, true, detail, degraded);
+      events?.passed(
+        this.state,
+        first || passesAgain,
+        first,
+        this.#saidDegraded === degraded ? undefined : degraded,
+      );
+      this.#saidDegraded = degraded;
       return;
     }
     this.#passes = 0;
     this.#failures++;
     const enough = result === 'unexpected' || this.#failures >= config.unhealthyThreshold;
-    if (first || (this.state.check === 'passed' && enough)) this.#checks.found(this.state, false, detail);
+    const turned = this.state.check === 'passed' && enough;
+    if (first || turned) this.#checks.found(this.state, false, detail);
+    events?.failed(this.state, result, status, turned, first);
   }
 
   /** @param changed it has just turned out otherwise than before */

@@ -1,12 +1,14 @@
 import { parseWireName, type Endpoint, type HealthCheck } from '@tulle/model';
 import { isValidAuthority } from '@tulle/http1';
+import type { LineFile } from '@tulle/telemetry';
+import { HealthEvents } from './health-events.ts';
 import { HealthCheckMetrics } from './health-check-metrics.ts';
 import { connectEndpoint } from '../connect-endpoint.ts';
 import type { CheckedCluster, CheckedEndpoint, CheckOwner } from './check-owner.ts';
 import { EndpointCheck } from './endpoint-check.ts';
 import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe } from './http-probe.ts';
-import type { Probe, ProbeResult } from './probe.ts';
+import type { Probe, Told } from './probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
 /**
@@ -17,9 +19,13 @@ export class HealthChecks implements CheckOwner {
   readonly cluster: CheckedCluster;
   readonly config: HealthCheck;
   readonly metrics: HealthCheckMetrics;
+  /** Who is told of what becomes of endpoints; `undefined`: nobody. */
+  readonly events: HealthEvents | undefined;
   readonly #checks: Map<CheckedEndpoint, EndpointCheck> = new Map<CheckedEndpoint, EndpointCheck>();
 
-  constructor(cluster: CheckedCluster, config: HealthCheck) {
+  /** @param files see {@link HealthCheck.eventLogs} */
+  constructor(cluster: CheckedCluster, config: HealthCheck, files: readonly LineFile[] = []) {
+    this.events = files.length === 0 ? undefined : new HealthEvents(cluster, config, files);
     this.cluster = cluster;
     this.config = config;
     this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, () =>
@@ -74,9 +80,10 @@ export class HealthChecks implements CheckOwner {
     for (const check of this.#checks.values()) check.close();
     this.#checks.clear();
     this.metrics.close();
+    this.events?.close();
   }
 
-  probeOf(state: CheckedEndpoint, told: (result: ProbeResult, detail: string) => void): Probe {
+  probeOf(state: CheckedEndpoint, told: Told): Probe {
     const { cluster, config } = this;
     const { engine } = cluster;
     const host = {

@@ -183,11 +183,15 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
   #judge(status: number, fields: FieldTable, body: Buffer): void {
     const result = this.#test.judge(status, fields, body);
     const other = result === 'unexpected' && this.#test.expects(status);
-    this.#tell(result, other ? `status ${status}, but not the body or the service` : `status ${status}`);
+    this.#tell(
+      result,
+      other ? `status ${status}, but not the body or the service` : `status ${status}`,
+      status,
+    );
   }
 
-  #tell(result: ProbeResult, detail: string): void {
+  #tell(result: ProbeResult, detail: string, status = 0): void {
     this.#asking = false;
-    this.#host.told(result, detail);
+    this.#host.told(result, detail, status);
   }
 }

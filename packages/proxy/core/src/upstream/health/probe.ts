@@ -27,6 +27,8 @@ export interface ProbeHost {
   readonly expectsHttp2: boolean;
   /** Opens a connection as requests of the cluster do: the same TLS, the same proof of identity. */
   connect(): Socket;
-  /** @param detail a few words for the log */
-  told(result: ProbeResult, detail: string): void;
+  readonly told: Told;
 }
+
+/** @param detail a few words for the log @param status of an answer over HTTP; 0 or absent: none */
+export type Told = (result: ProbeResult, detail: string, status?: number) => void;

@@ -1,0 +1,54 @@
+import type { Cluster } from '@tulle/model';
+import type { AccessLoggers, LineFile } from '@tulle/telemetry';
+import type { Issues } from './issues.ts';
+
+/** Files that are told what becomes of the endpoints of one cluster. */
+export interface EventFiles {
+  /** Of ejections. */
+  readonly ejections: LineFile | undefined;
+  /** Of turns of health. */
+  readonly health: readonly LineFile[];
+}
+
+/** Of clusters that have none, which are nearly all. */
+export const NO_EVENT_FILES: EventFiles = { ejections: undefined, health: [] };
+
+/**
+ * Opens what a cluster asks for; what cannot be had goes to `issues`.
+ * @param path JSON pointer of the cluster
+ * @param opened gets each as soon as it is open, to be closed if nothing comes of the cluster
+ */
+export async function openEventFiles(
+  { outlier, healthCheck }: Cluster,
+  path: string,
+  loggers: readonly AccessLoggers[],
+  issues: Issues,
+  opened: LineFile[],
+): Promise<EventFiles> {
+  const log = outlier?.eventLog;
+  const logs = healthCheck?.eventLogs ?? [];
+  if (log === undefined && logs.length === 0) return NO_EVENT_FILES;
+  const maker = loggers.find(({ openFile }) => openFile !== undefined);
+  const open = async (file: string, at: string): Promise<readonly LineFile[]> => {
+    if (maker?.openFile === undefined) {
+      issues.add(
+        at,
+        'no telemetry plugin of this proxy opens files: give it accessLoggers() of @tulle/telemetry-access-log',
+      );
+      return [];
+    }
+    try {
+      const made = await maker.openFile(file);
+      opened.push(made);
+      return [made];
+    } catch (error) {
+      issues.add(at, error instanceof Error ? error.message : String(error));
+      return [];
+    }
+  };
+  const ejections = log === undefined ? [] : await open(log, `${path}/outlier/eventLog`);
+  const health: LineFile[] = [];
+  for (const [index, file] of logs.entries())
+    health.push(...(await open(file, `${path}/healthCheck/eventLogs/${index}`)));
+  return { ejections: ejections[0], health };
+}
