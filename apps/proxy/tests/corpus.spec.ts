@@ -99,6 +99,7 @@ const NOT_IN_MEMORY = new Set([
   'ext-authz-network',
   'filter-discovery',
   'upstream-proxy-protocol',
+  'proxy-protocol-tlvs',
   'internal-listeners',
   'tunnel-answers',
   'connect-attempts',

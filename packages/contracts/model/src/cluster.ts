@@ -67,6 +67,8 @@ export interface Cluster {
    * Not to endpoints with mode `none` or `hbone`. Absent: they do not.
    */
   readonly proxyProtocol?: ProxyProtocolVersion;
+  /** What else {@link proxyProtocol} says. */
+  readonly proxyHeader?: ProxyHeaderOptions;
   /** What endpoints are told that are listeners of this process. Absent: nothing. Not with mode `none` or `hbone`. */
   readonly passthrough?: Passthrough;
   readonly pool?: PoolOptions;
@@ -176,11 +178,33 @@ export interface TlsMatch {
   readonly tls?: UpstreamTls;
   /** Likewise {@link Cluster.proxyProtocol}, in place of the cluster's. */
   readonly proxyProtocol?: ProxyProtocolVersion;
+  /** Likewise {@link Cluster.proxyHeader}. */
+  readonly proxyHeader?: ProxyHeaderOptions;
   /** Likewise {@link Cluster.passthrough}. */
   readonly passthrough?: Passthrough;
 }
 
 export type ProxyProtocolVersion = 1 | 2;
+
+/** What a header of the PROXY protocol says beyond the addresses; fields are of version 2 alone. */
+export interface ProxyHeaderOptions {
+  /** Types of the caller's fields that go along, of those that its listener passes (Envoy `pass_through_tlvs`). Default none. */
+  readonly passes?: 'all' | readonly number[];
+  /** Fields before those, and in place of those of the same type (Envoy `added_tlvs`). Default none. */
+  readonly adds?: readonly ProxyTlv[];
+  /**
+   * A caller that has no address, e.g. of a Unix socket, is said to be one without (`AF_UNSPEC`), with its fields (Envoy
+   * `allow_unspecified_address`). Default false: as if the proxy itself called.
+   */
+  readonly unaddressed?: boolean;
+}
+
+/** A field of the PROXY protocol. */
+export interface ProxyTlv {
+  /** 0–255. */
+  readonly type: number;
+  readonly valueBase64: string;
+}
 
 /** Bounds of one cluster in one proxy (Envoy `CircuitBreakers`, defaults as there). Reaching one gives 503 `UO`. */
 export interface CircuitLimits {

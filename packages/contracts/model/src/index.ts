@@ -49,7 +49,9 @@ export type {
   OutlierDetection,
   NetworkOptions,
   PoolOptions,
+  ProxyHeaderOptions,
   ProxyProtocolVersion,
+  ProxyTlv,
   RefreshBackoff,
   RetryBudget,
   TcpKeepalive,
@@ -115,6 +117,7 @@ export type {
   HttpHandler,
   Listener,
   ProxyProtocol,
+  ProxyTlvRule,
   RequestIds,
   RouteScope,
   RouteScopes,
@@ -122,6 +125,7 @@ export type {
   TcpHandler,
   TcpWeightedCluster,
   TcpLogMoments,
+  TcpProxyTlvs,
   TcpTunnel,
 } from './listener.ts';
 export type { Passthrough, PassthroughSource } from './passthrough.ts';

@@ -3,7 +3,7 @@ import type { ChainChoice } from './chain-choice.ts';
 import type { InternalAddress, ListenAddress } from './address.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Http2Options } from './http2.ts';
-import type { TcpKeepalive } from './cluster.ts';
+import type { ProxyTlv, TcpKeepalive } from './cluster.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { OnDemand } from './on-demand.ts';
 import type { RouteHeaderEdits } from './header-edits.ts';
@@ -133,6 +133,29 @@ export interface ProxyProtocol {
   readonly optional?: boolean;
   /** Versions of it that are read. Default both. */
   readonly versions?: readonly (1 | 2)[];
+  /**
+   * What is kept of its fields beyond the addresses (TLVs), by type: of several for one type the last holds (Envoy `rules`). A header
+   * whose fields are none closes the connection, whether they are kept or not. Default nothing.
+   */
+  readonly tlvs?: readonly ProxyTlvRule[];
+  /**
+   * Where: as `metadata` of the connection (default), by namespace and key, of fields of one type the first; or as the `filter-state`
+   * `envoy.network.proxy_protocol.tlv`, by key, of fields of one type the last (Envoy `tlv_location`).
+   */
+  readonly tlvsKeptIn?: 'metadata' | 'filter-state';
+  /** Types of fields that endpoints may be told, where they are told who called (Envoy `pass_through_tlvs`). Default none. */
+  readonly passesTlvs?: 'all' | readonly number[];
+}
+
+/** A field of the PROXY protocol that is kept. */
+export interface ProxyTlvRule {
+  /** 0–255. */
+  readonly type: number;
+  /** Of metadata. Default `envoy.filters.listener.proxy_protocol`. */
+  readonly namespace?: string;
+  readonly key: string;
+  /** As base64 in place of UTF-8, where `!` stands for each byte that is none. Default false. */
+  readonly base64?: boolean;
 }
 
 /** All given conditions must hold. In the order in which they make a chain more specific than another. */
@@ -353,10 +376,23 @@ export interface TcpHandler {
   readonly maxDurationMs?: number;
   /** Endpoints are proxies, which are asked to connect on (Envoy `TcpProxy.tunneling_config`). Default: they get the bytes. */
   readonly tunnel?: TcpTunnel;
+  /** Fields of the PROXY protocol that endpoints may be told besides the caller's. Not with {@link tunnel}. Default none. */
+  readonly proxyTlvs?: TcpProxyTlvs;
   /** Where lines about its connections go. Default none. */
   readonly accessLogs?: readonly AccessLog[];
   /** When there is a line about a connection, besides at its end. Default never. */
   readonly logMoments?: TcpLogMoments;
+}
+
+/** Fields that a chain adds (Envoy `TcpProxy.proxy_protocol_tlvs`); clusters say which go to their endpoints ({@link ProxyHeaderOptions}). */
+export interface TcpProxyTlvs {
+  /** A `format` has operators of access logs, of what is known of the caller's connection. */
+  readonly adds: readonly (ProxyTlv | { readonly type: number; readonly format: string })[];
+  /**
+   * Beside what the caller's header said: only where it had none (`absent`, default), in place of the caller's fields of the same type
+   * (`replace`), or after them (`append`).
+   */
+  readonly where?: 'absent' | 'replace' | 'append';
 }
 
 /** How the wait between endpoints that are tried grows. */

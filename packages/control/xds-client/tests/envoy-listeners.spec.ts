@@ -358,6 +358,74 @@ describe('a listener', () => {
     });
   });
 
+  it('keeps fields of the PROXY protocol, and says which go on', () => {
+    const protocol = (fields: Json): unknown => {
+      const got = read({
+        filter_chains: [{ filters: [tcp()] }],
+        listener_filters: [filter('proxy_protocol', 'ProxyProtocol', fields)],
+      });
+      return Array.isArray(got) ? got : got.proxyProtocol;
+    };
+    expect(
+      protocol({
+        rules: [
+          { tlv_type: 225, on_tlv_present: { key: 'a' } },
+          {
+            tlv_type: 226,
+            on_tlv_present: { key: 'b', metadata_namespace: 'n', value_string_encoding: 'BASE64' },
+          },
+        ],
+        pass_through_tlvs: { match_type: 'INCLUDE', tlv_type: [1] },
+        tlv_location: 'FILTER_STATE',
+      }),
+    ).toEqual({
+      tlvs: [
+        { type: 225, key: 'a' },
+        { type: 226, key: 'b', namespace: 'n', base64: true },
+      ],
+      tlvsKeptIn: 'filter-state',
+      passesTlvs: [1],
+    });
+    expect(protocol({ pass_through_tlvs: {} })).toEqual({ passesTlvs: 'all' });
+    const at = 'listener_filters[0].typed_config';
+    expect(protocol({ rules: [{ tlv_type: 256, on_tlv_present: {} }] })).toEqual([
+      `${at}.rules[0].tlv_type`,
+      `${at}.rules[0].on_tlv_present.key`,
+    ]);
+  });
+
+  it('adds fields to the PROXY protocol of what is passed on', () => {
+    const added = (fields: Json): unknown => {
+      const got = read({ filter_chains: [{ filters: [tcp(fields)] }] });
+      if (Array.isArray(got)) return got;
+      const handler = got.filterChains[0]?.handler;
+      return handler?.kind === 'tcp' ? handler.proxyTlvs : undefined;
+    };
+    const format_string = { text_format_source: { inline_string: '%PROTOCOL%' } };
+    expect(
+      added({
+        proxy_protocol_tlvs: [
+          { type: 1, value: 'AQ==' },
+          { type: 2, format_string },
+        ],
+        proxy_protocol_tlv_merge_policy: 'APPEND_IF_EXISTS_OR_ADD',
+      }),
+    ).toEqual({
+      adds: [
+        { type: 1, valueBase64: 'AQ==' },
+        { type: 2, format: '%PROTOCOL%' },
+      ],
+      where: 'append',
+    });
+    const at = 'filter_chains[0].filters[0].typed_config.proxy_protocol_tlvs';
+    expect(
+      added({
+        proxy_protocol_tlvs: [{ type: 256, value: 'AQ==', format_string }, { type: 1 }],
+        tunneling_config: { hostname: 'a.test:1' },
+      }),
+    ).toEqual([at, `${at}[0].type`, `${at}[0].value`, `${at}[1].value`]);
+  });
+
   it('is refused where its socket is to do what this proxy does not', () => {
     expect(
       read({

@@ -31,6 +31,30 @@ describe("Envoy's PROXY protocol towards endpoints", () => {
     });
   });
 
+  it('says fields besides: some of the caller’s, and its own', () => {
+    const said = clusterOf(
+      {
+        transport_socket: header({
+          config: {
+            version: 'V2',
+            pass_through_tlvs: { match_type: 'INCLUDE', tlv_type: [1, 225] },
+            added_tlvs: [{ type: 226, value: 'AQI=' }],
+          },
+          allow_unspecified_address: true,
+          tlv_as_pool_key: true,
+        }),
+      },
+      ...TYPES,
+    );
+    expect(said.proxyHeader).toEqual({
+      passes: [1, 225],
+      adds: [{ type: 226, valueBase64: 'AQI=' }],
+      unaddressed: true,
+    });
+    const all = clusterOf({ transport_socket: header({ config: { pass_through_tlvs: {} } }) }, ...TYPES);
+    expect(all.proxyHeader).toEqual({ passes: 'all' });
+  });
+
   it('may be of some endpoints', () => {
     const { tlsMatches, proxyProtocol } = clusterOf(
       {
@@ -50,7 +74,20 @@ describe("Envoy's PROXY protocol towards endpoints", () => {
 
   it.each([
     ['transport_socket', header({}, header({}))],
-    ['config.pass_through_tlvs', header({ config: { pass_through_tlvs: { match_type: 'INCLUDE_ALL' } } })],
+    [
+      'config.pass_through_tlvs.tlv_type[0]',
+      header({ config: { pass_through_tlvs: { match_type: 'INCLUDE', tlv_type: [256] } } }),
+    ],
+    ['config.added_tlvs[0].type', header({ config: { added_tlvs: [{ type: 300, value: 'AA==' }] } })],
+    ['config.added_tlvs[0].value', header({ config: { added_tlvs: [{ type: 3 }] } })],
+    [
+      'config.added_tlvs[0].format_string',
+      header({
+        config: {
+          added_tlvs: [{ type: 3, format_string: { text_format_source: { inline_string: 'a' } } }],
+        },
+      }),
+    ],
   ] as const)('is refused at %s', (field, socket) => {
     expect(refusedAt({ transport_socket: socket }, ...TYPES)).toEqual([
       `transport_socket.typed_config.${field}`,

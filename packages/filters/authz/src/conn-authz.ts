@@ -155,11 +155,11 @@ function compile(
   return { inForce: compiled.filter(({ shadow }) => !shadow), all: compiled, matchers };
 }
 
-const OF_REQUESTS = 'asks for a path, header or metadata, which a connection has none of';
+const OF_REQUESTS = 'asks for a path or header, which a connection has none of';
 
 function ofRequests(part: AuthzExpression): boolean {
   if ('input' in part) return typeof part.input !== 'string';
-  return 'path' in part || 'header' in part || 'metadata' in part;
+  return 'path' in part || 'header' in part;
 }
 
 /** @returns the policy that denies, `none` where no ALLOW matches; `undefined` where it may pass */

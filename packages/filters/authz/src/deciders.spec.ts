@@ -140,7 +140,7 @@ describe('inputs of a connection', () => {
     expect(watched.meter.value('tulle_filter_conn_authz_shadow_denied_total', { policy: 'none' })).toBe(1);
     expect(watched.meter.value('tulle_filter_conn_authz_logged_total', { policy: 'noted' })).toBe(1);
     await expect(connect({ policies: [], firstMatch: [decide('ALLOW', field('a'))] })).rejects.toThrow(
-      /firstMatch\/0.*asks for a path, header or metadata/s,
+      /firstMatch\/0.*asks for a path or header/s,
     );
   });
 });

@@ -117,7 +117,8 @@ export function compileExpression(
   if ('input' in expression) return compileInput(expression, context, path, use);
   if ('cel' in expression) return compileCel(expression.cel, context, `${path}/cel`, use);
   const test = compileMetadataMatch(expression.metadata, context, `${path}/metadata`);
-  return (_connection, stream) => test(stream?.get(DYNAMIC_METADATA));
+  return (connection, stream) =>
+    test(stream === undefined ? connection.get?.(DYNAMIC_METADATA) : stream.get(DYNAMIC_METADATA));
 }
 
 /**

@@ -6,6 +6,7 @@ import type { EncodeFault, ResponseHead } from '@tulle/http1';
 import type { CompiledHashPolicy } from './compile/compiled-hash-policy.ts';
 import type { ConnectionState } from './internal/connection-state.ts';
 import type { InternalEnds } from './internal/passed.ts';
+import type { ProxiedFields } from './listener/proxied-fields.ts';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
@@ -30,6 +31,8 @@ export interface EngineConnection extends ConnectionInfo {
   readonly internal?: InternalEnds | undefined;
   /** What it brought along and its filters put down; `undefined`: nothing. */
   readonly state?: ConnectionState | undefined;
+  /** What a header of the PROXY protocol said beyond the addresses; `undefined`: there was no header. */
+  readonly proxied?: ProxiedFields | undefined;
 }
 
 /** The caller's side: writes the response, controls the reading of the request. */

@@ -16,6 +16,7 @@ import {
 import { hashPolicySchema } from './hash-policy.ts';
 import { healthCheckSchema } from './health-check.ts';
 import { http2OptionsSchema } from './http2.ts';
+import { proxyHeaderSchema, proxyVersionSchema } from './proxy-protocol.ts';
 import { tcpKeepaliveSchema } from './tcp-keepalive.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
@@ -153,8 +154,6 @@ const counts: Readonly<Record<string, JsonSchema>> = {
   trackRemaining: flag,
 };
 
-const proxyProtocol: JsonSchema = { enum: [1, 2] };
-
 const passthrough: JsonSchema = fields([], {
   metadata: listOf({
     anyOf: [
@@ -257,12 +256,20 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     eventLog: name,
   }),
   tls: upstreamTlsSchema,
-  proxyProtocol,
+  proxyProtocol: proxyVersionSchema,
+  proxyHeader: proxyHeaderSchema,
   passthrough,
   serverNameFrom: fields([], { header: name, verified: flag }),
   hashPolicy: listOf(hashPolicySchema),
   tlsMatches: listOf(
-    fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema, proxyProtocol, passthrough }),
+    fields(['name', 'labels'], {
+      name,
+      labels,
+      tls: upstreamTlsSchema,
+      proxyProtocol: proxyVersionSchema,
+      proxyHeader: proxyHeaderSchema,
+      passthrough,
+    }),
   ),
   pool: fields([], {
     idleTimeoutMs: milliseconds(),

@@ -20,6 +20,7 @@ import {
 import { forwardingSchema } from './forwarding.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
+import { proxyProtocolSchema, proxyTlvsSchema } from './proxy-protocol.ts';
 import { routeConfigSchema, routeHeaderAdditionsSchema, routeHeaderEditsSchema } from './route.ts';
 import { tcpKeepaliveSchema } from './tcp-keepalive.ts';
 import { downstreamTlsSchema } from './tls.ts';
@@ -117,6 +118,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
     headers: routeHeaderAdditionsSchema,
     keeps: listOf(oneOf('head', 'trailers')),
   }),
+  proxyTlvs: proxyTlvsSchema,
   logMoments: fields([], { connected: flag, everyMs: milliseconds(1) }),
   accessLogs: accessLogsSchema,
 });
@@ -156,7 +158,7 @@ export const listenerSchema: JsonSchema = {
     chainOrder: oneOf('first', 'specific'),
     chainChoice: chainChoiceSchema,
     defaultChain: name,
-    proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
+    proxyProtocol: proxyProtocolSchema,
     hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),
     originalDestination: flag,
     handsOver: flag,

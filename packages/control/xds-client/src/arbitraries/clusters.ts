@@ -15,7 +15,6 @@ import type {
   MetadataPlace,
   OutlierDetection,
   PoolOptions,
-  ProxyProtocolVersion,
   RefreshBackoff,
   RetryBudget,
   SlowStart,
@@ -37,6 +36,7 @@ import {
   spiffeId,
   uint32,
 } from './basics.ts';
+import { proxyHeader, proxyProtocol, withoutLoneHeader } from './proxy-protocol.ts';
 import { hashPolicy } from './routes.ts';
 import { upstreamTls } from './tls.ts';
 import { tunnel } from './tunnel.ts';
@@ -294,7 +294,6 @@ const headers = fc.array(fc.record({ name: label, value: label }, { noNullProtot
   minLength: 1,
   maxLength: 2,
 });
-const proxyProtocol: fc.Arbitrary<ProxyProtocolVersion> = fc.constantFrom(1, 2);
 const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
   object<HealthCheck>(
     { kind: fc.constant('grpc'), ...rhythm },
@@ -446,6 +445,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       outlier,
       tls: upstreamTls,
       proxyProtocol,
+      proxyHeader,
       serverNameFrom: options<NonNullable<Cluster['serverNameFrom']>>({ header: label } as never),
       hashPolicy: fc.array(hashPolicy, { minLength: 1, maxLength: 2 }),
       tlsMatches: fc.array(
@@ -454,12 +454,14 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
             name: label,
             labels: fc.dictionary(label, label, { maxKeys: 2, noNullPrototype: true }),
           },
-          { tls: upstreamTls, proxyProtocol },
-        ),
+          { tls: upstreamTls, proxyProtocol, proxyHeader },
+        ).map(withoutLoneHeader),
         { minLength: 1, maxLength: 2 },
       ),
       pool,
       labels,
     },
-  ).map(sound);
+  )
+    .map(withoutLoneHeader)
+    .map(sound);
 }

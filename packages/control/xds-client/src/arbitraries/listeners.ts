@@ -9,7 +9,6 @@ import type {
   HttpHandler,
   Listener,
   UdpProxy,
-  ProxyProtocol,
   LocalReplies,
   LocalReplyFormat,
   LocalReplyMapper,
@@ -36,6 +35,7 @@ import {
 import { downstreamTls } from './tls.ts';
 import { accessLogs } from './access-logs.ts';
 import { connectionFilters, httpFilters } from './filters.ts';
+import { readHeader, tcpTlvs } from './proxy-protocol.ts';
 import { routeConfig } from './routes.ts';
 import { tracing } from './tracing.ts';
 
@@ -204,9 +204,14 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
         keeps: fc.constantFrom<NonNullable<TcpTunnel['keeps']>>(['head'], ['trailers'], ['head', 'trailers']),
       },
     ),
+    proxyTlvs: tcpTlvs,
     accessLogs: accessLogs('tcp'),
   },
-);
+).map((one) => {
+  if (one.tunnel === undefined) return one;
+  const { proxyTlvs: _, ...rest } = one;
+  return rest;
+});
 
 const match: fc.Arbitrary<ChainMatch> = options<ChainMatch>({
   serverNames: fc.uniqueArray(
@@ -278,10 +283,7 @@ function ofConnections(name: fc.Arbitrary<string>): fc.Arbitrary<Listener> {
       statPrefix: label,
       direction: fc.constantFrom('inbound', 'outbound', 'unspecified'),
       chainOrder: fc.constantFrom('first', 'specific'),
-      proxyProtocol: options<ProxyProtocol>({
-        optional: fc.boolean(),
-        versions: fc.constantFrom([1] as const, [2] as const, [1, 2] as const),
-      }),
+      proxyProtocol: readHeader,
       hbone: object<HboneOptions>(
         { tls: downstreamTls },
         { http2: http2Options, trustedForwarders: allowedIds },

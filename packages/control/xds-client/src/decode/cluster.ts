@@ -58,10 +58,14 @@ function decodeTls(
   cluster: Cluster,
   { kind }: ClusterDiscovery,
   names: ModelCluster['serverNameFrom'],
-): { readonly [K in 'tls' | 'tlsMatches' | 'proxyProtocol' | 'passthrough']?: ModelCluster[K] | undefined } {
+): {
+  readonly [K in 'tls' | 'tlsMatches' | 'proxyProtocol' | 'proxyHeader' | 'passthrough']?:
+    | ModelCluster[K]
+    | undefined;
+} {
   const decode = (socket: TransportSocket | undefined, path: string): UpstreamTransport => {
     const asked = names !== undefined || kind === 'forward-proxy';
-    const { tls, proxyProtocol, passthrough } = decodeUpstreamTransport(
+    const { tls, proxyProtocol, proxyHeader, passthrough } = decodeUpstreamTransport(
       context,
       socket,
       path,
@@ -76,7 +80,7 @@ function decodeTls(
         path,
         "must name roots that are not the mesh's beside auto_san_validation, which looks at a name",
       );
-    return { tls: given, proxyProtocol, passthrough };
+    return { tls: given, passthrough, ...present({ proxyProtocol, proxyHeader }) };
   };
   // A health check may say by labels that it wants that match, which no endpoint needs.
   const said = cluster.healthChecks.some(

@@ -1,4 +1,5 @@
 import { isMessage } from '@bufbuild/protobuf';
+import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
 import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
@@ -23,4 +24,18 @@ export function checkFormatters(
         `${message.$typeName} brings no operators; there is ${BUILT_IN.map(({ typeName }) => typeName).join(', ')}`,
       );
   }
+}
+
+/** A format of text that stands where it is. @returns `''` where it was refused */
+export function decodeTextFormat(
+  context: DecodeContext,
+  { formatters, format }: SubstitutionFormatString,
+  path: string,
+): string {
+  checkFormatters(context, formatters, path);
+  if (format.case === 'textFormat') return format.value;
+  if (format.case === 'textFormatSource' && format.value.specifier.case === 'inlineString')
+    return format.value.specifier.value;
+  context.refuse(path, 'must have a text_format, or a text_format_source with an inline_string');
+  return '';
 }

@@ -10,7 +10,6 @@ import {
   type HealthCheckRhythm,
   type StatusRange,
 } from '@tulle/model';
-import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { type HeaderValueOption, RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { HealthCheckEventFileSinkSchema } from '@tulle/xds-proto/envoy/extensions/health_check/event_sinks/file/v3/file';
 import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
@@ -23,6 +22,7 @@ import type { Int64Range } from '@tulle/xds-proto/envoy/type/v3/range';
 import type { DecodeContext } from './context.ts';
 import { decodeLabels } from './labels.ts';
 import { decodeStringMatch } from './matchers.ts';
+import { decodePlainHeader } from './proxy-protocol.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** The one check that a cluster may have; Envoy takes several that have names. */
@@ -54,7 +54,7 @@ export function decodeHealthCheck(
         receive: filled(
           receive.map((payload, index) => decodePayload(context, payload, `${at}.receive[${index}]`)),
         ),
-        proxyProtocol: proxied && (proxied.version === ProxyVersion.V2 ? (2 as const) : (1 as const)),
+        proxyProtocol: proxied && decodePlainHeader(context, proxied, `${at}.proxy_protocol_config`),
       });
     }
     case 'grpcHealthCheck': {

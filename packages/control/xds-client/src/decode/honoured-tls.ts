@@ -13,8 +13,19 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': [
     'config',
     'transport_socket',
+    'allow_unspecified_address',
+    // Each connection of callers has its own to endpoints that are told, whatever they are told.
+    'tlv_as_pool_key',
   ],
-  'envoy.config.core.v3.ProxyProtocolConfig': ['version'],
+  'envoy.config.core.v3.ProxyProtocolConfig': ['version', 'pass_through_tlvs', 'added_tlvs'],
+  'envoy.config.core.v3.ProxyProtocolPassThroughTLVs': ['match_type', 'tlv_type'],
+  'envoy.config.core.v3.TlvEntry': ['type', 'value', 'format_string'],
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': ['tlv_type', 'on_tlv_present'],
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair': [
+    'metadata_namespace',
+    'key',
+    'value_string_encoding',
+  ],
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': [
     'common_tls_context',
     'sni',

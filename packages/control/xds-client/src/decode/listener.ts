@@ -13,11 +13,7 @@ import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listene
 import type { FilterChain } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
 import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
-import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
-import {
-  type ProxyProtocol as EnvoyProxyProtocol,
-  ProxyProtocolSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
+import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
@@ -40,6 +36,7 @@ import {
   readFlags,
 } from './filters.ts';
 import { decodeHttpHandler } from './http-handler.ts';
+import { decodeProxyProtocol } from './proxy-protocol.ts';
 import { decodeTcpHandler } from './tcp-handler.ts';
 import { decodeDownstreamTls } from './tls.ts';
 import { decodeUdp, isUdp } from './udp.ts';
@@ -206,25 +203,6 @@ function decodeListenerFilters(
   checkNames(context, entries, 'listener_filters');
   const unlookedPorts = Object.keys(unlooked).length === 0 ? undefined : unlooked;
   return { entries, proxyProtocol, originalDestination, unlookedPorts };
-}
-
-const VERSIONS: ReadonlyMap<1 | 2, ProxyVersion> = new Map([
-  [1, ProxyVersion.V1],
-  [2, ProxyVersion.V2],
-] as const);
-
-function decodeProxyProtocol(
-  context: DecodeContext,
-  message: EnvoyProxyProtocol,
-  path: string,
-): ProxyProtocol {
-  const { disallowedVersions } = message;
-  const versions = [...VERSIONS].filter(([, version]) => !disallowedVersions.includes(version));
-  if (versions.length === 0) context.refuse(`${path}.disallowed_versions`, 'leaves no version to read');
-  return present({
-    optional: message.allowRequestsWithoutProxyProtocol ? true : undefined,
-    versions: versions.length === VERSIONS.size ? undefined : versions.map(([version]) => version),
-  });
 }
 
 function decodeChain(

@@ -1,10 +1,10 @@
 import type { ConnectTermination, ForwardAction } from '@tulle/model';
-import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import type {
   RouteAction,
   RouteAction_UpgradeConfig_ConnectConfig as ConnectConfig,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { DecodeContext } from './context.ts';
+import { decodePlainHeader } from './proxy-protocol.ts';
 import { present } from './values.ts';
 
 type Upgrades = {
@@ -29,7 +29,7 @@ export function decodeUpgrades(
     if (type === 'connect') {
       ofConnect = {
         allowConnect: enabled === false ? false : connectConfig === undefined ? true : undefined,
-        connect: connectConfig && decodeTermination(connectConfig),
+        connect: connectConfig && decodeTermination(context, connectConfig, `${here}.connect_config`),
       };
       continue;
     }
@@ -41,10 +41,14 @@ export function decodeUpgrades(
   return { allowUpgrades: others ? allowed : undefined, ...ofConnect };
 }
 
-function decodeTermination({ proxyProtocolConfig, allowPost }: ConnectConfig): ConnectTermination {
+function decodeTermination(
+  context: DecodeContext,
+  { proxyProtocolConfig, allowPost }: ConnectConfig,
+  path: string,
+): ConnectTermination {
   return present({
     proxyProtocol:
-      proxyProtocolConfig && (proxyProtocolConfig.version === ProxyVersion.V2 ? (2 as const) : (1 as const)),
+      proxyProtocolConfig && decodePlainHeader(context, proxyProtocolConfig, `${path}.proxy_protocol_config`),
     post: allowPost ? true : undefined,
   });
 }

@@ -7,7 +7,7 @@ import type { Config } from '@tulle/xds-proto/envoy/extensions/filters/http/set_
 import type { Config as NetworkConfig } from '@tulle/xds-proto/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state';
 import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
 import type { DecodeContext } from './context.ts';
-import { checkFormatters } from './formatters.ts';
+import { decodeTextFormat } from './formatters.ts';
 import { present } from './values.ts';
 
 /** Factories of texts that do nothing but be found, Istio's among them; others change what Envoy does with the connection. */
@@ -82,11 +82,5 @@ function decodeFormat(context: DecodeContext, { value }: EnvoyValue, path: strin
     context.refuse(path, 'is missing');
     return '';
   }
-  checkFormatters(context, given.formatters, path);
-  const { format } = given;
-  if (format.case === 'textFormat') return format.value;
-  if (format.case === 'textFormatSource' && format.value.specifier.case === 'inlineString')
-    return format.value.specifier.value;
-  context.refuse(path, 'must have a text_format, or a text_format_source with an inline_string');
-  return '';
+  return decodeTextFormat(context, given, path);
 }

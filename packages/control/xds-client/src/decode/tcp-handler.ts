@@ -7,6 +7,7 @@ import type {
 import { decodeAccessLogs } from './access-logs.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeRouteEdits } from './header-edits.ts';
+import { decodeTcpTlvs } from './proxy-protocol.ts';
 import { subsetsOf } from './labels.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -44,6 +45,7 @@ export function decodeTcpHandler(
     connectBackoff: decodeBackoff(context, proxy.backoffOptions, `${path}.backoff_options`),
     maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
+    proxyTlvs: decodeTcpTlvs(context, proxy, path),
     tunnel: decodeTunnel(context, proxy.tunnelingConfig, `${path}.tunneling_config`),
     accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
     logMoments: decodeLogMoments(context, proxy, path),

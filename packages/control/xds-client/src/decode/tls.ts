@@ -5,6 +5,7 @@ import type {
   CertificateSource,
   DownstreamTls,
   Passthrough,
+  ProxyHeaderOptions,
   ProxyProtocolVersion,
   SubjectAltNameMatch,
   TicketKey,
@@ -12,7 +13,6 @@ import type {
   UpstreamTls,
 } from '@tulle/model';
 import type { DataSource, Metadata, TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { InternalUpstreamTransportSchema as InternalSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream';
 import { ProxyProtocolUpstreamTransportSchema as ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
@@ -27,6 +27,7 @@ import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeText } from './data-source.ts';
 import { decodePassthrough } from './internal.ts';
+import { decodeProxyHeader } from './proxy-protocol.ts';
 import { decodeTlsParameters } from './tls-parameters.ts';
 import { decodeValidation, type Validation } from './tls-validation.ts';
 import { filled, present } from './values.ts';
@@ -134,7 +135,8 @@ function decodeTicketKey(
 export interface UpstreamTransport {
   /** `undefined`: plain text. */
   readonly tls: UpstreamTls | undefined;
-  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  readonly proxyProtocol?: ProxyProtocolVersion;
+  readonly proxyHeader?: ProxyHeaderOptions;
   readonly passthrough: Passthrough | undefined;
 }
 
@@ -168,12 +170,12 @@ function decodeOutward(
   requestsName: boolean,
 ): Omit<UpstreamTransport, 'passthrough'> {
   if (!message || !isMessage(message, ProxyProtocolSchema))
-    return { tls: decodeUpstreamTls(context, message, path, requestsName), proxyProtocol: undefined };
+    return { tls: decodeUpstreamTls(context, message, path, requestsName) };
   const inner = `${path}.typed_config.transport_socket`;
   if (message.transportSocket === undefined) context.refuse(inner, 'is missing');
   return {
     tls: decodeUpstreamTls(context, openSocket(context, message.transportSocket, inner), inner, requestsName),
-    proxyProtocol: message.config?.version === ProxyVersion.V2 ? 2 : 1,
+    ...decodeProxyHeader(context, message, `${path}.typed_config`),
   };
 }
 

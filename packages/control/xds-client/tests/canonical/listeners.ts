@@ -97,6 +97,7 @@ function chain(value: FilterChain, listenerName: string): FilterChain {
               filters: handler.filters?.map(entry),
               // Said on the wire, where nothing would mean Envoy's number.
               maxConnectAttempts: handler.maxConnectAttempts ?? 3,
+              proxyTlvs: handler.proxyTlvs && without(handler.proxyTlvs, { where: 'absent' }),
               logMoments: momentsOf(handler),
               tunnel:
                 handler.tunnel &&
@@ -119,7 +120,12 @@ export function canonicalListener(listener: Listener): Listener {
       // Of one chain there is no order.
       chainOrder: listener.filterChains.length > 1 ? listener.chainOrder : undefined,
       proxyProtocol:
-        listener.proxyProtocol && without(listener.proxyProtocol, { optional: false, versions: [1, 2] }),
+        listener.proxyProtocol &&
+        without(listener.proxyProtocol, {
+          optional: false,
+          versions: [1, 2],
+          tlvsKeptIn: 'metadata',
+        }),
       udp:
         listener.udp &&
         without(

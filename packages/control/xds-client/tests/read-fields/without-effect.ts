@@ -40,6 +40,9 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
     'For filters that come with no Envoy: there too its route leads nowhere.': [
       'envoy.config.route.v3.FilterAction.action',
     ],
+    'Connections of each caller are of one whose header is the same.': [
+      'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport.tlv_as_pool_key',
+    ],
     'Keys of a runtime that is refused where it says anything of them.': [
       'envoy.config.accesslog.v3.RuntimeFilter.runtime_key',
       'envoy.config.core.v3.RuntimeDouble.runtime_key',

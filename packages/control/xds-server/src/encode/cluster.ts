@@ -6,6 +6,7 @@ import type {
   HashOptions,
   Passthrough,
   PoolOptions,
+  ProxyHeaderOptions,
   ProxyProtocolVersion,
   UpstreamTls,
 } from '@tulle/model';
@@ -32,7 +33,8 @@ import { encodeHealthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier.ts';
 import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { toldOf, withPassthrough } from './passthrough.ts';
-import { encodeUpstreamTls, rawBuffer, withProxyHeader } from './tls.ts';
+import { withProxyHeader } from './proxy-protocol.ts';
+import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { localOnly } from './local-only.ts';
 import { canonicalObject, duration, type Fields, metadata } from './values.ts';
 
@@ -251,7 +253,7 @@ function alpnOf(tls: UpstreamTls, pool: PoolOptions | undefined, form: EncodeFor
 
 /** TLS for every kind of endpoint but those that say they have none. */
 function transportSockets(
-  { tls, tlsMatches = [], proxyProtocol, passthrough, pool }: ModelCluster,
+  { tls, tlsMatches = [], proxyProtocol, proxyHeader, passthrough, pool }: ModelCluster,
   form: EncodeForm,
 ): ClusterInit {
   const isPlain = (tls ?? proxyProtocol ?? passthrough) === undefined;
@@ -259,20 +261,21 @@ function transportSockets(
   const socket = (
     one: UpstreamTls | undefined,
     version: ProxyProtocolVersion | undefined,
+    header: ProxyHeaderOptions | undefined,
     told: Passthrough | undefined,
   ): TransportSocket => {
     const inner = one === undefined ? rawBuffer() : encodeUpstreamTls(alpnOf(one, pool, form), form);
-    const outward = version === undefined ? inner : withProxyHeader(inner, version);
+    const outward = version === undefined ? inner : withProxyHeader(inner, version, header);
     return told === undefined ? outward : withPassthrough(outward, told);
   };
   return {
-    ...(!isPlain && { transportSocket: socket(tls, proxyProtocol, passthrough) }),
+    ...(!isPlain && { transportSocket: socket(tls, proxyProtocol, proxyHeader, passthrough) }),
     transportSocketMatches: [
       { name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() },
       ...tlsMatches.map((match) => ({
         name: match.name,
         match: canonicalObject(match.labels),
-        transportSocket: socket(match.tls, match.proxyProtocol, match.passthrough),
+        transportSocket: socket(match.tls, match.proxyProtocol, match.proxyHeader, match.passthrough),
       })),
     ],
   };

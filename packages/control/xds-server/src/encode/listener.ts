@@ -30,10 +30,8 @@ import {
   type ListenerFilter,
   ListenerFilterSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
-import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
 import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
-import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import {
@@ -50,6 +48,7 @@ import type { EncodeForm } from './form.ts';
 import { routeEdits } from './header-edits.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
 import { refuseNotSentOfListener } from './not-sent.ts';
+import { encodeProxyProtocol, tcpTlvs } from './proxy-protocol.ts';
 import { encodeDownstreamTls } from './tls.ts';
 import { encodeUdp } from './udp.ts';
 import { duration, type Fields, metadata, tulleMetadata } from './values.ts';
@@ -84,7 +83,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     trafficDirection: DIRECTIONS[listener.direction ?? 'unspecified'],
     listenerFilters: [
       ...originalDestination(listener),
-      ...proxyProtocol(listener),
+      ...encodeProxyProtocol(listener),
       ...inspectors(listener),
       ...(listener.connectionFilters ?? []).map((entry) => encodeListenerFilter(entry, form)),
     ],
@@ -114,24 +113,6 @@ function originalDestination({ originalDestination: asked }: ModelListener): Lis
     create(ListenerFilterSchema, {
       name: 'envoy.filters.listener.original_dst',
       configType: { case: 'typedConfig', value: anyPack(OriginalDstSchema, create(OriginalDstSchema)) },
-    }),
-  ];
-}
-
-function proxyProtocol({ proxyProtocol: rules }: ModelListener): ListenerFilter[] {
-  if (rules === undefined) return [];
-  const { optional = false, versions = [1, 2] } = rules;
-  const message = create(ProxyProtocolSchema, {
-    allowRequestsWithoutProxyProtocol: optional,
-    disallowedVersions: [
-      ...(versions.includes(1) ? [] : [ProxyVersion.V1]),
-      ...(versions.includes(2) ? [] : [ProxyVersion.V2]),
-    ],
-  });
-  return [
-    create(ListenerFilterSchema, {
-      name: 'envoy.filters.listener.proxy_protocol',
-      configType: { case: 'typedConfig', value: anyPack(ProxyProtocolSchema, message) },
     }),
   ];
 }
@@ -289,6 +270,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
         }),
       },
     }),
+    ...(handler.proxyTlvs && tcpTlvs(handler.proxyTlvs)),
     ...(handler.tunnel && { tunnelingConfig: tunnel(handler.tunnel, form) }),
     ...(handler.hash && { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } as const }] }),
   });

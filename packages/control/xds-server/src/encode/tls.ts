@@ -7,7 +7,6 @@ import type {
   CertificateSource,
   DownstreamTls,
   PemSource,
-  ProxyProtocolVersion,
   SubjectAltNameMatch,
   TicketKey,
   TlsParameters,
@@ -19,8 +18,6 @@ import {
   type TransportSocket,
   TransportSocketSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
-import { ProxyProtocolUpstreamTransportSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   type CertificateValidationContext,
@@ -95,22 +92,6 @@ export function encodeUpstreamTls(tls: UpstreamTls, form: EncodeForm): Transport
 }
 
 /** Plain text. */
-/** A socket whose connections begin with who called. */
-export function withProxyHeader(socket: TransportSocket, version: ProxyProtocolVersion): TransportSocket {
-  return create(TransportSocketSchema, {
-    name: 'envoy.transport_sockets.upstream_proxy_protocol',
-    configType: {
-      case: 'typedConfig',
-      value: anyPack(
-        ProxyProtocolUpstreamTransportSchema,
-        create(ProxyProtocolUpstreamTransportSchema, {
-          config: { version: version === 1 ? ProxyVersion.V1 : ProxyVersion.V2 },
-          transportSocket: socket,
-        }),
-      ),
-    },
-  });
-}
 
 export function rawBuffer(): TransportSocket {
   return create(TransportSocketSchema, {

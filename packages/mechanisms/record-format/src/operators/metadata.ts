@@ -48,15 +48,30 @@ const metadata: Compile = (argument, at, issues, context) => {
   return () => undefined;
 };
 
-/** `FILTER_STATE(KEY:PLAIN|TYPED)`: what is kept is text, in either form the same, or an object, which has none in the plain one. */
+/** Filter state whose objects have texts and fields, as in Envoy: of others there is JSON alone. */
+const WITH_FIELDS: ReadonlySet<string> = new Set(['envoy.network.proxy_protocol.tlv']);
+
+/** `FILTER_STATE(KEY:PLAIN|TYPED|FIELD:NAME)`: what is kept is text, in the first two forms the same, or an object. */
 const filterState: Compile = (argument, at, issues) => {
   const [key = '', form = 'TYPED', ...more] = (argument ?? '').split(':');
-  if (key === '' || !['PLAIN', 'TYPED'].includes(form) || more.length > 0)
-    issues.push({ at, message: 'give a key, then PLAIN or TYPED, e.g. %FILTER_STATE(my.key:PLAIN)%' });
+  const [field = ''] = more;
+  const known = form === 'FIELD' ? more.length === 1 && field !== '' : more.length === 0;
+  if (key === '' || !['PLAIN', 'TYPED', 'FIELD'].includes(form) || !known)
+    issues.push({
+      at,
+      message:
+        'give a key, then PLAIN, TYPED or FIELD with its name, e.g. %FILTER_STATE(my.key:PLAIN)% or %FILTER_STATE(my.key:FIELD:name)%',
+    });
+  const hasFields = WITH_FIELDS.has(key);
   return (record) => {
     const value = record.filterState(key);
+    if (form === 'FIELD')
+      return hasFields && typeof value === 'object' && Object.hasOwn(value, field)
+        ? String(value[field])
+        : undefined;
     if (typeof value !== 'object') return value;
-    return form === 'PLAIN' ? undefined : { json: value };
+    if (form === 'PLAIN') return hasFields ? JSON.stringify(value) : undefined;
+    return { json: value };
   };
 };
 

@@ -14,6 +14,7 @@ import {
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
+import { compileHeader } from '../upstream/proxy-header.ts';
 import { canonical } from './canonical.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
 import type { EventFiles } from './event-files.ts';
@@ -69,10 +70,17 @@ export function compileCluster(
   const tlsMatches = (cluster.tlsMatches ?? []).map((match, index): TlsForLabels => ({
     labels: Object.entries(match.labels),
     tls: make(match.tls, `${path}/tlsMatches/${index}/tls`),
-    proxyProtocol: match.proxyProtocol,
+    proxyProtocol: compileHeader(match.proxyProtocol, match.proxyHeader),
     passthrough: match.passthrough,
   }));
-  const { proxyProtocol, passthrough } = cluster;
+  for (const [at, { proxyProtocol: version, proxyHeader }] of [
+    [path, cluster] as const,
+    ...(cluster.tlsMatches ?? []).map((match, index) => [`${path}/tlsMatches/${index}`, match] as const),
+  ])
+    if (version === undefined && proxyHeader !== undefined)
+      issues.add(`${at}/proxyHeader`, 'must stand beside proxyProtocol, of whose header it tells');
+  const proxyProtocol = compileHeader(cluster.proxyProtocol, cluster.proxyHeader);
+  const { passthrough } = cluster;
   return { config: cluster, key, tls, tlsMatches, proxyProtocol, passthrough, kept };
 }
 

@@ -1,15 +1,16 @@
 import type { SubsetCriteria } from '@tulle/balance';
 import { isValidTarget } from '@tulle/http1';
-import type { TcpHandler, TcpTunnel } from '@tulle/model';
+import type { TcpHandler, TcpProxyTlvs, TcpTunnel } from '@tulle/model';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { Engine } from '../engine.ts';
 import { internalChain } from '../fetch/internal-chain.ts';
 import type { ChainLogs } from '../stream/logs.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { bytesOf } from '../upstream/proxy-header.ts';
 import { compileEdits, compileValue } from './compile-edits.ts';
 import { criteriaOf } from './compile-routes.ts';
 import type { ForwardTarget } from './compiled.ts';
-import type { CompiledTunnel, TcpChain, TcpShare } from './compiled-tcp.ts';
+import type { CompiledTlvs, CompiledTunnel, TcpChain, TcpShare } from './compiled-tcp.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
@@ -33,6 +34,11 @@ export function compileTcp(
     return { ref, weight, subset, target: targetOf(name, share.name, ref, subset) };
   });
   if (shares.length === 0) context.issues.add(`${path}/clusters`, 'names no cluster; give at least one');
+  if (handler.proxyTlvs !== undefined && handler.tunnel !== undefined)
+    context.issues.add(
+      `${path}/proxyTlvs`,
+      'must be absent beside tunnel: what a tunnel begins with is its own',
+    );
   return Object.freeze({
     name,
     shares,
@@ -52,6 +58,7 @@ export function compileTcp(
       connected: handler.logMoments?.connected ?? false,
       everyMs: handler.logMoments?.everyMs ?? 0,
     },
+    tlvs: handler.proxyTlvs && compileTlvs(handler.proxyTlvs, `${path}/proxyTlvs`, context.issues),
     generation: context.generation,
   });
 }
@@ -75,6 +82,19 @@ function targetOf(
     table: EMPTY_TABLE,
     requestEdits: [],
     responseEdits: [],
+  });
+}
+
+function compileTlvs({ adds, where = 'absent' }: TcpProxyTlvs, path: string, issues: Issues): CompiledTlvs {
+  return Object.freeze({
+    where,
+    adds: adds.map(({ type, ...said }, index) => ({
+      type,
+      value:
+        'format' in said
+          ? compileValue(said.format, `${path}/adds/${index}/format`, issues)
+          : bytesOf(said.valueBase64),
+    })),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { SubsetCriteria } from '@tulle/balance';
 import type { Render } from '@tulle/record-format';
 import type { BackoffOptions } from '@tulle/time';
+import type { Tlv } from '../listener/proxied-fields.ts';
 import type { ChainLogs } from '../stream/logs.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { CompiledEdits, ForwardTarget, HttpChain } from './compiled.ts';
@@ -29,6 +30,12 @@ export interface CompiledTunnel {
   readonly keepsTrailers: boolean;
 }
 
+/** Fields of the PROXY protocol that a chain adds. */
+export interface CompiledTlvs {
+  readonly adds: readonly { readonly type: number; readonly value: Tlv['value'] | Render }[];
+  readonly where: 'absent' | 'replace' | 'append';
+}
+
 /** A TCP chain of one configuration generation. */
 export interface TcpChain {
   readonly name: string;
@@ -47,5 +54,7 @@ export interface TcpChain {
   readonly tunnel: CompiledTunnel | undefined;
   /** When there is a line about a connection that goes on; `everyMs` 0: not by time. */
   readonly logMoments: { readonly connected: boolean; readonly everyMs: number };
+  /** What endpoints are told besides what callers' headers say; `undefined`: nothing. */
+  readonly tlvs: CompiledTlvs | undefined;
   readonly generation: number;
 }

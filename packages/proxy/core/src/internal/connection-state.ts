@@ -1,4 +1,10 @@
-import { FILTER_STATE, READ_ONLY_FILTER_STATE, SHARED_FILTER_STATE, type Slot } from '@tulle/filter';
+import {
+  DYNAMIC_METADATA,
+  FILTER_STATE,
+  READ_ONLY_FILTER_STATE,
+  SHARED_FILTER_STATE,
+  type Slot,
+} from '@tulle/filter';
 import type { Passed } from './passed.ts';
 
 const NO_KEYS: ReadonlySet<string> = new Set();
@@ -13,6 +19,7 @@ export class ConnectionState {
 
   /** @param passed what the connection brought along */
   constructor(passed?: Passed) {
+    if (passed?.metadata !== undefined) this.set(DYNAMIC_METADATA, passed.metadata);
     if (passed?.filterState === undefined) return;
     this.set(FILTER_STATE, passed.filterState);
     if (passed.readOnly !== undefined) this.set(READ_ONLY_FILTER_STATE, passed.readOnly);

@@ -1,4 +1,6 @@
+import { DYNAMIC_METADATA } from '@tulle/filter';
 import type { EngineConnection } from '../sides.ts';
+import type { ProxiedFields } from './proxied-fields.ts';
 import { ConnectionState } from '../internal/connection-state.ts';
 import type { InternalEnds } from '../internal/passed.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
@@ -26,12 +28,15 @@ export class ConnectionFacts implements EngineConnection {
   state: ConnectionState | undefined;
   /** Where the connection was going before it was led here. */
   readonly originalDestination: TcpAddress | undefined;
+  /** What a header of the PROXY protocol said beyond the addresses; `undefined`: there was no header. */
+  readonly proxied: ProxiedFields | undefined;
 
   /**
    * @param said by a header of the PROXY protocol, in place of the socket's own
    * @param seenName server name that its TLS hello asks for, where TLS is only passed on
    * @param internal of the socket below TLS, where this is another
    * @param state of the same connection, when less was known of it; default: what it brought along
+   * @param proxied by that header, beyond the addresses
    * @param asked where the connection was going, as the kernel or that header says
    */
   constructor(
@@ -43,6 +48,7 @@ export class ConnectionFacts implements EngineConnection {
     seenName?: string,
     internal: InternalEnds | undefined = socket.internal,
     state?: ConnectionState,
+    proxied?: ProxiedFields,
   ) {
     this.remoteAddress = said?.sourceAddress ?? socket.remoteAddress;
     this.directAddress = socket.remoteAddress;
@@ -50,10 +56,9 @@ export class ConnectionFacts implements EngineConnection {
     this.localAddress = asked?.host ?? socket.localAddress;
     this.localPort = asked?.port ?? socket.localPort;
     this.originalDestination = asked;
+    this.proxied = proxied;
     this.internal = internal;
-    this.state =
-      state ??
-      (internal?.passed.filterState === undefined ? undefined : new ConnectionState(internal.passed));
+    this.state = state ?? stateOf(internal, proxied);
     this.listener = listener;
     this.direction = direction;
     const { tls } = socket;
@@ -72,4 +77,17 @@ export class ConnectionFacts implements EngineConnection {
   get peerCertificate(): string | undefined {
     return this.certificate?.pem;
   }
+}
+
+/** What is known of a connection before any filter ran; `undefined`: nothing. */
+function stateOf(
+  internal: InternalEnds | undefined,
+  proxied: ProxiedFields | undefined,
+): ConnectionState | undefined {
+  const passed = internal?.passed;
+  const said = proxied?.metadata;
+  if ((said ?? passed?.filterState ?? passed?.metadata) === undefined) return undefined;
+  const state = new ConnectionState(passed);
+  if (said !== undefined) state.set(DYNAMIC_METADATA, { ...state.get(DYNAMIC_METADATA), ...said });
+  return state;
 }

@@ -15,8 +15,9 @@ import type { Engine } from '../engine.ts';
 import { alongWithConnection } from '../internal/along.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
-import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
+import { connectEndpoint } from '../upstream/connect-endpoint.ts';
 import { passthroughOf, proxyProtocolOf } from '../upstream/endpoint-tls.ts';
+import { calledBy } from './called-by.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { KeptAnswer } from './kept-answer.ts';
 
@@ -242,7 +243,7 @@ export class EndpointDial implements Dial {
     counts.dialled++;
     const { engine } = cluster;
     const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
-      whose: addressesOf(this.#facts),
+      whose: calledBy(this.#engine, this.#chain, this.#facts),
       along: alongWithConnection(
         this.#facts,
         passthroughOf(endpoint.data.cluster, endpoint.endpoint) !== undefined,

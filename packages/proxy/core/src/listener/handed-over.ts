@@ -1,5 +1,6 @@
 import { isInternalAddress, isUnixAddress, type Listener, type TcpAddress } from '@tulle/model';
 import type { Socket } from '../ports.ts';
+import type { ProxiedFields } from './proxied-fields.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
 
 /** A connection that another listener accepted, as far as it got there. */
@@ -8,6 +9,8 @@ export interface HandedOver {
   readonly asked: TcpAddress;
   /** What a header of the PROXY protocol said, which is read. */
   readonly said: ProxiedAddresses | undefined;
+  /** What it said besides; `undefined`: there was none. */
+  readonly proxied: ProxiedFields | undefined;
   /** Its first bytes, as far as they came. */
   readonly first: Buffer | undefined;
   readonly peerEnded: boolean;

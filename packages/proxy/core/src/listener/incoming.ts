@@ -24,6 +24,7 @@ import {
   readProxyHeader,
   type ProxiedAddresses,
 } from './proxy-protocol.ts';
+import { keepFields, NO_FIELDS, type ProxiedFields } from './proxied-fields.ts';
 import { noteRefusal } from './refused-peer.ts';
 import type { ListenerConnection } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
@@ -60,6 +61,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #proxying = false;
   /** What it said. */
   #said: ProxiedAddresses | undefined;
+  /** What it said besides; `undefined`: there was none. */
+  #proxied: ProxiedFields | undefined;
   /** Where the connection was going, where that is not here: who came straight here would be led in a circle. */
   #asked: TcpAddress | undefined;
   #peerEnded = false;
@@ -86,6 +89,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (handed !== undefined) {
       this.#asked = handed.asked;
       this.#said = handed.said;
+      this.#proxied = handed.proxied;
       this.#first = handed.first;
       this.#peerEnded = handed.peerEnded;
     }
@@ -150,7 +154,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   /** The beginning of the connection, as far as it came, up to the end of the PROXY protocol's header. */
   #readProxyHeader(): void {
     const first = this.#first as Buffer;
-    const { optional = false, versions } = this.#listener.compiled.config.proxyProtocol ?? {};
+    const rules = this.#listener.compiled.config.proxyProtocol ?? {};
+    const { optional = false, versions } = rules;
     const header = readProxyHeader(first);
     if (header === PROXY_MORE) return;
     this.#proxying = false;
@@ -166,6 +171,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (header !== PROXY_NONE) {
       const said = header.addresses;
       this.#said = said;
+      this.#proxied = header.tlvs.length === 0 ? NO_FIELDS : keepFields(header.tlvs, rules);
       if (said !== undefined) this.#ask({ host: said.destinationAddress, port: said.destinationPort });
       this.#first = header.bytes === first.length ? undefined : first.subarray(header.bytes);
     }
@@ -191,6 +197,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       this.#seenName,
       this.#internal,
       this.#listenerHooks?.state,
+      this.#proxied,
     );
   }
 
@@ -246,8 +253,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#listenerHooks?.close();
     this.#log?.discard();
     this.#listener.connectionOver(this);
-    const [said, first, peerEnded] = [this.#said, this.#first, this.#peerEnded];
-    taker.takeOver(this.#socket, { asked, said, first, peerEnded });
+    const [said, proxied, first, peerEnded] = [this.#said, this.#proxied, this.#first, this.#peerEnded];
+    taker.takeOver(this.#socket, { asked, said, proxied, first, peerEnded });
     return true;
   }
 

@@ -33,7 +33,7 @@ describe('a header of the PROXY protocol', () => {
       read('PROXY UNKNOWN'),
       read('PROXY UNKNOWN what ever 1 2'),
     ]).toEqual([
-      { version: 1, bytes: 40, addresses: v4Addresses },
+      { version: 1, bytes: 40, addresses: v4Addresses, tlvs: [] },
       {
         version: 1,
         bytes: 36,
@@ -43,9 +43,10 @@ describe('a header of the PROXY protocol', () => {
           destinationAddress: '::1',
           destinationPort: 65_535,
         },
+        tlvs: [],
       },
-      { version: 1, bytes: 15, addresses: undefined },
-      { version: 1, bytes: 29, addresses: undefined },
+      { version: 1, bytes: 15, addresses: undefined, tlvs: [] },
+      { version: 1, bytes: 29, addresses: undefined, tlvs: [] },
     ]);
   });
 
@@ -74,8 +75,8 @@ describe('a header of the PROXY protocol', () => {
       readProxyHeader(v2(0, 0x00, Buffer.alloc(0))),
       readProxyHeader(v2(1, 0x31, Buffer.alloc(216))),
     ]).toEqual([
-      { version: 2, bytes: 28, addresses: v4Addresses },
-      { version: 2, bytes: 33, addresses: v4Addresses },
+      { version: 2, bytes: 28, addresses: v4Addresses, tlvs: [] },
+      { version: 2, bytes: 33, addresses: v4Addresses, tlvs: [{ type: 1, value: Buffer.from('h2') }] },
       {
         version: 2,
         bytes: 52,
@@ -85,14 +86,15 @@ describe('a header of the PROXY protocol', () => {
           destinationAddress: '2001:db8:0:0:0:0:0:2',
           destinationPort: 443,
         },
+        tlvs: [],
       },
-      { version: 2, bytes: 28, addresses: undefined },
-      { version: 2, bytes: 16, addresses: undefined },
-      { version: 2, bytes: 232, addresses: undefined },
+      { version: 2, bytes: 28, addresses: undefined, tlvs: [] },
+      { version: 2, bytes: 16, addresses: undefined, tlvs: [] },
+      { version: 2, bytes: 232, addresses: undefined, tlvs: [] },
     ]);
   });
 
-  it('is none in version 2 with another version, command or family, too few addresses, or too long', () => {
+  it('is none in version 2 with another version, command or family, too few addresses, or fields that do not end', () => {
     const another = v2(1, 0x11, V4);
     another[12] = 0x31;
     for (const bytes of [
@@ -101,7 +103,10 @@ describe('a header of the PROXY protocol', () => {
       v2(1, 0x12, V4),
       v2(1, 0x11, V4.subarray(1)),
       v2(1, 0x21, V4),
-      v2(1, 0x11, Buffer.alloc(5_000)),
+      ...['01', '0100', '01000161ff', '01000261'].map((tlvs) =>
+        v2(1, 0x11, Buffer.concat([V4, Buffer.from(tlvs, 'hex')])),
+      ),
+      v2(1, 0x00, Buffer.from('01000261', 'hex')),
     ])
       expect(readProxyHeader(bytes)).toBe(PROXY_INVALID);
   });

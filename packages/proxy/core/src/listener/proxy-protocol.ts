@@ -1,4 +1,5 @@
 import { isIpAddress } from '@tulle/match';
+import { readTlvs, type Tlv } from './proxied-fields.ts';
 
 /** The header is not whole yet. */
 export const PROXY_MORE = 'more';
@@ -13,6 +14,8 @@ export interface ProxiedAddresses {
   readonly sourcePort: number;
   readonly destinationAddress: string;
   readonly destinationPort: number;
+  /** Fields that endpoints may be told besides. Default none. */
+  readonly tlvs?: readonly Tlv[];
 }
 
 /** A header that was read. */
@@ -22,19 +25,22 @@ export interface ProxyHeader {
   readonly bytes: number;
   /** `undefined`: the proxy speaks for itself (`LOCAL`), or does not say (`UNKNOWN`). */
   readonly addresses: ProxiedAddresses | undefined;
+  /** What follows the addresses, in the bytes that were read. */
+  readonly tlvs: readonly Tlv[];
 }
 
 /** `PROXY UNKNOWN` and two IPv6 addresses with ports (§2.1). */
 const MAX_V1_BYTES = 107;
-/** Fields beyond addresses are skipped, as far as anybody sends any; the specification's limit is what a length field holds. */
-const MAX_V2_BYTES = 16 + 4_096;
+
+/** Two paths of Unix sockets (§2.2). */
+const UNIX_BYTES = 216;
 
 const V1 = Buffer.from('PROXY ', 'latin1');
 const V2 = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
 
 /**
  * Reads the header of the PROXY protocol (HAProxy, "The PROXY protocol", versions 1 and 2) at the beginning of a
- * connection. Its fields beyond the addresses (TLVs) are not looked at.
+ * connection.
  */
 export function readProxyHeader(
   bytes: Buffer,
@@ -58,6 +64,7 @@ function readV1(bytes: Buffer): ProxyHeader | typeof PROXY_MORE | typeof PROXY_I
     version: 1,
     bytes: end + 2,
     addresses,
+    tlvs: [],
   });
   if (/^PROXY UNKNOWN(?: [\x20-\x7e]*)?$/.test(line)) return header(undefined);
   const [, family, source = '', destination = '', from, to] =
@@ -80,26 +87,34 @@ function readV2(bytes: Buffer): ProxyHeader | typeof PROXY_MORE | typeof PROXY_I
   const [versionAndCommand = 0, family = 0] = bytes.subarray(12, 14);
   const command = versionAndCommand & 0x0f;
   const size = 16 + bytes.readUInt16BE(14);
-  if (versionAndCommand >> 4 !== 2 || command > 1 || size > MAX_V2_BYTES) return PROXY_INVALID;
+  if (versionAndCommand >> 4 !== 2 || command > 1) return PROXY_INVALID;
   if (bytes.length < size) return PROXY_MORE;
-  const header = (addresses: ProxiedAddresses | undefined): ProxyHeader => ({
-    version: 2,
-    bytes: size,
-    addresses,
-  });
+  const header = (
+    addresses: ProxiedAddresses | undefined,
+    from = size,
+  ): ProxyHeader | typeof PROXY_INVALID => {
+    const tlvs = readTlvs(bytes.subarray(Math.min(from, size), size));
+    return tlvs === undefined ? PROXY_INVALID : { version: 2, bytes: size, addresses, tlvs };
+  };
   // LOCAL: the proxy speaks for itself, and what else stands there counts for nothing.
   if (command === 0) return header(undefined);
   const width = family === 0x11 ? 4 : family === 0x21 ? 16 : 0;
   // Unix sockets, and families that nobody specified: who called is not known by an address.
-  if (width === 0) return family === 0x00 || family === 0x31 ? header(undefined) : PROXY_INVALID;
+  if (width === 0) {
+    if (family !== 0x00 && family !== 0x31) return PROXY_INVALID;
+    return header(undefined, family === 0x00 ? 16 : 16 + UNIX_BYTES);
+  }
   const ports = 16 + 2 * width;
   if (size < ports + 4) return PROXY_INVALID;
-  return header({
-    sourceAddress: addressAt(bytes, 16, width),
-    destinationAddress: addressAt(bytes, 16 + width, width),
-    sourcePort: bytes.readUInt16BE(ports),
-    destinationPort: bytes.readUInt16BE(ports + 2),
-  });
+  return header(
+    {
+      sourceAddress: addressAt(bytes, 16, width),
+      destinationAddress: addressAt(bytes, 16 + width, width),
+      sourcePort: bytes.readUInt16BE(ports),
+      destinationPort: bytes.readUInt16BE(ports + 2),
+    },
+    ports + 4,
+  );
 }
 
 function addressAt(bytes: Buffer, at: number, width: number): string {

@@ -96,7 +96,7 @@ export class TunnelDial implements Dial, Downstream {
     stream.requestId = engine.requestId();
     stream.hash = this.#hash;
     stream.tried = [...this.#tried];
-    const metadata = this.connection.internal?.passed.metadata;
+    const metadata = this.connection.state?.get(DYNAMIC_METADATA);
     if (metadata !== undefined) stream.setSlot(DYNAMIC_METADATA, metadata);
     stream.authority = engine.recorder.describe(stream, authority);
     editFields(stream, stream.headers, edits);

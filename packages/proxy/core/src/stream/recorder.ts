@@ -7,6 +7,7 @@ import type {
   Sink,
   StreamRecord,
 } from '@tulle/telemetry';
+import { TLV_STATE } from '../listener/proxied-fields.ts';
 import { localNameOf, remoteNameOf } from './connection-names.ts';
 import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
@@ -328,8 +329,9 @@ class RecordView implements Mutable<StreamRecord> {
     return all !== undefined && Object.hasOwn(all, namespace) ? all[namespace] : undefined;
   }
 
-  filterState(key: string): string | undefined {
+  filterState(key: string): string | Readonly<Record<string, unknown>> | undefined {
     const all = this.stream?.getSlot(FILTER_STATE);
-    return all !== undefined && Object.hasOwn(all, key) ? all[key] : undefined;
+    if (all !== undefined && Object.hasOwn(all, key)) return all[key];
+    return key === TLV_STATE ? this.stream?.downstream.connection.proxied?.state : undefined;
   }
 }

@@ -10,7 +10,7 @@ import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
 import { addressesOf } from './connect-endpoint.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
-import { writeProxyHeader } from './proxy-header.ts';
+import { plainHeader, writeProxyHeader } from './proxy-header.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -59,7 +59,9 @@ export class BytesConnection implements SocketEvents, UpstreamStream, UpstreamLi
     const action = stream.route?.action;
     const version = action?.kind === 'forward' ? action.connect?.proxyProtocol : undefined;
     if (version !== undefined) {
-      this.#outbox.writer().bytes(writeProxyHeader(version, addressesOf(stream.downstream.connection)));
+      this.#outbox
+        .writer()
+        .bytes(writeProxyHeader(plainHeader(version), addressesOf(stream.downstream.connection)));
       // What gathers leaves after a relay's first bytes.
       this.#outbox.flush();
     }

@@ -1,4 +1,3 @@
-import type { ConnectionInfo } from '@tulle/filter';
 import {
   type Address,
   formatAddress,
@@ -13,6 +12,7 @@ import type { ForwardedFor } from '../hbone/forwarded.ts';
 import { type Along, NOTHING_ALONG, passedTo } from '../internal/along.ts';
 import type { ConnectOptions, Socket } from '../ports.ts';
 import type { ProxiedAddresses } from '../listener/proxy-protocol.ts';
+import type { EngineConnection } from '../sides.ts';
 import { passthroughOf, proxyProtocolOf, tlsOf, type ClusterTls } from './endpoint-tls.ts';
 import type { OnDemandEndpoints } from './on-demand.ts';
 import { writeProxyHeader } from './proxy-header.ts';
@@ -48,8 +48,8 @@ export function connectEndpoint(
   const { engine, connectOptions, onDemand } = cluster;
   if (endpoint.mode === 'hbone') return engine.hbone.connect(cluster, endpoint, whose && callerOf(whose));
   const tls = tlsOf(cluster, endpoint);
-  const version = proxyProtocolOf(cluster, endpoint);
-  const preface = version === undefined ? {} : { preface: writeProxyHeader(version, whose) };
+  const header = proxyProtocolOf(cluster, endpoint);
+  const preface = header === undefined ? {} : { preface: writeProxyHeader(header, whose) };
   const address = onDemand?.addressOf(endpoint) ?? endpoint.address;
   const within = isInternalAddress(address)
     ? engine.internal.connect(
@@ -82,9 +82,13 @@ function callerOf({ sourceAddress: address, sourcePort: port }: ProxiedAddresses
   return { address, port };
 }
 
-/** Who called whom over an accepted connection. */
-export function addressesOf(connection: ConnectionInfo): ProxiedAddresses {
+const NO_TLVS: NonNullable<ProxiedAddresses['tlvs']> = [];
+
+/** Who called whom over an accepted connection, and what else its header said. */
+export function addressesOf(connection: EngineConnection): ProxiedAddresses {
+  const tlvs = connection.proxied?.passed ?? NO_TLVS;
   return {
+    tlvs,
     sourceAddress: connection.remoteAddress,
     sourcePort: connection.remotePort,
     destinationAddress: connection.localAddress,

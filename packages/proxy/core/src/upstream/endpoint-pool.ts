@@ -1,9 +1,9 @@
-import type { ConnectionInfo, ErrorCode } from '@tulle/filter';
+import type { ErrorCode } from '@tulle/filter';
 import { isInternalAddress, type Endpoint, type PoolOptions } from '@tulle/model';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import { type Along, alongWith, keyOf } from '../internal/along.ts';
 import type { Socket, SocketFault } from '../ports.ts';
-import type { UpstreamPool, UpstreamStream } from '../sides.ts';
+import type { EngineConnection, UpstreamPool, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
@@ -42,7 +42,7 @@ function tooManyParts(stream: Stream, of: string): undefined {
 interface PoolPart {
   readonly serverName?: string;
   readonly protocol?: NonNullable<PoolOptions['protocol']>;
-  readonly caller?: ConnectionInfo | undefined;
+  readonly caller?: EngineConnection | undefined;
   readonly along?: Along | undefined;
   /** Requests whose content is all that the endpoint gets. */
   readonly forBytes?: boolean;
@@ -83,7 +83,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** Server name for TLS that its requests said; `''`: none. */
   readonly #serverName: string;
   /** Whose requests it serves alone; `undefined`: everybody's. */
-  readonly #caller: ConnectionInfo | undefined;
+  readonly #caller: EngineConnection | undefined;
   /** Whether there are parts by caller. */
   #byCaller = false;
   /** Of this endpoint, by the server name, where requests say it. */
@@ -94,7 +94,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   #byAlong = false;
   #alongs: PoolParts<string, EndpointPool> | undefined = undefined;
   /** Of this endpoint, by the caller's connection. */
-  #callers: PoolParts<ConnectionInfo, EndpointPool> | undefined = undefined;
+  #callers: PoolParts<EngineConnection, EndpointPool> | undefined = undefined;
   /** Told when no connection is left and nobody waits. */
   readonly #onUnused: (() => void) | undefined;
 

@@ -1,5 +1,6 @@
-import type { Endpoint, Passthrough, ProxyProtocolVersion } from '@tulle/model';
+import type { Endpoint, Passthrough } from '@tulle/model';
 import type { ClientTls } from '../ports.ts';
+import type { SaidHeader } from './proxy-header.ts';
 
 /** How endpoints with certain labels are spoken to. */
 export interface TlsForLabels {
@@ -7,7 +8,7 @@ export interface TlsForLabels {
   /** `undefined`: plain text. */
   readonly tls: ClientTls | undefined;
   /** Connections begin with who called. */
-  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  readonly proxyProtocol: SaidHeader | undefined;
   /** What listeners of this process are told; `undefined`: nothing. */
   readonly passthrough: Passthrough | undefined;
 }
@@ -15,7 +16,7 @@ export interface TlsForLabels {
 /** TLS of a cluster. */
 export interface ClusterTls {
   readonly tls: ClientTls | undefined;
-  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  readonly proxyProtocol: SaidHeader | undefined;
   readonly passthrough: Passthrough | undefined;
   readonly tlsMatches: readonly TlsForLabels[];
 }
@@ -30,8 +31,8 @@ export function tlsOf(cluster: ClusterTls, endpoint: Endpoint): ClientTls | unde
   return endpoint.mode === 'none' ? undefined : partFor(cluster, endpoint).tls;
 }
 
-/** Likewise the version of the PROXY protocol by which connections to it begin; `undefined`: none. */
-export function proxyProtocolOf(cluster: ClusterTls, endpoint: Endpoint): ProxyProtocolVersion | undefined {
+/** Likewise the header of the PROXY protocol by which connections to it begin; `undefined`: none. */
+export function proxyProtocolOf(cluster: ClusterTls, endpoint: Endpoint): SaidHeader | undefined {
   return endpoint.mode === 'none' || endpoint.mode === 'hbone'
     ? undefined
     : partFor(cluster, endpoint).proxyProtocol;

@@ -34,9 +34,9 @@ function policiesOf(
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, policy]) => {
       const here = `${path}.policies[${JSON.stringify(name)}]`;
-      const expression = decodePolicyExpression(context, policy, here);
+      const expression = decodePolicyExpression(context, policy, here, 'anybody');
       if (asksForRequest(expression))
-        context.refuse(here, 'asks for a path, header or metadata, which a connection has none of');
+        context.refuse(here, 'asks for a path or header, which a connection has none of');
       return present({
         name,
         action: ACTIONS.get(action) ?? ('DENY' as const),
@@ -76,5 +76,5 @@ function asksForRequest(expression: AuthzExpression): boolean {
   if ('allOf' in expression) return expression.allOf.some(asksForRequest);
   if ('anyOf' in expression) return expression.anyOf.some(asksForRequest);
   if ('not' in expression) return asksForRequest(expression.not);
-  return 'path' in expression || 'header' in expression || 'metadata' in expression;
+  return 'path' in expression || 'header' in expression;
 }

@@ -22,15 +22,26 @@ export const METADATA_WRITERS: readonly string[] = [
   'envoy.filters.http.rbac',
 ];
 
-/** A policy as it stands: one of its permissions and one of its principals, and its condition. */
+/** Filters whose metadata conditions may be about; `anybody`: whoever says something of connections. */
+type Writers = readonly string[] | 'anybody';
+
+/**
+ * A policy as it stands: one of its permissions and one of its principals, and its condition.
+ * @param writers default those that write metadata of requests
+ */
 export function decodePolicyExpression(
   context: DecodeContext,
   policy: Policy,
   path: string,
+  writers: Writers = METADATA_WRITERS,
 ): AuthzExpression {
   const { permissions, principals } = policy;
-  const to = permissions.map((one, index) => permission(context, one, `${path}.permissions[${index}]`));
-  const from = principals.map((one, index) => principal(context, one, `${path}.principals[${index}]`));
+  const to = permissions.map((one, index) =>
+    permission(context, one, `${path}.permissions[${index}]`, writers),
+  );
+  const from = principals.map((one, index) =>
+    principal(context, one, `${path}.principals[${index}]`, writers),
+  );
   if (to.length === 0) context.refuse(`${path}.permissions`, 'is empty');
   if (from.length === 0) context.refuse(`${path}.principals`, 'is empty');
   const condition = decodeCondition(context, policy, path);
@@ -43,14 +54,19 @@ function oneOf(parts: readonly AuthzExpression[]): AuthzExpression {
   return more.length === 0 ? only : { anyOf: parts };
 }
 
-function permission(context: DecodeContext, { rule }: Permission, path: string): AuthzExpression {
+function permission(
+  context: DecodeContext,
+  { rule }: Permission,
+  path: string,
+  writers: Writers,
+): AuthzExpression {
   switch (rule.case) {
     case 'andRules':
-      return { allOf: set(context, rule.value.rules, permission, `${path}.and_rules.rules`) };
+      return { allOf: set(context, rule.value.rules, permission, `${path}.and_rules.rules`, writers) };
     case 'orRules':
-      return { anyOf: set(context, rule.value.rules, permission, `${path}.or_rules.rules`) };
+      return { anyOf: set(context, rule.value.rules, permission, `${path}.or_rules.rules`, writers) };
     case 'notRule':
-      return { not: permission(context, rule.value, `${path}.not_rule`) };
+      return { not: permission(context, rule.value, `${path}.not_rule`, writers) };
     case 'any':
       return anybody(context, rule.value, path);
     case 'header':
@@ -69,7 +85,7 @@ function permission(context: DecodeContext, { rule }: Permission, path: string):
         context.refuse(`${path}.destination_port_range`, 'must be 0 to 65536, its end above its start');
       return { ports: { first: Math.max(rule.value.start, 0), last: Math.min(rule.value.end - 1, 65_535) } };
     case 'metadata':
-      return metadata(context, rule.value, `${path}.metadata`);
+      return metadata(context, rule.value, `${path}.metadata`, writers);
     case 'requestedServerName':
       return { serverName: decodeStringMatch(context, rule.value, `${path}.requested_server_name`) };
     default: // matcher is reported by the field walk
@@ -78,14 +94,19 @@ function permission(context: DecodeContext, { rule }: Permission, path: string):
   }
 }
 
-function principal(context: DecodeContext, { identifier }: Principal, path: string): AuthzExpression {
+function principal(
+  context: DecodeContext,
+  { identifier }: Principal,
+  path: string,
+  writers: Writers,
+): AuthzExpression {
   switch (identifier.case) {
     case 'andIds':
-      return { allOf: set(context, identifier.value.ids, principal, `${path}.and_ids.ids`) };
+      return { allOf: set(context, identifier.value.ids, principal, `${path}.and_ids.ids`, writers) };
     case 'orIds':
-      return { anyOf: set(context, identifier.value.ids, principal, `${path}.or_ids.ids`) };
+      return { anyOf: set(context, identifier.value.ids, principal, `${path}.or_ids.ids`, writers) };
     case 'notId':
-      return { not: principal(context, identifier.value, `${path}.not_id`) };
+      return { not: principal(context, identifier.value, `${path}.not_id`, writers) };
     case 'any':
       return anybody(context, identifier.value, path);
     case 'authenticated': {
@@ -112,7 +133,7 @@ function principal(context: DecodeContext, { identifier }: Principal, path: stri
     case 'urlPath':
       return { path: pathOf(context, identifier.value, `${path}.url_path`) };
     case 'metadata':
-      return metadata(context, identifier.value, `${path}.metadata`);
+      return metadata(context, identifier.value, `${path}.metadata`, writers);
     case 'filterState':
       return { filterState: decodeFilterStateMatch(context, identifier.value, `${path}.filter_state`) };
     default:
@@ -124,11 +145,12 @@ function principal(context: DecodeContext, { identifier }: Principal, path: stri
 function set<T>(
   context: DecodeContext,
   parts: readonly T[],
-  decode: (context: DecodeContext, part: T, path: string) => AuthzExpression,
+  decode: (context: DecodeContext, part: T, path: string, writers: Writers) => AuthzExpression,
   path: string,
+  writers: Writers,
 ): AuthzExpression[] {
   if (parts.length === 0) context.refuse(path, 'is empty');
-  return parts.map((one, index) => decode(context, one, `${path}[${index}]`));
+  return parts.map((one, index) => decode(context, one, `${path}[${index}]`, writers));
 }
 
 function anybody(context: DecodeContext, value: boolean, path: string): AuthzExpression {
@@ -167,8 +189,15 @@ function templateOf(
   return { path: { kind: 'regex', value: pattern } };
 }
 
-function metadata(context: DecodeContext, matcher: MetadataMatcher, path: string): AuthzExpression {
-  return { metadata: decodeMetadataMatch(context, matcher, path, METADATA_WRITERS) };
+function metadata(
+  context: DecodeContext,
+  matcher: MetadataMatcher,
+  path: string,
+  writers: Writers,
+): AuthzExpression {
+  return {
+    metadata: decodeMetadataMatch(context, matcher, path, writers === 'anybody' ? undefined : writers),
+  };
 }
 
 /** @param writers filters whose metadata it may be about; absent: anybody's */

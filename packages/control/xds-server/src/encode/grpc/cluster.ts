@@ -28,6 +28,7 @@ export function encodeGrpcCluster(cluster: ModelCluster, form: EncodeForm): Clus
   refuseFields('', cluster, {
     subsets: 'gRPC has no subsets of endpoints by label',
     proxyProtocol: 'gRPC speaks no PROXY protocol',
+    proxyHeader: 'gRPC speaks no PROXY protocol',
     passthrough: 'gRPC knows no listeners of its own process',
     tlsMatches: 'gRPC has one kind of TLS a Service',
   });

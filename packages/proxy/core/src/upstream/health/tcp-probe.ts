@@ -1,6 +1,6 @@
 import type { TcpHealthCheck } from '@tulle/model';
 import type { Socket, SocketEvents, SocketFault } from '../../ports.ts';
-import { writeProxyHeader } from '../proxy-header.ts';
+import { plainHeader, writeProxyHeader } from '../proxy-header.ts';
 import { holdsAll, payloadsOf } from './payloads.ts';
 import type { Probe, ProbeHost } from './probe.ts';
 
@@ -17,7 +17,8 @@ export class TcpProbe implements Probe, SocketEvents {
 
   constructor(host: ProbeHost, { send = '', receive, proxyProtocol }: TcpHealthCheck) {
     this.#host = host;
-    const header = proxyProtocol === undefined ? [] : [writeProxyHeader(proxyProtocol, undefined)];
+    const header =
+      proxyProtocol === undefined ? [] : [writeProxyHeader(plainHeader(proxyProtocol), undefined)];
     this.#send = Buffer.concat([...header, Buffer.from(send, 'hex')]);
     this.#receive = payloadsOf(receive);
   }
