@@ -1,11 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SUPPORTED_FEATURES } from '@tulle/resources';
 import { describe, expect, it } from 'vitest';
 import type { Proof } from './gateway-api-feature.ts';
 import { FEATURES } from './gateway-api-features.ts';
+import { REASONS } from './gateway-api-reasons.ts';
 
 const root = new URL('../../../', import.meta.url);
+
+const textOf = (file: string): string => readFileSync(new URL(file, root), 'utf8');
 
 /** Whether a file has a test, or a case of a table, of this name. */
 function has({ file, test }: Proof): boolean {
@@ -19,6 +22,37 @@ function has({ file, test }: Proof): boolean {
     new RegExp(before + name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).test(text),
   );
 }
+
+describe('reasons of conditions of the Gateway API', () => {
+  const nameOf = (one: (typeof REASONS)[number]): string => `${one.of} ${one.condition} ${one.reason}`;
+
+  it('have tests that exist and that say them, or a word why nothing is said so', () => {
+    const shared = textOf('packages/control/plane/tests/gateway-mesh.ts');
+    const faults = REASONS.flatMap((one) => [
+      ...(one.proofs.length > 0 === (one.never !== undefined) ? [`${nameOf(one)}: neither, or both`] : []),
+      ...one.proofs
+        .filter((proof) => !has(proof) || !`${textOf(proof.file)}${shared}`.includes(one.reason))
+        .map(({ file, test }) => `${nameOf(one)}: ${file}: ${test}`),
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it('are each either said or not, and what is never said is nowhere in the source', () => {
+    const told = new Set(REASONS.filter((one) => one.never === undefined).map(nameOf));
+    const not = REASONS.filter((one) => one.never !== undefined);
+    expect(not.filter((one) => told.has(nameOf(one)))).toEqual([]);
+    const elsewhere = new Set(REASONS.filter((one) => one.never === undefined).map(({ reason }) => reason));
+    const source = ['status', 'compile']
+      .flatMap((part) => {
+        const folder = `packages/control/plane/src/${part}/`;
+        return readdirSync(new URL(folder, root)).map((file) => textOf(`${folder}${file}`));
+      })
+      .join('\n');
+    expect(
+      not.filter(({ reason }) => !elsewhere.has(reason) && source.includes(`'${reason}'`)).map(nameOf),
+    ).toEqual([]);
+  });
+});
 
 describe('features of the Gateway API', () => {
   it('are said of the GatewayClass, sorted, but for those of the mesh and what has no name there', () => {

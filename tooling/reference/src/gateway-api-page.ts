@@ -1,5 +1,6 @@
-import type { Feature } from './gateway-api-feature.ts';
+import type { Proof } from './gateway-api-feature.ts';
 import { FEATURES } from './gateway-api-features.ts';
+import { REASONS } from './gateway-api-reasons.ts';
 import { page, table } from './markdown.ts';
 
 const AREAS = [...new Set(FEATURES.map(({ area }) => area))];
@@ -29,9 +30,17 @@ is that of its \`pkg/features\`; what has none there is said in several. ${there
         one.unsupported === undefined ? [] : [[one.name, one.level, one.unsupported, proofsOf(one)]],
       ),
     ),
+    '## Conditions and their reasons',
+    `Every reason that release 1.6 has a name for, the test in which it is said, or why nothing is ever said so here. Listeners are those of Gateways and of ListenerSets; policies are
+BackendTLSPolicies and XBackendTrafficPolicies. What the Gateway API has no word for is said in conditions of Tulle's own, \`tulle.dev/…\`, and of routes in \`RouteConflict\` and \`RouteKindConflict\`: another route has
+what this one asks for.`,
+    table(
+      ['of', 'condition', 'reason', 'proven by, or why not here'],
+      REASONS.map((one) => [one.of, one.condition, one.reason, one.never ?? proofsOf(one)]),
+    ),
   );
 }
 
-function proofsOf({ proofs }: Feature): string {
+function proofsOf({ proofs }: { readonly proofs: readonly Proof[] }): string {
   return proofs.map(({ file, test }) => `[${test.replaceAll('*', '\\*')}](../../${file})`).join('<br>');
 }

@@ -142,10 +142,27 @@ describe('a port that a process cannot have', () => {
     const set = cp.resourceStatus('ListenerSet/default/more') as ListenerSetStatus;
     expect(set.conditions.map((c) => `${c.type}=${c.status}/${c.reason}`)).toEqual([
       'Accepted=False/ListenersNotValid',
-      'Programmed=False/ListenersNotValid',
+      'Programmed=False/PortUnavailable',
     ]);
     expect(ofType(set, 'Accepted').mine?.[0]).toBe('False/PortUnavailable');
     expect(ofType(set, 'Programmed').mine?.[0]).toBe('False/PortUnavailable');
+  });
+
+  it('is nothing to a ListenerSet whose listener a process refuses for another reason', async () => {
+    const cp = make();
+    const own = gatewayOf('{ name: own, port: 81, protocol: HTTP }');
+    await refused(
+      cp,
+      'no filter of that name',
+      asking(SETS_TOO, own),
+      setOf('{ name: mine, port: 80, protocol: HTTP }'),
+    );
+    const set = cp.resourceStatus('ListenerSet/default/more') as ListenerSetStatus;
+    expect(set.conditions.map((c) => `${c.type}=${c.status}/${c.reason}`)).toEqual([
+      'Accepted=True/Accepted',
+      'Programmed=False/Invalid',
+    ]);
+    expect(set.conditions[1]?.message).toContain('no filter of that name');
   });
 
   it.each([
@@ -161,7 +178,48 @@ describe('a port that a process cannot have', () => {
   });
 });
 
+describe('kinds of routes that a listener asks for', () => {
+  const asked = (...kinds: string[]): string =>
+    gatewayOf(
+      `{ name: http, port: 80, protocol: HTTP, allowedRoutes: { kinds: [${kinds.map((kind) => `{ ${kind} }`).join(', ')}] } }`,
+    );
+  const kindsOf = (cp: ControlPlane): string[] =>
+    statusOf(cp).listeners[0]?.supportedKinds.map(({ kind }) => kind) ?? [];
+  const WRONG = 'ResolvedRefs=False/InvalidRouteKinds';
+
+  it('and that are not served are said so; where one is, the listener is served for that', async () => {
+    const cp = make();
+    await put(cp, asked('kind: HTTPRoute', 'kind: TCPRoute', 'group: a.example, kind: GRPCRoute'));
+    const proxy = join(cp);
+    expect(kindsOf(cp)).toEqual(['HTTPRoute']);
+    expect(said(cp)['http 0']).toEqual([...FINE.slice(0, 2), WRONG, 'Programmed=True/Programmed']);
+    expect(ofType(statusOf(cp), 'ResolvedRefs').http?.[1]).toContain('TCPRoute, GRPCRoute');
+    await put(cp, asked('kind: TCPRoute'));
+    proxy.settle();
+    expect(kindsOf(cp)).toEqual([]);
+    expect(said(cp)['http 0']).toEqual([...FINE.slice(0, 2), WRONG, 'Programmed=False/Invalid']);
+    expect(proxy.has.listener.size).toBe(0);
+  });
+});
+
 describe('a Gateway', () => {
+  it('with an address of a type that is not supported is served by nobody, which it says', async () => {
+    const cp = make();
+    await put(cp, asking('addresses: [{ value: 127.0.0.1 }, { type: Hostname, value: a.example }]'));
+    const proxy = join(cp);
+    expect(said(cp)['']).toEqual([
+      'Accepted=False/UnsupportedAddress',
+      'Programmed=False/Invalid',
+      'ResolvedRefs=True/ResolvedRefs',
+    ]);
+    expect(statusOf(cp).conditions[0]?.message).toContain('type Hostname');
+    expect(proxy.has.listener.size).toBe(0);
+    await put(cp, asking('addresses: [{ value: 127.0.0.1 }]'));
+    proxy.settle();
+    expect(said(cp)['']?.[0]).toBe('Accepted=True/Accepted');
+    expect(proxy.has.listener.size).toBe(2);
+  });
+
   it('says which of its listeners refer to what is not there, after its own certificate for backends', async () => {
     const cp = make();
     const lost = GATEWAY.replace('{ name: shop }', '{ name: lost }');

@@ -31,7 +31,7 @@ export function isTrue(conditions: readonly Condition[], type: string): boolean 
 }
 
 /** That a port cannot be had: of listeners of Gateways a reason of `Accepted`, of those of ListenerSets of `Programmed` too. */
-const PORT_UNAVAILABLE = 'PortUnavailable';
+export const PORT_UNAVAILABLE = 'PortUnavailable';
 
 /** Why nothing is served. */
 export function nobody({ metadata: { namespace, name } }: Gateway): string {

@@ -10,7 +10,13 @@ import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { unservedClass } from './gateway-class-conditions.ts';
-import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
+import {
+  isTrue,
+  listenerConditions,
+  nobody,
+  PORT_UNAVAILABLE,
+  type ListenerConditions,
+} from './listener-conditions.ts';
 
 /** What holds of a ListenerSet and its listeners (Gateway API `ListenerSetStatus`, GEP-1713). */
 export interface ListenerSetConditions {
@@ -61,8 +67,14 @@ export function listenerSetConditions(
   );
   const invalid = listeners.filter(({ conditions }) => !isTrue(conditions, 'Accepted'));
   const notValid = `not valid: ${invalid.map(({ listener }) => listener.name).join(', ')}`;
-  if (invalid.length === listeners.length)
-    return { ...neither('ListenersNotValid', 'ListenersNotValid', notValid), listeners };
+  if (invalid.length === listeners.length) {
+    // What its listeners say of a port that cannot be had it says too (Gateway API `ListenerSetConditionProgrammed`).
+    const noPorts = invalid.every(({ conditions }) =>
+      conditions.some(({ type, reason }) => type === 'Accepted' && reason === PORT_UNAVAILABLE),
+    );
+    const reason = noPorts ? PORT_UNAVAILABLE : 'ListenersNotValid';
+    return { ...neither('ListenersNotValid', reason, notValid), listeners };
+  }
   const accepted: Condition = {
     type: 'Accepted',
     status: 'True',
