@@ -325,7 +325,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0411: finding(
     'info',
     'Rules overlap',
-    'A request may fit both rules, and neither is more specific: nothing but age, name or place decides for the one. Make the conditions exclude each other, or add one to the rule that is meant.',
+    'A request may fit both rules, and neither is more specific: nothing but age, name or place decides for the one. Make the conditions exclude each other, or add one to the rule that is meant. Of TLSRoutes, TCPRoutes and UDPRoutes: an older one has some of the server names, or of the listeners, that this one asks for.',
   ),
   TULLE0412: finding(
     'info',

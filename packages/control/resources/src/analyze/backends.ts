@@ -130,7 +130,7 @@ function analyzeShare(
     'TULLE0412',
     subject,
     `${at}/${backend.weight === undefined ? 'name' : 'weight'}`,
-    `no known Workload is behind Service ${namespace}/${name}: its share of ${backend.weight ?? 1} is ${subject.resource.kind === 'UDPRoute' ? 'dropped' : 'answered with 503'}`,
+    `no known Workload is behind Service ${namespace}/${name}: its share of ${backend.weight ?? 1} is ${subject.resource.kind === 'UDPRoute' ? 'dropped' : isConnectionRouteKind(subject.resource.kind) ? 'closed' : 'answered with 503'}`,
   );
 }
 

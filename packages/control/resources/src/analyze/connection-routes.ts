@@ -1,13 +1,17 @@
 import { isServedGateway } from '../gateway/class.ts';
-import { connectionShares, displacedByConnection } from '../gateway/connections.ts';
+import { attachToGateway } from '../gateway/attach.ts';
+import { connectionShares, displacedByConnection, type ConnectionShare } from '../gateway/connections.ts';
+import { gatewayParents, listenerLabel, type MergedGateway } from '../gateway/merged.ts';
 import { parentKind } from '../kinds/http-route.ts';
 import { CONNECTION_ROUTE_KINDS, parentRefsOf, type ConnectionRoute } from '../routes.ts';
+import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend } from './backends.ts';
 import { analyzeDatagrams } from './datagrams.ts';
 import { analyzeGatewayParent } from './gateway-parents.ts';
 import { locatedConnectionRoutes } from './resource-set.ts';
 import { analyzeUnnamedParents } from './route-parents.ts';
+import { analyzeRepeats } from './routes.ts';
 
 /** Routes of connections that lead nowhere, or whose connections others have. */
 export function analyzeConnectionRoutes(host: AnalysisHost): void {
@@ -29,6 +33,7 @@ export function analyzeConnectionRoutes(host: AnalysisHost): void {
       const at = `/spec/rules/${r}/backendRefs`;
       for (const [b, backend] of rule.backendRefs.entries())
         analyzeBackend(backend, subject, `${at}/${b}`, host);
+      analyzeRepeats(rule.backendRefs, subject, at, host);
       if (rule.backendRefs.length > 0 && rule.backendRefs.every(({ weight }) => weight === 0))
         host.report(
           'TULLE0403',
@@ -42,6 +47,34 @@ export function analyzeConnectionRoutes(host: AnalysisHost): void {
   analyzeDatagrams(host);
 }
 
+/** Server names, or ports, of a route that older ones have, where some are left. */
+function analyzeSome(
+  merged: MergedGateway,
+  subject: LocatedResource<ConnectionRoute>,
+  shares: readonly ConnectionShare[],
+  host: AnalysisHost,
+): void {
+  const route = subject.resource;
+  const { namespace, name } = merged.gateway.metadata;
+  const told = new Set<string>();
+  for (const parent of gatewayParents(route, merged))
+    for (const { listener, hostnames } of attachToGateway(merged, route, parent).attachments)
+      for (const share of shares) {
+        if (share.listener !== listener || share.route === route) continue;
+        const lost = hostnames.filter((hostname) => share.hostnames.includes(hostname));
+        const what = lost.includes('*')
+          ? `${route.kind === 'UDPRoute' ? 'datagrams' : 'connections'}`
+          : `connections for ${lost.join(', ')}`;
+        const { kind, metadata } = share.route;
+        const message = `${kind} ${metadata.namespace}/${metadata.name} has the ${what} at listener ${listenerLabel(merged, listener)} of Gateway ${namespace}/${name}`;
+        if (lost.length === 0 || told.has(message)) continue;
+        told.add(message);
+        const named = 'hostnames' in route.spec && route.spec.hostnames !== undefined && !lost.includes('*');
+        const at = route.spec.parentRefs === undefined ? '/spec/useDefaultGateways' : '/spec/parentRefs';
+        host.report('TULLE0411', subject, named ? '/spec/hostnames' : at, message);
+      }
+}
+
 /** Routes that older ones leave no connection. */
 function analyzeTaken(host: AnalysisHost): void {
   const subjects = locatedConnectionRoutes(host.subjects);
@@ -53,7 +86,10 @@ function analyzeTaken(host: AnalysisHost): void {
     const { namespace, name } = gateway.metadata;
     for (const subject of subjects) {
       const winner = displacedByConnection(merged, subject.resource, shares);
-      if (winner === undefined) continue;
+      if (winner === undefined) {
+        analyzeSome(merged, subject, shares, host);
+        continue;
+      }
       host.report(
         'TULLE0410',
         subject,

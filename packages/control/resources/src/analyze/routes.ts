@@ -1,4 +1,11 @@
-import { incompatibleRules, unsupportedFilters, type RequestRoute, type RouteRule } from '../routes.ts';
+import type { HTTPBackendRef } from '../kinds/http-route.ts';
+import {
+  incompatibleRules,
+  unsupportedFilters,
+  type AnyRoute,
+  type RequestRoute,
+  type RouteRule,
+} from '../routes.ts';
 import { isBackendKind } from '../select.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -61,6 +68,16 @@ function analyzeBackends(
       `${at}/backendRefs`,
       'all weights are 0: what the rule matches gets 500',
     );
+  analyzeRepeats(backends, subject, `${at}/backendRefs`, host);
+}
+
+/** Backends that a rule of any kind lists twice. @param at of the list */
+export function analyzeRepeats(
+  backends: readonly HTTPBackendRef[],
+  subject: LocatedResource<AnyRoute>,
+  at: string,
+  host: AnalysisHost,
+): void {
   const first = new Map<string, number>();
   for (const [i, backend] of backends.entries()) {
     if (!isBackendKind(backend)) continue;
@@ -71,7 +88,7 @@ function analyzeBackends(
       host.report(
         'TULLE0404',
         subject,
-        `${at}/backendRefs/${i}/name`,
+        `${at}/${i}/name`,
         `${key} is a backend of this rule already (backendRefs[${before}]); their weights add up`,
       );
   }

@@ -1,11 +1,10 @@
 import { comparePrecedence } from '@tulle/match';
 import type { HeaderMatch, PathMatch, RouteMatch, ValueMatch } from '@tulle/model';
-import { everyParent } from '../gateway/default.ts';
-import { parentKind, type ParentRef } from '../kinds/http-route.ts';
 import type { LocatedResource } from '../resource.ts';
 import { createdMs } from '../route-match.ts';
 import { matchesOfRule, type RequestRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
+import { placesOf } from './places.ts';
 
 /** One match of a rule. */
 interface Candidate {
@@ -46,7 +45,7 @@ export function analyzeShadows(routes: readonly LocatedResource<RequestRoute>[],
     if (places.length < loser.places.size) {
       reportOverlap(
         loser,
-        `${nameOf(winner)} has the same requests ${places.join(', ')}, and comes first there`,
+        `${nameOf(winner)} has the same requests ${[...new Set(places)].join(', ')}, and comes first there`,
         host,
       );
       continue;
@@ -92,13 +91,7 @@ function analyzeOverlaps(
 function candidatesOf(subject: LocatedResource<RequestRoute>, host: AnalysisHost): Candidate[] {
   const { spec, metadata } = subject.resource;
   const created = createdMs(metadata);
-  const places = new Map<string, string>();
-  for (const parent of everyParent(subject.resource, host.set.all('Gateway')))
-    for (const hostname of spec.hostnames?.length ? spec.hostnames : [''])
-      places.set(
-        placeOf(parent, hostname, metadata.namespace),
-        `${hostname === '' ? 'of every host' : `of host ${hostname}`} at ${parentKind(parent)} ${parent.name}`,
-      );
+  const places = placesOf(subject.resource, host);
   return [...(spec.rules ?? []).keys()].flatMap((rule) =>
     matchesOfRule(subject.resource, rule).map(({ match }, index) => ({
       subject,
@@ -110,20 +103,6 @@ function candidatesOf(subject: LocatedResource<RequestRoute>, host: AnalysisHost
       ...(created === undefined ? {} : { createdMs: created }),
     })),
   );
-}
-
-/** Routes of a Service count apart by namespace: those of the caller's own take the place of the Service's (GEP-1294). */
-function placeOf(parent: ParentRef, hostname: string, namespace: string): string {
-  const kind = parentKind(parent);
-  return JSON.stringify([
-    kind,
-    parent.namespace ?? namespace,
-    parent.name,
-    parent.port,
-    parent.sectionName,
-    hostname,
-    kind === 'Service' ? namespace : undefined,
-  ]);
 }
 
 /** Those of one place and key, where there are several. */

@@ -61,6 +61,37 @@ export const CONNECTION_ROUTES: readonly Case[] = [
     ['TULLE0403', 36, '[{ name: a', 'refused'],
   ),
   told(
+    'server names of which an older route has some, and a backend twice',
+    service('a', 'ports: [{ name: tcp, port: 81 }]') +
+      gateway(
+        '    - { name: tls, port: 443, protocol: TLS, hostname: "*.example.com", tls: { mode: Passthrough } }\n    - { name: tcp, port: 81, protocol: TCP }\n    - { name: more, port: 82, protocol: TCP }',
+      ) +
+      connectionRoute(
+        'TLSRoute',
+        '  hostnames: [a.example.com]\n  rules: [{ backendRefs: [{ name: a, port: 81 }] }]',
+      ) +
+      connectionRoute(
+        'TLSRoute',
+        '  hostnames: [a.example.com, b.example.com]\n  rules: [{ backendRefs: [{ name: a, port: 81 }, { name: a, port: 81 }] }]',
+        '{ name: edge, sectionName: tls }',
+        'u',
+      ) +
+      connectionRoute(
+        'TCPRoute',
+        '  rules: [{ backendRefs: [{ name: a, port: 81 }] }]',
+        '{ name: edge, port: 81 }',
+      ) +
+      connectionRoute(
+        'TCPRoute',
+        '  rules: [{ backendRefs: [{ name: a, port: 81 }] }]',
+        '{ name: edge }',
+        'u',
+      ),
+    ['TULLE0411', 29, '[a.example.com, b', 'TLSRoute default/t has the connections for a.example.com'],
+    ['TULLE0404', 30, 'a, port: 81 }] }]', 'backendRefs[0]'],
+    ['TULLE0411', 43, '[{ name: edge', 'TCPRoute default/t has the connections at listener tcp'],
+  ),
+  told(
     'ports of UDP with what they do not have',
     service(
       'a',

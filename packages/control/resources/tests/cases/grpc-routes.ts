@@ -36,6 +36,29 @@ export const GRPC_ROUTES: readonly Case[] = [
     ['TULLE0420', 15, 'URLRewrite', 'not accepted'],
   ),
   told(
+    'rules of GRPCRoutes that others have, by another word for the same listener',
+    service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
+      gateway(HTTP) +
+      gatewayRoute('{ name: edge }')
+        .replace('HTTPRoute', 'GRPCRoute')
+        .replace(
+          'rules: [{',
+          'rules: [{ matches: [{ method: { service: s.v1.A } }, { headers: [{ name: x, value: "1" }] }],',
+        ) +
+      '---\n' +
+      gatewayRoute('{ name: edge, sectionName: http }', '  hostnames: ["*.example.com"]\n')
+        .replace('HTTPRoute', 'GRPCRoute')
+        .replace('name: r,', 'name: s,')
+        .replace(
+          'rules: [{',
+          'rules: [{ matches: [{ method: { service: s.v1.A } }] }, { matches: [{ headers: [{ name: y, value: "1" }] }],',
+        ),
+    ['TULLE0406', 27, '{ matches', 'no backendRefs'],
+    ['TULLE0401', 27, '{ method', 'rule 0 of GRPCRoute default/r'],
+    ['TULLE0402', 27, '{ method', 'default/r'],
+    ['TULLE0411', 27, '{ headers', 'rule 0 of GRPCRoute default/r'],
+  ),
+  told(
     'a GRPCRoute with conditions that hold for nothing',
     service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
       grpcRoute(`  rules:

@@ -1,5 +1,5 @@
 import { told, type Case } from './case.ts';
-import { A, TO_A, service, workload, route, rule, grpcRoute } from './yaml.ts';
+import { A, HTTP, TO_A, gateway, gatewayRoute, service, workload, route, rule, grpcRoute } from './yaml.ts';
 
 /** HTTPRoutes of Services. */
 export const HTTP_ROUTES: readonly Case[] = [
@@ -237,6 +237,21 @@ export const HTTP_ROUTES: readonly Case[] = [
       ).replace('name: a }]', 'name: a, namespace: default }]'),
     ['TULLE0411', 20, '{ backend', 'host a.example at Service a'],
     ['TULLE0302', 28, 'a, port', 'in namespace default'],
+  ),
+  told(
+    'rules of two routes of which one names the port, one has hosts that another has at one of two listeners',
+    service('a', 'ports: [{ name: http, port: 80 }, { name: alt, port: 81 }]') +
+      gateway(`${HTTP}\n    - { name: alt, port: 8080, protocol: HTTP }`) +
+      route(TO_A, 'p') +
+      '---\n' +
+      route(TO_A, 'q').replace('name: a }]', 'name: a, port: 80 }]') +
+      '---\n' +
+      gatewayRoute('{ name: edge, port: 80 }', '  hostnames: [a.example.com]\n') +
+      '---\n' +
+      gatewayRoute('{ name: edge }', '  hostnames: [a.example.com]\n').replace('name: r,', 'name: s,'),
+    ['TULLE0401', 27, '{ backend', 'rule 0 of HTTPRoute default/p'],
+    ['TULLE0402', 27, '{ backend', 'default/p'],
+    ['TULLE0411', 43, '{ backend', 'of host a.example.com at listener http of Gateway edge'],
   ),
   told(
     'shares of Services that nobody is behind',

@@ -53,6 +53,29 @@ export const LISTENER_SETS: readonly Case[] = [
     ['TULLE0207', 17, 'other, port: 81', 'used twice'],
   ),
   told(
+    'rules of two routes at a listener of a ListenerSet, one by its name, and the same at the Gateway, which has its own',
+    A +
+      openGateway(HTTP) +
+      listenerSet('s', '    - { name: http, port: 81, protocol: HTTP }') +
+      gatewayRoute('{ kind: ListenerSet, name: s }') +
+      '---\n' +
+      gatewayRoute('{ kind: ListenerSet, name: s, sectionName: http }').replace('name: r,', 'name: t,') +
+      '---\n' +
+      gatewayRoute('{ name: edge }').replace('name: r,', 'name: u,'),
+    ['TULLE0401', 35, '{ backend', 'rule 0 of HTTPRoute default/r'],
+    ['TULLE0402', 35, '{ backend', 'default/r'],
+  ),
+  told(
+    'a certificate of another namespace, which lets Gateways have it and no ListenerSets',
+    openGateway(HTTP) +
+      listenerSet(
+        's',
+        '    - { name: s, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c, namespace: keys }] } }',
+      ) +
+      `apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: keys }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: Gateway, namespace: default }], to: [{ group: "", kind: Secret }] }\n`,
+    ['TULLE0305', 16, 'keys }', 'ListenerSets'],
+  ),
+  told(
     'routes that a ListenerSet does not take',
     A +
       openGateway(HTTP) +
