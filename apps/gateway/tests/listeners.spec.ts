@@ -70,6 +70,7 @@ describe('listeners of a Gateway', () => {
     expect(status().conditions.map(({ type, reason }) => [type, reason])).toEqual([
       ['Accepted', 'Accepted'],
       ['Programmed', 'Programmed'],
+      ['ResolvedRefs', 'ResolvedRefs'],
     ]);
     for (const address of ['10.1.0.77', undefined])
       expect(
@@ -83,6 +84,7 @@ describe('listeners of a Gateway', () => {
     expect(status().conditions.map(({ type, status: holds, reason }) => [type, holds, reason])).toEqual([
       ['Accepted', 'False', 'UnsupportedAddress'],
       ['Programmed', 'False', 'Invalid'],
+      ['ResolvedRefs', 'True', 'ResolvedRefs'],
     ]);
     await expect(mesh.request({ gateway: 'edge' })).rejects.toThrow();
   });
