@@ -35,6 +35,7 @@ export const adaptiveConcurrency: HttpFilter<
   /** A route's replaces the chain's, and finds out for itself. */
   mergeRoute: (_base, override) => override,
   phase: 'limit',
+  unrouted: true,
   effects: 'local',
   notes: { [NOTE_LIMITED]: 'limited to requests under way' },
   state: {

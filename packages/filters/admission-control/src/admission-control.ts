@@ -61,6 +61,7 @@ export const admissionControl: HttpFilter<
   mergeRoute: (_base, override) => override,
   applies: (config) => config.maxRejectionPercent !== 0,
   phase: 'limit',
+  unrouted: true,
   effects: 'local',
   notes: { [NOTE_DENIED]: 'refused with a probability in percent of' },
   state: {

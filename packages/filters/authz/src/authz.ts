@@ -78,6 +78,8 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
     config.firstMatch !== undefined ||
     config.shadowFirstMatch !== undefined,
   phase: 'authz',
+  // Whoever may not ask is refused whether there is something or not.
+  unrouted: true,
   requiresFor: (config) => (usesTokens(config) ? [VERIFIED_TOKENS] : []),
   effects: 'none',
   provides: [DYNAMIC_METADATA],

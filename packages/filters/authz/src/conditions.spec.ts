@@ -32,6 +32,7 @@ function verified(tokens: readonly VerifiedToken[]): HttpFilterUse {
     id: 'verified',
     config: jsonSchema<object>({ type: 'object' }),
     provides: [VERIFIED_TOKENS],
+    unrouted: true,
     create: () => ({
       requestHeaders(stream) {
         if (tokens.length > 0) stream.set(VERIFIED_TOKENS, tokens);

@@ -14,6 +14,8 @@ export const buffer: HttpFilter<BufferFilterConfig> = defineHttpFilter<BufferFil
   routeConfig: jsonSchema<Partial<BufferFilterConfig>>(bufferFilterSchema),
   bodyFor: ({ maxRequestBytes }) => ({ request: { buffer: maxRequestBytes } }),
   phase: 'transform',
+  // A body that is too large is refused as such, whatever would become of it.
+  unrouted: true,
   effects: 'none',
   create: () => ({ requestData: () => CONTINUE }),
 });

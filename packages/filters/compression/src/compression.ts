@@ -49,6 +49,8 @@ interface Rules {
 
 /** The compression of one stream's bodies. */
 interface CompressionState {
+  /** The request came by here: what was refused before that is answered as it is. */
+  passed: boolean;
   /** Of the request. */
   request: { readonly encoder: Encoder; readonly coding: CompressionCoding } | undefined;
   encoder: Encoder | undefined;
@@ -69,6 +71,7 @@ export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterC
     config: jsonSchema<CompressionFilterConfig>(compressionFilterSchema),
     routeConfig: jsonSchema<CompressionFilterConfig>(compressionFilterSchema, { defaults: false }),
     phase: 'transform',
+    unrouted: true,
     effects: 'local',
     notes: {
       [NOTE_COMPRESSED]: 'compressed with coding',
@@ -80,8 +83,15 @@ export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterC
       ...(requests !== undefined && { request: 'recode' as const }),
     }),
     state: {
-      create: () => ({ request: undefined, encoder: undefined, coding: undefined, hidden: undefined }),
+      create: () => ({
+        passed: false,
+        request: undefined,
+        encoder: undefined,
+        coding: undefined,
+        hidden: undefined,
+      }),
       reset(state) {
+        state.passed = false;
         state.request = undefined;
         state.encoder = undefined;
         state.coding = undefined;
@@ -113,6 +123,7 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
 
   return {
     requestHeaders(stream, config, state) {
+      state.passed = true;
       if (config.requests !== undefined) beginRequest(stream, state, rulesOf(config));
       if (config.enabled === false) return CONTINUE;
       if (config.hideAcceptEncoding !== true) return CONTINUE;
@@ -128,7 +139,7 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
     },
     responseHeaders(stream, config, state) {
       const rules = rulesOf(config);
-      const coding = rules.enabled ? codingFor(stream, rules, state.hidden) : undefined;
+      const coding = rules.enabled ? codingFor(stream, rules, state) : undefined;
       if (coding === undefined) stream.passResponseBody();
       else begin(stream, state, coding, rules);
       return CONTINUE;
@@ -171,13 +182,13 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
   function codingFor(
     stream: HttpStream,
     rules: Rules,
-    hidden: readonly string[] | undefined,
+    { passed, hidden }: CompressionState,
   ): CompressionCoding | undefined {
     if (rules.skipEtag && stream.response.headers.has('etag')) return undefined;
     if (!isEligible(stream, rules.isWanted, rules.minBytes)) return undefined;
     varyByCoding(stream);
     // The answer to HEAD has no body, and says of it what is known without making it.
-    if (stream.request.method === 'HEAD' || isProbe(stream)) return undefined;
+    if (!passed || stream.request.method === 'HEAD' || isProbe(stream)) return undefined;
     const coding =
       hidden === undefined
         ? chooseCoding(stream.request.headers, rules.codings)

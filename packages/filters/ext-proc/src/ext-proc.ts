@@ -48,6 +48,8 @@ export const extProc: HttpFilter<ExtProcFilterConfig, ExtProcRouteConfig, unknow
     return { request: need, response: need };
   },
   phase: 'custom',
+  // The service may refuse what has no route, and change the answer.
+  unrouted: true,
   effects: 'external',
   provides: [DYNAMIC_METADATA],
   notes: {

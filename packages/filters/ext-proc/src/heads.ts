@@ -5,7 +5,7 @@ import {
   type BodyMutation,
   type ProcessingResponse,
 } from './gen/envoy/service/ext_proc/v3/external_processor_pb.js';
-import { chosenModes } from './modes.ts';
+import { chosenModes, DEFAULT_MODES } from './modes.ts';
 import { requestHead, responseHead } from './messages.ts';
 import type { Processor } from './processor.ts';
 import type { BodyFate, ProcState, Side } from './state.ts';
@@ -74,6 +74,8 @@ export function responsePassed(
   config: ExtProcFilterConfig,
   state: ProcState,
 ): HookResult {
+  // The answer to what was refused before any filter saw its head.
+  if (state.modes === DEFAULT_MODES) state.modes = processor.compiled(config).modes;
   if (state.done || state.modes.responseHeaders === 'skip')
     return decide('response', stream, state, CONTINUE);
   return tellResponse(processor, stream, config, state);

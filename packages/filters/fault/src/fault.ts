@@ -71,6 +71,7 @@ export const fault: HttpFilter<FaultFilterConfig, FaultOverride, FaultState> = d
   bodyFor: ({ responseRate, byHeader }) =>
     responseRate === undefined && byHeader?.responseRate === undefined ? {} : { response: 'observe' },
   phase: 'fault',
+  unrouted: true,
   effects: 'local',
   notes: {
     [NOTE_DELAYED]: 'delayed for ms',

@@ -53,6 +53,8 @@ export const headers: HttpFilter<HeadersFilterConfig, HeadersFilterConfig> = def
   },
   applies: (config) => placesOf(config).some(hasEdits),
   phase: 'transform',
+  // The answer that there is no route is edited as others are.
+  unrouted: true,
   effects: 'none',
   create(_host, config) {
     checkNames(config);

@@ -93,6 +93,8 @@ async function createGlobalRateLimit(
   return {
     requestHeaders(stream, inForce: InForce, state): HookResult {
       const { stage = 0, rateLimits, maxActiveCalls = 1_024 } = inForce;
+      // A route that answers itself costs nobody anything, as in Envoy.
+      if (stream.route?.cluster === undefined) return CONTINUE;
       const descriptors =
         rateLimits === undefined
           ? descriptorsOf(stream, stage, inForce.host ?? 'override')

@@ -81,6 +81,8 @@ function filterWith(
     mergeRoute: (_base, override) => override,
     applies: (config) => config.limits.length > 0 || config.descriptors !== undefined,
     phase: 'limit',
+    // Looking for what there is costs tokens too.
+    unrouted: true,
     effects: 'local',
     notes: { [NOTE_LIMITED]: 'limited by rule' },
     state: {

@@ -26,6 +26,7 @@ export const wasm: HttpFilter<WasmFilterConfig, Partial<WasmFilterConfig>, unkno
     };
   },
   phase: 'custom',
+  unrouted: true,
   effects: 'external',
   notes: {
     [NOTE_REPLIED]: 'the module answered with status',

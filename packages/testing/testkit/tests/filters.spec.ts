@@ -358,6 +358,81 @@ describe('a chain of filters', () => {
     ]);
   });
 
+  it('lets filters that collect a body refuse what the proxy would answer itself', async () => {
+    const seen: string[] = [];
+    const judge = filter(
+      'judge',
+      {
+        requestData: (stream, _config, _state, bytes) => {
+          seen.push(Buffer.from(bytes).toString());
+          return bytes.length > 4 ? stream.reply(401, 'X_STRANGER') : CONTINUE;
+        },
+      },
+      { body: { request: { buffer: 64 } }, unrouted: true },
+    );
+    const { responses, upstreamRequests } = await runChain({
+      filters: [judge({})],
+      routes: [
+        route('/moved', { kind: 'redirect', path: { kind: 'full', value: '/y' } }),
+        route('/said', { kind: 'direct', status: 200, body: 'hello' }),
+        route('/y', 'service'),
+      ],
+      request: ['/none', '/moved', '/said', '/y'].flatMap((path) =>
+        [['fits'], ['lo', 'nger']].map((chunks) => ({ method: 'POST', path, chunks })),
+      ),
+      chunkBytes: 1,
+    });
+    expect(responses.map((response) => response.status)).toEqual([404, 401, 302, 401, 200, 401, 200, 401]);
+    expect(seen).toEqual(Array.from({ length: 4 }, () => ['fits', 'longer']).flat());
+    expect(upstreamRequests.map(({ body }) => body)).toEqual(['fits']);
+  });
+
+  it('tells a caller to go on whose body filters collect, though it is answered here', async () => {
+    const collects = filter(
+      'collects',
+      { requestData: () => CONTINUE },
+      { body: { request: { buffer: 64 } }, unrouted: true },
+    );
+    const { responses } = await runChain({
+      filters: [collects({})],
+      routes: [],
+      request: [
+        { method: 'POST', path: '/none', body: 'body', headers: { expect: '100-continue' } },
+        { method: 'POST', path: '/none', body: 'body' },
+      ],
+    });
+    expect(responses.map((response) => response.status)).toEqual([404, 404]);
+  });
+
+  it('asks no filter about an upgrade that its route does not let pass, but for its answer', async () => {
+    const seen: string[] = [];
+    const spy = filter('spy', {
+      requestHeaders: () => {
+        seen.push('request');
+        return CONTINUE;
+      },
+      responseHeaders: (stream) => {
+        seen.push(String(stream.response.status));
+        return CONTINUE;
+      },
+    });
+    const { responses } = await runChain({
+      filters: [spy({})],
+      request: { headers: { connection: 'upgrade', upgrade: 'other' } },
+    });
+    expect(responses.map((response) => response.status)).toEqual([403]);
+    expect(seen).toEqual(['403']);
+  });
+
+  it('gives an answer in the place of a response the fields of its listener', async () => {
+    const refuses = filter('refuses', { responseHeaders: (stream) => stream.reply(503, 'X_NO') });
+    const { response } = await runChain({
+      filters: [refuses({})],
+      handler: { serverHeader: { value: 'mine' } },
+    });
+    expect([response?.status, response?.headerAll('server')]).toEqual([503, ['mine']]);
+  });
+
   it('lets an unrouted filter find a route after all by rematch', async () => {
     const mover = filter(
       'mover',

@@ -1,6 +1,8 @@
+import { gunzipSync } from 'node:zlib';
 import type { Exchange, Field } from './configuration.ts';
 import type { Observation, Observations } from './observe.ts';
 import type { Seen } from './origins.ts';
+import type { Reply } from './reply.ts';
 
 /** One thing in which two observations of an exchange differ. */
 export interface Difference {
@@ -24,7 +26,7 @@ export function aspectsOf(
   aspects.set('reply.outcome', reply.outcome);
   if (reply.status !== undefined) aspects.set('reply.status', String(reply.status));
   if (reply.fate !== undefined) aspects.set('reply.fate', reply.fate);
-  if (reply.body !== undefined) aspects.set('reply.body', plain(reply.body));
+  if (reply.body !== undefined) aspects.set('reply.body', plain(contentOf(reply)));
   if (reply.statuses !== undefined) aspects.set('reply.statuses', reply.statuses.join(' '));
   if (reply.tls !== undefined) aspects.set('reply.tls', reply.tls);
   if (reply.interim !== undefined) aspects.set('reply.interim', reply.interim.join(' '));
@@ -59,6 +61,16 @@ export function aspectsOf(
     fields(aspects, `${at}.trailer`, one.trailers, plain);
   }
   return aspects;
+}
+
+/** What a body says, of which each proxy makes other octets where it compresses it. */
+function contentOf({ body = '', headers = [] }: Reply): string {
+  if (!headers.some(([name, value]) => name === 'content-encoding' && value === 'gzip')) return body;
+  try {
+    return gunzipSync(Buffer.from(body, 'latin1')).toString('latin1');
+  } catch {
+    return body;
+  }
 }
 
 /** Port of the listener, and of origins by name. */

@@ -57,6 +57,11 @@ function isAuthorized({ httpFilters }: Pair['configuration']): boolean {
   return JSON.stringify(httpFilters ?? '').includes('filters.http.ext_authz');
 }
 
+/** Whether a service takes part in requests, so that it may be what failed. */
+function isProcessed({ httpFilters }: Pair['configuration']): boolean {
+  return JSON.stringify(httpFilters ?? '').includes('filters.http.ext_proc');
+}
+
 /** Whether a request is answered by authorization's refusal, of which the caller is not told what its content is. */
 function isRefusedUntyped({ configuration, exchange, observations }: Pair): boolean {
   const answer = answerTo(exchange, 'd', 0);
@@ -141,22 +146,23 @@ export const EXPLANATIONS: readonly Explanation[] = [
       ((/^seen\[\d+\]\.header\.grpc-timeout$/.test(aspect) &&
         isCall(pair) &&
         asked(pair.exchange, 'grpc-timeout') === '') ||
-        /^(reply\.header\.x-envoy-upstream-service-time|seen\[\d+\]\.header\.x-envoy-(expected-rq-timeout-ms|auth-partial-body|original-path|original-host))$/.test(
+        /^(reply\.header\.x-envoy-upstream-service-time|seen\[\d+\]\.header\.x-envoy-(expected-rq-timeout-ms|auth-partial-body|original-path|original-host)|reply\.header\.x-envoy-upstream-healthchecked-cluster)$/.test(
           aspect,
         )),
   },
   {
     id: 'connection-after-refusal',
     citation: 'RFC 9112 §9.3, §9.6: after its response a server may keep a connection that it can read on',
-    why: 'Where a request is answered before it is read, or refused for its target, Tulle reads what remains of it and keeps the connection; Envoy closes it.',
-    explains: ({ aspect, envoy, tulle }, { exchange, observations }) =>
+    why: 'Where a request is answered before it is read, or refused for its target, or for a service that fails, Tulle reads what remains of it and keeps the connection; Envoy closes it.',
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) =>
       ((exchange?.body !== undefined && told(observations?.envoy, 'x-origin') === undefined) ||
         exchange?.protocol === 'raw' ||
         observations?.envoy.reply.status === 400 ||
+        isProcessed(configuration) ||
         observations?.tulle.reply.status === 400) &&
       observations?.envoy.reply.outcome === 'answered' &&
       ((aspect === 'reply.fate' && envoy === 'closed' && tulle === 'open') ||
-        (aspect === 'reply.statuses' && tulle === `${envoy} 299`) ||
+        (aspect === 'reply.statuses' && tulle.replace(/ \d{3}$/, '') === envoy) ||
         (aspect === 'reply.header.connection' && envoy === 'close' && tulle === '(none)')),
   },
   {
@@ -225,7 +231,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'cors-answers',
     citation:
       'Fetch standard, CORS protocol: ok status, wildcards, default max-age 5; RFC 9110 §12.5.5, §15.3.5; packages/filters/cors/README.md',
-    why: 'A preflight is answered without content, what depends on Origin says so in Vary, wildcards and the default age are written out, null or a host in upper case is no origin, and an origin that is not listed is told nothing.',
+    why: 'A preflight is answered without content, what depends on Origin says so in Vary, wildcards and the default age are written out, null or a host in upper case is no origin, and an origin that is not listed is told nothing. Policies hold where the route answers itself, too.',
     explains: explainsCors,
   },
   {
@@ -245,8 +251,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'authorization-as-said',
     citation:
-      'packages/filters/ext-authz/README.md: identity stays the proxy’s; RFC 9110 §5.3, §9.3.2; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked; ExtAuthz.clear_route_cache: any field that is added',
-    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told without content too, as to HEAD; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning; and a field that authorization adds (allowed_upstream_headers_to_append) has a route looked for again as one that it sets.',
+      'packages/filters/ext-authz/README.md: identity stays the proxy’s; RFC 9110 §5.3, §9.3.2; Envoy BufferSettings.max_request_bytes: 413, and authorization is not asked; ExtAuthz.clear_route_cache: any field that is added; docs/decisions/044-filters-without-a-route.md',
+    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not; what authorization says in several lines goes on in all of them, and the type of a refusal’s content is told without content too, as to HEAD; and a body that is longer than it may be shown is refused, also where it comes in one frame of HTTP/2, of which Envoy shows the beginning; and a field that authorization adds (allowed_upstream_headers_to_append) has a route looked for again as one that it sets. It is asked about what no route takes, too.',
     explains: explainsAuthz,
   },
   {

@@ -8,6 +8,7 @@ export const STANDING_CLUSTERS: readonly Json[] = [
     clusterOf(name, [name]),
   ),
   clusterOf('h2', ['h2'], HTTP2_CLUSTER),
+  clusterOf('gone-h2', ['gone'], HTTP2_CLUSTER),
   // As TCP: whoever is there gets the bytes as they come.
   clusterOf('tls-raw', ['tls']),
   clusterOf('tls', ['tls'], { transport_socket: upstreamTls({ sni: 'origin.test' }) }),

@@ -6,7 +6,6 @@ import type {
   GrpcAccessLogOutput,
   OtlpAccessLogOutput,
   LineAccessLog,
-  LocalReplyJson,
 } from '@tulle/model';
 import type { AccessLog as EnvoyLog } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
@@ -25,7 +24,7 @@ import { decodeLogFilter } from './access-log-filter.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeTags } from './tracing.ts';
-import { checkFormatters } from './formatters.ts';
+import { checkFormatters, jsonFormatOf } from './formatters.ts';
 import { decodeOtlpLog, stateKeys } from './otlp-log.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -76,7 +75,7 @@ function decodeOutput(
       // Its documentation says that numbers become texts; Envoy 1.40 writes the two alike.
       case 'jsonFormat':
       case 'typedJsonFormat':
-        return { to, format: { json: given.value as LocalReplyJson } };
+        return { to, format: { json: jsonFormatOf(given.value) } };
       case 'logFormat':
         return { to, format: decodeFormat(context, given.value, `${path}.log_format`) };
       case undefined:
@@ -149,7 +148,7 @@ function decodeFormat(
       context.refuse(`${path}.text_format_source`, 'must be an inline_string');
       return DEFAULT_FORMAT;
     case 'jsonFormat':
-      return present({ json: format.value as LocalReplyJson, omitEmpty });
+      return present({ json: jsonFormatOf(format.value), omitEmpty });
     case undefined:
       context.refuse(path, 'must have a text_format, a text_format_source or a json_format');
       return DEFAULT_FORMAT;

@@ -1,4 +1,5 @@
-import { isMessage } from '@bufbuild/protobuf';
+import { isMessage, type JsonObject } from '@bufbuild/protobuf';
+import type { LocalReplyJson } from '@tulle/model';
 import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import { CelSchema } from '@tulle/xds-proto/envoy/extensions/formatter/cel/v3/cel';
@@ -38,4 +39,16 @@ export function decodeTextFormat(
     return format.value.specifier.value;
   context.refuse(path, 'must have a text_format, or a text_format_source with an inline_string');
   return '';
+}
+
+/** A format that is an object: a Struct is in no order, and Envoy writes keys in that of their octets, at every depth. */
+export function jsonFormatOf(struct: JsonObject): LocalReplyJson {
+  return Object.fromEntries(
+    Object.entries(struct)
+      .toSorted(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+      .map(([key, value]) => [
+        key,
+        typeof value === 'object' && value !== null && !Array.isArray(value) ? jsonFormatOf(value) : value,
+      ]),
+  ) as LocalReplyJson;
 }

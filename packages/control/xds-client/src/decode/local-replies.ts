@@ -1,4 +1,4 @@
-import type { LocalReplies, LocalReplyFormat, LocalReplyJson, LocalReplyMapper } from '@tulle/model';
+import type { LocalReplies, LocalReplyFormat, LocalReplyMapper } from '@tulle/model';
 import {
   type AccessLogFilter,
   ComparisonFilter_Op as Op,
@@ -11,7 +11,7 @@ import type {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
-import { checkFormatters } from './formatters.ts';
+import { checkFormatters, jsonFormatOf } from './formatters.ts';
 import { filled, present } from './values.ts';
 
 export function decodeLocalReplies(
@@ -95,7 +95,7 @@ export function decodeFormat(
         omitEmpty,
       });
     case 'jsonFormat':
-      return present({ json: chosen.value as LocalReplyJson, contentType, omitEmpty });
+      return present({ json: jsonFormatOf(chosen.value), contentType, omitEmpty });
     default:
       context.refuse(path, 'must be a text_format_source or a json_format');
       return undefined;

@@ -19,6 +19,18 @@ import { carryOutReply } from './response.ts';
 
 /** Does what the matched route says, after all request filters had their say. */
 export function act(stream: Stream): void {
+  // Filters that collect the body have not had it yet: an answer of this proxy waits for it, as an endpoint's would.
+  if (stream.table.requestBuffered && stream.route?.action.kind !== 'forward' && awaitsBody(stream)) return;
+  carryOut(stream);
+}
+
+/** The body that filters collect is there, or as much of it as they want. */
+export function actOnBody(stream: Stream): void {
+  if (stream.route?.action.kind === 'forward') stream.engine.doors.beginAttempts(stream);
+  else carryOut(stream);
+}
+
+function carryOut(stream: Stream): void {
   const { route } = stream;
   if (stream.isConnect && !allowsConnect(stream))
     return rescue(stream, 'TULLE_UPGRADE_REFUSED', 'connect_not_allowed');
@@ -116,7 +128,7 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     stream.toBytes = true;
   // By the request as it came, before anything of it is rewritten.
   if (route.countersOf !== undefined) stream.counters = route.countersOf(stream);
-  if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
+  if (!chooseUpgrade(stream, action.allowUpgrades)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
   if (stream.chain.settings.decorates === 'endpoint') tellOperation(stream, stream.headers);
   // Before the target is rewritten, as in Envoy: values show what was asked for, and rewrites what was put.
   if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
@@ -132,16 +144,18 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     if (action.idleTimeoutMs > 0) stream.armIdleTimer(action.idleTimeoutMs);
     else stream.idleTimer?.cancel();
   }
-  if (collectsRequest(stream) && stream.requestBodyKind !== BODY_NONE) {
-    // The endpoint is asked when the body is there; a caller that waits for 100 has to hear it from us.
-    if (stream.expectsContinue) {
-      stream.expectsContinue = false;
-      stream.headers.drop('expect');
-      stream.downstream.writeContinue(stream);
-    }
-    return;
+  if (!awaitsBody(stream)) stream.engine.doors.beginAttempts(stream);
+}
+
+/** Whether filters collect the body before anybody is asked. A caller that waits for 100 has to hear it from us then. */
+function awaitsBody(stream: Stream): boolean {
+  if (!collectsRequest(stream) || stream.requestBodyKind === BODY_NONE) return false;
+  if (stream.expectsContinue) {
+    stream.expectsContinue = false;
+    stream.headers.drop('expect');
+    stream.downstream.writeContinue(stream);
   }
-  stream.engine.doors.beginAttempts(stream);
+  return true;
 }
 
 /** The route's word takes the place of its listener's. */
@@ -154,8 +168,14 @@ function limitDuration(stream: Stream, maxMs: number): void {
 /** Protocols that a server may ignore being offered (RFC 9110 §7.8): the request is answered in HTTP/1.1 instead. */
 const IGNORED_UPGRADES: ReadonlySet<string> = new Set(['h2c', 'h2', 'http/2.0']);
 
+/** Whether the caller asks an endpoint for a protocol that the route does not let pass: no filter is asked then. */
+export function refusesUpgrade(stream: Stream): boolean {
+  const action = stream.route?.action;
+  return action?.kind === 'forward' && !chooseUpgrade(stream, action.allowUpgrades);
+}
+
 /** @returns false when the caller asked for a protocol that this route does not let pass */
-function chooseUpgrade(stream: Stream, action: CompiledForward): boolean {
+function chooseUpgrade(stream: Stream, allowUpgrades: readonly string[]): boolean {
   const asked = stream.requestHead.upgrade;
   if (asked === undefined || stream.isConnect || stream.requestBodyKind !== BODY_NONE) return true;
   const allowed: string[] = [];
@@ -163,7 +183,7 @@ function chooseUpgrade(stream: Stream, action: CompiledForward): boolean {
   for (const part of asked.split(',')) {
     const protocol = part.trim();
     const name = protocol.toLowerCase();
-    if (action.allowUpgrades.includes(name)) allowed.push(protocol);
+    if (allowUpgrades.includes(name)) allowed.push(protocol);
     else if (!IGNORED_UPGRADES.has(name) && !name.startsWith('tls/')) refused = true;
   }
   if (allowed.length > 0) stream.upgrade = allowed.join(', ');

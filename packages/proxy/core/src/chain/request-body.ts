@@ -3,6 +3,7 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { mayBeSentTwice } from '../attempts/repeat.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
+import { actOnBody } from './act.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver } from './complete.ts';
 import { dropIdentityFields } from './hygiene.ts';
@@ -60,7 +61,7 @@ const OUTLET: PipeOutlet = {
       if (stream.grpc) stream.countRequest(bytes, 0, bytes.length);
       stream.replay.hold(bytes, 0, bytes.length);
       // A hook that wants the beginning alone has it: the rest goes to the endpoint as it comes.
-      if (!end) stream.engine.doors.beginAttempts(stream);
+      if (!end) actOnBody(stream);
       return false;
     }
     return forwardPiece(stream, bytes, 0, bytes.length, true);
@@ -91,8 +92,7 @@ function bodyDone(stream: Stream): void {
 export function requestTrailersDone(stream: Stream): void {
   stream.requestEnded = true;
   if (stream.phase === AT_REQUEST) {
-    if (collectsRequest(stream) && stream.requestBodyKind !== BODY_NONE)
-      stream.engine.doors.beginAttempts(stream);
+    if (collectsRequest(stream) && stream.requestBodyKind !== BODY_NONE) actOnBody(stream);
     return;
   }
   if (stream.mirrors !== undefined) stream.mirrors.end(stream.requestTrailers);

@@ -98,6 +98,7 @@ export function adoptReplyInResponse(stream: Stream): boolean {
   stream.engine.doors.cancelAttempt(stream);
   discardRequest(stream);
   adoptReply(stream);
+  ownFields(stream, stream.localFields);
   return true;
 }
 

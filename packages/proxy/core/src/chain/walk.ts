@@ -26,7 +26,7 @@ import {
 } from '../stream/sites.ts';
 import type { HttpSettings } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
-import { act } from './act.ts';
+import { act, refusesUpgrade } from './act.ts';
 import { takeOperation } from './decorator.ts';
 import { slashesOf } from './escaped-slashes.ts';
 import { editFields } from './edits.ts';
@@ -233,6 +233,8 @@ function followUp(stream: Stream, phase: HeadPhase): void {
     case BEFORE_ROUTE:
       if (stream.chain.beforeRoute !== null) stream.grpc = isGrpcCall(stream);
       matchRoute(stream);
+      if (stream.requestHead.upgrade !== undefined && refusesUpgrade(stream))
+        return rescue(stream, 'TULLE_UPGRADE_REFUSED');
       if (stream.chain.onDemand !== undefined && awaitRoute(stream)) return;
       if (stream.table.requestHeaders !== null) return advance(stream, REQUEST_HEADERS, 0);
       return requestHeadersDone(stream);

@@ -26,6 +26,7 @@ import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
 import { tlsUpstream } from './tls-upstream.ts';
 import { weights } from './weights.ts';
+import { withoutRoute } from './without-route.ts';
 
 /** Areas of HTTP, which are asked over HTTP/2 too. */
 const HTTP: readonly Area[] = [
@@ -61,4 +62,5 @@ export const AREAS: readonly Area[] = [
   resets,
   deadlines,
   balancing,
+  withoutRoute,
 ];

@@ -1,6 +1,6 @@
 import type { Difference } from '../compare.ts';
 import type { Exchange } from '../configuration.ts';
-import { asked, hostPolicy, ownPolicy, told } from '../expected.ts';
+import { asked, hostPolicy, ownPolicy, routeTaken, told } from '../expected.ts';
 import type { Pair } from './pair.ts';
 import { isPassedOn } from './whole.ts';
 
@@ -31,6 +31,9 @@ export function explainsCors(difference: Difference, pair: Pair): boolean {
       ((aspect === 'reply.status' && envoy === '200' && tulle === '204') ||
         (aspect === 'reply.header.content-length' && envoy === '0' && tulle === '(none)'))
     );
+  // Policies hold where a route answers itself, too, which Envoy leaves alone.
+  if (isAnsweredByRoute(pair) && envoy === '(none)')
+    return field === 'access-control-allow-origin' ? tulle === origin : true;
   if (field === 'vary') return envoy === '(none)' && tulle === (isPreflight ? PREFLIGHT_VARY : 'Origin');
   // An origin that is not listed is told nothing else either.
   const isListed = [observations.envoy, observations.tulle].some(
@@ -38,6 +41,12 @@ export function explainsCors(difference: Difference, pair: Pair): boolean {
   );
   if (!isListed) return isPreflight && tulle === '(none)';
   return explainsField(field, envoy, tulle, exchange, isPreflight);
+}
+
+/** Whether the request's route is a redirect or a direct response. */
+function isAnsweredByRoute({ configuration, exchange }: Pair): boolean {
+  const route = routeTaken(configuration, exchange?.path ?? '/');
+  return route['redirect'] !== undefined || route['direct_response'] !== undefined;
 }
 
 function explainsField(

@@ -87,6 +87,38 @@ describe('an entry of the list', () => {
     ).not.toEqual([]);
   });
 
+  it('authorization-as-said: it is asked about what no route takes', () => {
+    const filters = (cluster: string) => ({
+      httpFilters: [{ name: 'envoy.filters.http.ext_authz', typed_config: { http_service: { cluster } } }],
+      routes: { virtual_hosts: [{ domains: ['one.test'], routes: [{ match: { prefix: '/there' } }] }] },
+    });
+    const question = seen({ origin: 'd' });
+    const says = (status: number): Exchange => ({ path: '/none', answers: { d: [{ status }] } });
+    const asked = (tulle: Observation, exchange: Exchange, cluster = 'd'): string[] =>
+      judge(observed(404), tulle, exchange, filters(cluster)).left;
+    expect(asked(observed(403, [question]), says(403))).toEqual([]);
+    expect(asked(observed(404, [question]), says(200))).toEqual([]);
+    expect(asked(observed(403), { path: '/none' }, 'gone')).toEqual([]);
+    // Not another answer than authorization's, nor somebody else who is asked, nor where there is a route.
+    expect(asked(observed(404, [question], { 'x-edited': 'chain' }), says(200))).not.toEqual([]);
+    expect(asked(observed(200, [question]), says(403))).not.toEqual([]);
+    expect(asked(observed(403, [seen()]), says(403))).not.toEqual([]);
+    expect(asked(observed(403, [question]), { ...says(403), path: '/there' })).not.toEqual([]);
+  });
+
+  it('cors-answers: policies hold where the route answers itself', () => {
+    const origin: Exchange = { path: '/moved', headers: [['origin', 'https://one.test']] };
+    const asked = (action: string, headers: Record<string, string>): string[] =>
+      judge(observed(301), observed(301, [], headers), origin, {
+        httpFilters: [{ name: 'envoy.filters.http.cors' }],
+        routes: { virtual_hosts: [{ routes: [{ match: { path: '/moved' }, [action]: {} }] }] },
+      }).left;
+    const named = (value: string): Record<string, string> => ({ 'access-control-allow-origin': value });
+    expect(asked('redirect', named('https://one.test'))).toEqual([]);
+    expect(asked('redirect', named('https://two.test'))).not.toEqual([]);
+    expect(asked('route', named('https://one.test'))).not.toEqual([]);
+  });
+
   it('lengths-as-known: of a body that was collected', () => {
     const filters = { httpFilters: [{ typed_config: { with_request_body: {} } }] };
     const sent = (value?: string): Observation =>

@@ -1,6 +1,6 @@
 import { type Difference, ordered } from '../compare.ts';
 import type { Answer, Exchange, Json, Named } from '../configuration.ts';
-import { answerTo, reachedOnlyAt, routeAt } from '../expected.ts';
+import { answerTo, reachedOnlyAt, routeAt, routeTaken } from '../expected.ts';
 import type { Observations } from '../observe.ts';
 import type { Pair } from './pair.ts';
 import { isPassedOn, isRefused } from './whole.ts';
@@ -24,6 +24,8 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
     const [theirs, ours] = isAppended ? [`${last}\n${all}`, `${all}\n${all}`] : [last, all];
     if (all !== last && isSet && envoy === theirs && tulle === ours) return true;
   }
+  if (isAskedWithoutRoute(pair, exchange, answer))
+    return aspect.startsWith('seen') || observations.envoy.reply.status !== observations.tulle.reply.status;
   // What a refusal says of its content is told without content too.
   if (aspect === 'reply.header.content-type' && envoy === '(none)' && observations.tulle.reply.body === '')
     return (
@@ -49,6 +51,34 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
     isRefused(observations.tulle, exchange, 413) &&
     (reachedOnlyAt('envoy', difference) || aspect.startsWith('reply.'))
   );
+}
+
+/**
+ * Whether authorization is asked of a request that no route takes, which Envoy answers with 404 without asking: whoever is refused is
+ * not told what there is, whoever is let in gets the 404.
+ */
+function isAskedWithoutRoute(
+  { configuration, observations }: Pair,
+  exchange: Exchange,
+  answer: Answer,
+): boolean {
+  const { envoy, tulle } = observations ?? {};
+  if (envoy === undefined || tulle === undefined || envoy.reply.status === undefined) return false;
+  if (hasRoute(configuration, exchange) || envoy.seen.length > 0) return false;
+  if (isUnreachable(configuration)) return tulle.seen.length === 0 && tulle.reply.status === 403;
+  return (
+    tulle.seen.length === 1 &&
+    tulle.seen[0]?.origin === 'd' &&
+    tulle.reply.status === ((answer.status ?? 200) === 200 ? envoy.reply.status : answer.status)
+  );
+}
+
+/** Whether a virtual host of this name has a route that a request's path fits, by the areas that ask without. */
+function hasRoute({ routes }: Named, { host = 'one.test', path = '/' }: Exchange): boolean {
+  const [one] = (routes?.['virtual_hosts'] ?? []) as readonly Json[];
+  const domains = (one?.['domains'] ?? []) as readonly string[];
+  if (!domains.includes('*') && !domains.includes(host)) return false;
+  return Object.keys(routeTaken({ routes } as Named, path)).length > 0;
 }
 
 /**
