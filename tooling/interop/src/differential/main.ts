@@ -9,7 +9,7 @@ import { AREAS } from './areas/index.ts';
 import type { Area } from './configuration.ts';
 import { coverageOf, coverageText } from './coverage.ts';
 import { LONG_FORM, protocolOf, seedsOf } from './long-form.ts';
-import { findingText, unexplainedOf, wholeText } from './report.ts';
+import { findingText, MOST_FLEETING, tooManyFleeting, unexplainedOf, wholeText } from './report.ts';
 import { type AreaResult, runArea } from './run.ts';
 import { shrink } from './shrink.ts';
 import { openSides } from './sides.ts';
@@ -48,7 +48,7 @@ const HELP = `npm run test:differential -- [--long] [--area NAME]… [--seed N|F
 Areas: ${AREAS.map(({ name }) => name).join(', ')}
 
 Prints what each area comes to, findings in full, and in the end seeds, cases, and how often each explanation was needed.
-Ends with 0 where every difference is explained, 1 where one is not, 64 where it was called wrongly.`;
+Ends with 0 where every difference is explained, 1 where one is not or more than ${MOST_FLEETING} show under load only, 64 where it was called wrongly.`;
 
 function usage(text: string): never {
   console.error(text);
@@ -123,4 +123,6 @@ for (const seed of seeds) {
   }
 }
 console.log(wholeText(results));
-process.exitCode = unexplainedOf(results) > 0 ? 1 : 0;
+const fleeting = tooManyFleeting(results);
+if (fleeting !== undefined) console.log(fleeting);
+process.exitCode = unexplainedOf(results) > 0 || fleeting !== undefined ? 1 : 0;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { areaText, unexplainedOf, wholeText } from './report.ts';
+import { areaText, MOST_FLEETING, tooManyFleeting, unexplainedOf, wholeText } from './report.ts';
 import type { AreaResult, Finding } from './run.ts';
 
 const exchange = { path: '/b' };
@@ -20,6 +20,31 @@ it('tells by name what differed once and, alone, no more', () => {
   expect(wholeText([fleeting])).toContain(`differs under load only, and not again alone: 1\n  ${told}`);
   expect(unexplainedOf([fleeting])).toBe(0);
   expect(wholeText([result])).not.toContain('under load');
+});
+
+it('says why that may be, as far as it is known', () => {
+  const told = (one: Partial<Finding>): string =>
+    wholeText([{ ...result, fleeting: [{ ...finding, ...one }] }])
+      .split('; ')
+      .at(-1) ?? '';
+  const late = [{ aspect: 'took', envoy: 'as expected', tulle: '900 ms' }];
+  expect(told({ differences: late })).toBe('how long it took, and nothing else');
+  expect(told({})).toBe('cause unknown');
+  const bounded = { ...exchange, took: { from: 0, to: 1 } };
+  expect(told({ exchange: bounded, configuration: { id: 'retries/1/7', exchanges: [bounded] } })).toBe(
+    'perhaps a deadline that passed at one side',
+  );
+});
+
+it('fails where more differs under load only than luck does', () => {
+  const times = (count: number): AreaResult => ({
+    ...result,
+    fleeting: Array.from({ length: count }, () => finding),
+  });
+  expect(tooManyFleeting([times(MOST_FLEETING)])).toBeUndefined();
+  expect(tooManyFleeting([times(MOST_FLEETING), times(1)])).toBe(
+    `${MOST_FLEETING + 1} cases differ under load only, more than ${MOST_FLEETING}`,
+  );
 });
 
 it('fails where something differs again', () => {

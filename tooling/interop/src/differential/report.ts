@@ -20,12 +20,27 @@ export function findingText({ configuration, exchange, differences }: Finding): 
   ].join('\n');
 }
 
-/** What differed once and no more: an exchange and its first difference a line. */
+/** How many exchanges of a run may differ under load only: more are no luck, and may hide a race. */
+export const MOST_FLEETING = 5;
+
+/** Why something may differ under load and not alone, as far as what differs tells it. */
+function causeOf({ exchange, differences }: Finding): string {
+  if (differences.every(({ aspect }) => aspect === 'took')) return 'how long it took, and nothing else';
+  if (exchange?.tally !== undefined) return 'shares of chance';
+  return exchange?.took === undefined ? 'cause unknown' : 'perhaps a deadline that passed at one side';
+}
+
+/** What differed once and no more: an exchange, its first difference and what may be the cause a line. */
 export function fleetingText(findings: readonly Finding[]): string {
   if (findings.length === 0) return '';
-  const lines = findings.map(({ configuration: { id, exchanges }, exchange, differences: [first] }) => {
+  const lines = findings.map((finding) => {
+    const {
+      configuration: { id, exchanges },
+      exchange,
+      differences: [first],
+    } = finding;
     const at = exchange === undefined ? id : `${id} --exchange ${exchanges.indexOf(exchange)}`;
-    return `  ${at}: ${first?.aspect ?? ''}: ${JSON.stringify(first?.envoy)} by Envoy, ${JSON.stringify(first?.tulle)} by Tulle`;
+    return `  ${at}: ${first?.aspect ?? ''}: ${JSON.stringify(first?.envoy)} by Envoy, ${JSON.stringify(first?.tulle)} by Tulle; ${causeOf(finding)}`;
   });
   return [`differs under load only, and not again alone: ${findings.length}`, ...lines].join('\n');
 }
@@ -67,6 +82,14 @@ function explanationsText(hits: ReadonlyMap<string, number>): string {
 /** Exchanges, and configurations, of which something is not explained. */
 export function unexplainedOf(results: readonly AreaResult[]): number {
   return results.reduce((sum, one) => sum + one.findings.length, 0);
+}
+
+/** What differed under load only, where that is more than may be. */
+export function tooManyFleeting(results: readonly AreaResult[]): string | undefined {
+  const count = results.reduce((sum, one) => sum + one.fleeting.length, 0);
+  return count > MOST_FLEETING
+    ? `${count} cases differ under load only, more than ${MOST_FLEETING}`
+    : undefined;
 }
 
 /** What all of a run came to: seeds, numbers, and how often each explanation was needed. */

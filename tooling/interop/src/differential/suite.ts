@@ -6,7 +6,7 @@ import { AREAS } from './areas/index.ts';
 import type { Area } from './configuration.ts';
 import { EXPLANATIONS } from './explained.ts';
 import { LONG_FORM, protocolOf } from './long-form.ts';
-import { areaText, hitsOf, unexplainedOf, wholeText } from './report.ts';
+import { areaText, hitsOf, tooManyFleeting, unexplainedOf, wholeText } from './report.ts';
 import { type AreaResult, runArea } from './run.ts';
 import { shrink } from './shrink.ts';
 import { openSides, type Sides } from './sides.ts';
@@ -65,6 +65,8 @@ const summary: Case<Run> = {
     const faults: string[] = [];
     if (cases < LEAST_CASES) faults.push(`fewer than ${LEAST_CASES} cases`);
     if (unexplained > 0) faults.push(`${unexplained} cases with unexplained differences`);
+    const fleeting = tooManyFleeting(results);
+    if (fleeting !== undefined) faults.push(fleeting);
     if (EXPLANATIONS.length > MOST_EXPLANATIONS) faults.push(`more than ${MOST_EXPLANATIONS} explanations`);
     // In the short form chance may leave one out.
     const stale = [...hits].filter(([, count]) => count === 0).map(([id]) => id);
