@@ -41,6 +41,11 @@ export interface Cluster {
   readonly zoneRouting?: ZoneRouting;
   /** Absent: endpoints are not asked; what their source says holds, and what requests meet. */
   readonly healthCheck?: HealthCheck;
+  /**
+   * Others that are made as well: an endpoint is well that passes all of them (Envoy `Cluster.health_checks`). Each of them has a
+   * name of its own then, the first as well. Default none.
+   */
+  readonly moreHealthChecks?: readonly HealthCheck[];
   /** Absent: no ejection. */
   readonly outlier?: OutlierDetection;
   /** Absent: plain text. */

@@ -7,6 +7,8 @@ export type HealthCheck = HttpHealthCheck | TcpHealthCheck | GrpcHealthCheck;
 
 /** When checks are made, and what their results mean. */
 export interface HealthCheckRhythm {
+  /** What its statistics are told apart by, where a cluster has several (`Cluster.moreHealthChecks`); of one alone there is none. */
+  readonly name?: string;
   /** From the end of one check to the next. */
   readonly intervalMs: number;
   /** A check that takes longer has failed. Covers connecting. */

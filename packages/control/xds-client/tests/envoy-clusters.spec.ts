@@ -627,6 +627,22 @@ describe("Envoy's health checks", () => {
     });
   });
 
+  it('may be several, each with a name of its own, which says nothing of one alone', () => {
+    const named = (name: string): JsonObject => ({ ...rhythm, name, tcp_health_check: {} });
+    expect(clusterOf({ health_checks: [named('a')] }).healthCheck).not.toHaveProperty('name');
+    expect(clusterOf({ health_checks: [named('a'), named('b'), named('c')] })).toMatchObject({
+      healthCheck: { kind: 'tcp', name: 'a' },
+      moreHealthChecks: [
+        { kind: 'tcp', name: 'b' },
+        { kind: 'tcp', name: 'c' },
+      ],
+    });
+    expect(refusedAt({ health_checks: [named(''), named('a'), named('a')] })).toEqual([
+      'health_checks[0].name',
+      'health_checks[2].name',
+    ]);
+  });
+
   it.each([
     ['health_checks[0].event_service', { event_service: {}, tcp_health_check: {} }],
     [

@@ -81,6 +81,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     { name: 'scoped routes are dumped alike', run: compareScopes },
     { name: 'health checks fail by hand alike', run: compareFailing },
     { name: 'TCP connections that go on are logged alike', run: compareMoments },
+    { name: 'several health checks of a cluster are counted alike', run: compareChecks },
     { name: 'ejections and turns of health are logged alike', run: compareEvents },
     {
       name: 'access logs say the same, operator by operator',
@@ -215,7 +216,7 @@ async function everyClusterChecked(ports: ReadonlyMap<number, number>): Promise<
   const page = await fetch(`http://127.0.0.1:${ports.get(9901)}/stats?filter=health_check`);
   const results = new Map<string, number>();
   for (const [, cluster = '', what, count] of (await page.text()).matchAll(
-    /^cluster\.(.+)\.health_check\.(attempt|success|failure): (\d+)$/gm,
+    /^cluster\.(.+\.health_check(?:\.name\..+)?)\.(attempt|success|failure): (\d+)$/gm,
   ))
     results.set(cluster, (results.get(cluster) ?? 0) + (what === 'attempt' ? 0 : Number(count)));
   if (results.size === 0 || [...results.values()].includes(0))
@@ -387,6 +388,23 @@ async function compareCollected(corpus: Corpus): Promise<string> {
   const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
   if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
   return `${requests.length} records`;
+}
+
+/** Of each check by its name, and of all of them together. */
+async function compareChecks(corpus: Corpus): Promise<string> {
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const stats = `http://127.0.0.1:${ports.get(9901)}/stats`;
+    const text = await (await fetch(`${stats}?filter=health_check`)).text();
+    const prometheus = await (await fetch(`${stats}/prometheus?filter=health_check`)).text();
+    return [...text.split('\n'), ...prometheus.split('\n')]
+      .filter((line) => /\.(?:attempt|success|failure|healthy): |_(?:attempt|healthy){/.test(line))
+      .toSorted()
+      .join('\n');
+  };
+  const name = 'several-health-checks';
+  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
+  if (envoy !== tulle) throw new Error(`Envoy:\n${envoy}\nTulle:\n${tulle}`);
+  return `${tulle.split('\n').length} statistics`;
 }
 
 /** What is told of endpoints that are ejected, come back, and pass and fail their checks. */

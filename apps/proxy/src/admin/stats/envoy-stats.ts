@@ -173,10 +173,22 @@ function addCluster(collected: Collected, { name, type, samples }: Family, named
     const stat = refusal ?? plain(whole);
     if (!OF_CLUSTERS.has(stat)) continue;
     const group = GROUPS.find((one) => stat.startsWith(one));
-    const dotted = group === undefined ? stat : `${group.slice(0, -1)}.${stat.slice(group.length)}`;
+    const { check } = sample.labels;
+    // Of several health checks each has its own.
+    const of = check === undefined ? '' : `name.${check}.`;
+    const dotted = group === undefined ? stat : `${group.slice(0, -1)}.${of}${stat.slice(group.length)}`;
     // Memberships go down as well, whatever the meter calls them.
     const kind = type === 'gauge' || stat.startsWith('membership_') ? 'gauge' : 'counter';
-    collected.number(kind, `cluster.${cluster}.${dotted}`, `cluster_${stat}`, tags, sample.value);
+    // As Envoy tells the tag apart: up to a dot in the name, behind which it is part of the statistic's.
+    const [tag, ...rest] = check?.split('.') ?? [];
+    const flat = [group?.slice(0, -1) ?? '', ...rest, stat.slice(group?.length ?? 0)].join('_');
+    collected.number(
+      kind,
+      `cluster.${cluster}.${dotted}`,
+      `cluster_${tag === undefined ? stat : flat.replaceAll(/[^A-Za-z0-9_]/g, '_')}`,
+      tag === undefined ? tags : { health_check_name: tag, ...tags },
+      sample.value,
+    );
   }
 }
 

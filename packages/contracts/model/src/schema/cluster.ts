@@ -228,6 +228,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   localityWeighted: flag,
   zoneRouting: fields([], { percent, minEndpoints: whole(0, 4_294_967_295) }),
   healthCheck: healthCheckSchema,
+  moreHealthChecks: listOf(healthCheckSchema),
   outlier: fields([], {
     consecutiveFailures: whole(0, 1_000_000),
     successRate: fields(['belowPercent', 'windowMs', 'minimumRequests'], {

@@ -4,6 +4,7 @@ import { fields, flag, labels, listOf, milliseconds, name, names, oneOf, text, w
 import { stringMatchSchema } from './string-match.ts';
 
 const rhythm: Readonly<Record<string, JsonSchema>> = {
+  name,
   intervalMs: milliseconds(1),
   timeoutMs: milliseconds(1),
   unhealthyThreshold: whole(1, 1_000_000),

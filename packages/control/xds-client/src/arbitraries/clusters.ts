@@ -442,6 +442,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       limits,
       highLimits,
       healthCheck,
+      moreHealthChecks: fc.array(healthCheck, { minLength: 1, maxLength: 2 }),
       outlier,
       tls: upstreamTls,
       proxyProtocol,
@@ -463,5 +464,17 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
     },
   )
     .map(withoutLoneHeader)
+    .map(named)
     .map(sound);
+}
+
+/** Of several health checks each has a name. */
+function named({ healthCheck: first, moreHealthChecks: more, ...rest }: Cluster): Cluster {
+  if (first === undefined) return rest;
+  if (more === undefined) return { ...rest, healthCheck: first };
+  return {
+    ...rest,
+    healthCheck: { ...first, name: 'first' },
+    moreHealthChecks: more.map((check, index) => ({ ...check, name: `more.${index}` })),
+  };
 }

@@ -8,7 +8,7 @@ import { checkClusterFilters } from './cluster-filters.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeDiscovery } from './discovery.ts';
 import { readExtras, readTexts } from './extras.ts';
-import { decodeHealthCheck } from './health-check.ts';
+import { decodeHealthChecks } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
 import { decodeLabels } from './labels.ts';
 import { decodePool } from './pool.ts';
@@ -32,7 +32,7 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
     ...(extras.flag('failOnPanic') === true && { failOnPanic: true }),
     connectTimeoutMs: milliseconds(cluster.connectTimeout),
     ...decodeLimits(context, cluster, extras),
-    healthCheck: decodeHealthCheck(context, cluster.healthChecks),
+    ...decodeHealthChecks(context, cluster.healthChecks),
     outlier: decodeOutlier(context, cluster.outlierDetection, extras),
     ...decodeTls(context, cluster, discovery, serverNames),
     pool,

@@ -4,6 +4,7 @@ import {
   BODILESS_CHECK_METHODS,
   DEFAULT_RECEIVED_BYTES,
   MAX_RECEIVED_BYTES,
+  type Cluster as ModelCluster,
   type HeaderValue,
   type HealthCheck as ModelHealthCheck,
   type HealthCheckMethod,
@@ -25,16 +26,34 @@ import { decodeStringMatch } from './matchers.ts';
 import { decodePlainHeader } from './proxy-protocol.ts';
 import { filled, milliseconds, present } from './values.ts';
 
-/** The one check that a cluster may have; Envoy takes several that have names. */
-export function decodeHealthCheck(
+/** Of several each has a name of its own, as in Envoy; that of one alone says nothing. */
+export function decodeHealthChecks(
   context: DecodeContext,
   checks: readonly HealthCheck[],
+): Pick<ModelCluster, 'healthCheck' | 'moreHealthChecks'> {
+  const several = checks.length > 1;
+  const names = new Set<string>();
+  const decoded = checks.flatMap((check, index) => {
+    const path = `health_checks[${index}]`;
+    if (several && check.name === '')
+      context.refuse(`${path}.name`, 'is missing: each of several health checks has a name');
+    if (several && check.name !== '' && names.has(check.name))
+      context.refuse(
+        `${path}.name`,
+        `is that of another health check as well: ${JSON.stringify(check.name)}`,
+      );
+    names.add(check.name);
+    const one = decodeHealthCheck(context, check, path);
+    return one === undefined ? [] : [several ? { ...one, name: check.name } : one];
+  });
+  return present({ healthCheck: decoded[0], moreHealthChecks: filled(decoded.slice(1)) });
+}
+
+function decodeHealthCheck(
+  context: DecodeContext,
+  check: HealthCheck,
+  path: string,
 ): ModelHealthCheck | undefined {
-  const [check, ...more] = checks;
-  if (check === undefined) return undefined;
-  if (more.length > 0)
-    context.refuse('health_checks[1]', 'must be the only one: a cluster has one health check');
-  const path = 'health_checks[0]';
   const rhythm = decodeRhythm(context, check, path);
   const { healthChecker: kind } = check;
   switch (kind.case) {

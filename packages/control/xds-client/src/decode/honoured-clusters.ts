@@ -262,7 +262,6 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'alt_port',
     'tls_options',
     'transport_socket_match_criteria',
-    // What logs and statistics call it; there is one of a cluster.
     'name',
     'event_log_path',
     'event_logger',

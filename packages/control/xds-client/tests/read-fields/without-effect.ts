@@ -14,7 +14,6 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.config.route.v3.RetryPolicy.RetryHostPredicate.name',
       'envoy.config.route.v3.RetryPolicy.RetryPriority.name',
       'envoy.config.trace.v3.Tracing.Http.name',
-      'envoy.config.core.v3.HealthCheck.name',
       'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.name',
       'xds.type.matcher.v3.CelMatcher.description',
       'envoy.config.cluster.v3.Cluster.load_assignment envoy.config.endpoint.v3.ClusterLoadAssignment.cluster_name',

@@ -67,7 +67,9 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...((limits ?? highLimits) && { circuitBreakers: circuitBreakers(cluster) }),
-    ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
+    ...(healthCheck && {
+      healthChecks: [healthCheck, ...(cluster.moreHealthChecks ?? [])].map(encodeHealthCheck),
+    }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
     ...(pool && connections(pool)),
     ...((pool ?? serverNameFrom ?? hashPolicy) && {

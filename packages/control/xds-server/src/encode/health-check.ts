@@ -23,6 +23,7 @@ export function encodeHealthCheck(check: ModelHealthCheck): Fields<typeof Health
     unhealthyIntervalMs,
   } = check;
   return {
+    name: check.name ?? '',
     interval: duration(check.intervalMs),
     timeout: duration(check.timeoutMs),
     unhealthyThreshold: check.unhealthyThreshold,

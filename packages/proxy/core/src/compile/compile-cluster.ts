@@ -53,6 +53,7 @@ export function compileCluster(
   if (cluster.hostOverride !== undefined)
     checkHostOverride(cluster.hostOverride, cluster.discovery.kind, `${path}/hostOverride`, issues);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
+  checkMoreChecks(cluster, path, issues);
   const context = new CompileContext(loadedRegexEngine());
   compileHashPolicy(cluster.hashPolicy, `${path}/hashPolicy`, context);
   for (const { path: at, message } of context.issues) issues.add(at, message);
@@ -108,6 +109,25 @@ function checkHostOverride(
   for (const [index, source] of sources.entries())
     if (source.kind === 'header' && findInvalidName(source.name.toLowerCase()) >= 0)
       issues.add(`${path}/sources/${index}/name`, `${JSON.stringify(source.name)} is no name of a field`);
+}
+
+function checkMoreChecks(
+  { healthCheck, moreHealthChecks = [] }: Cluster,
+  path: string,
+  issues: Issues,
+): void {
+  if (moreHealthChecks.length === 0) return;
+  if (healthCheck === undefined)
+    return issues.add(`${path}/moreHealthChecks`, 'must be absent where there is no healthCheck');
+  const names = new Set<string>();
+  for (const [index, check] of [healthCheck, ...moreHealthChecks].entries()) {
+    const at = index === 0 ? `${path}/healthCheck` : `${path}/moreHealthChecks/${index - 1}`;
+    if (index > 0) checkHealthCheck(check, at, issues);
+    if (check.name === undefined) issues.add(`${at}/name`, 'is missing: each of several checks has a name');
+    else if (names.has(check.name))
+      issues.add(`${at}/name`, `is the name of another check as well: ${JSON.stringify(check.name)}`);
+    else names.add(check.name);
+  }
 }
 
 function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): void {

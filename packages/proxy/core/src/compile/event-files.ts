@@ -6,8 +6,8 @@ import type { Issues } from './issues.ts';
 export interface EventFiles {
   /** Of ejections. */
   readonly ejections: LineFile | undefined;
-  /** Of turns of health. */
-  readonly health: readonly LineFile[];
+  /** Of turns of health, of each check. */
+  readonly health: readonly (readonly LineFile[])[];
 }
 
 /** Of clusters that have none, which are nearly all. */
@@ -19,15 +19,15 @@ export const NO_EVENT_FILES: EventFiles = { ejections: undefined, health: [] };
  * @param opened gets each as soon as it is open, to be closed if nothing comes of the cluster
  */
 export async function openEventFiles(
-  { outlier, healthCheck }: Cluster,
+  { outlier, healthCheck, moreHealthChecks = [] }: Cluster,
   path: string,
   loggers: readonly AccessLoggers[],
   issues: Issues,
   opened: LineFile[],
 ): Promise<EventFiles> {
   const log = outlier?.eventLog;
-  const logs = healthCheck?.eventLogs ?? [];
-  if (log === undefined && logs.length === 0) return NO_EVENT_FILES;
+  const checks = healthCheck === undefined ? [] : [healthCheck, ...moreHealthChecks];
+  if (log === undefined && checks.every(({ eventLogs }) => eventLogs === undefined)) return NO_EVENT_FILES;
   const maker = loggers.find(({ openFile }) => openFile !== undefined);
   const open = async (file: string, at: string): Promise<readonly LineFile[]> => {
     if (maker?.openFile === undefined) {
@@ -47,8 +47,13 @@ export async function openEventFiles(
     }
   };
   const ejections = log === undefined ? [] : await open(log, `${path}/outlier/eventLog`);
-  const health: LineFile[] = [];
-  for (const [index, file] of logs.entries())
-    health.push(...(await open(file, `${path}/healthCheck/eventLogs/${index}`)));
+  const health: LineFile[][] = [];
+  for (const [index, { eventLogs = [] }] of checks.entries()) {
+    const of: LineFile[] = [];
+    const at = index === 0 ? 'healthCheck' : `moreHealthChecks/${index - 1}`;
+    for (const [place, file] of eventLogs.entries())
+      of.push(...(await open(file, `${path}/${at}/eventLogs/${place}`)));
+    health.push(of);
+  }
   return { ejections: ejections[0], health };
 }

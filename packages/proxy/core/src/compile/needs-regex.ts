@@ -33,7 +33,13 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
     clusters.some(
       (cluster, index) =>
         sound.clusters.has(index) &&
-        [cluster.tls, cluster.tlsMatches, cluster.healthCheck, cluster.hashPolicy].some(hasPattern),
+        [
+          cluster.tls,
+          cluster.tlsMatches,
+          cluster.healthCheck,
+          cluster.moreHealthChecks,
+          cluster.hashPolicy,
+        ].some(hasPattern),
     )
   );
 }

@@ -23,6 +23,7 @@ import { EjectionLog } from './ejection-log.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import type { ClusterTls } from './endpoint-tls.ts';
 import { HealthChecks } from './health/health-checks.ts';
+import { SeveralChecks } from './health/several-checks.ts';
 import { NameResolution } from './name-resolution.ts';
 import { onDemandOf } from './on-demand-of.ts';
 import type { OnDemandEndpoints } from './on-demand.ts';
@@ -114,7 +115,7 @@ export class ClusterRuntime {
   closed = false;
   /** Whether anybody has called it. */
   used = false;
-  readonly #healthChecks: HealthChecks | undefined;
+  readonly #healthChecks: HealthChecks | SeveralChecks | undefined;
   readonly #ejections: EventFiles['ejections'];
   #ejectionLog: EjectionLog | undefined;
   #names: NameResolution | undefined;
@@ -195,10 +196,7 @@ export class ClusterRuntime {
         ? aggregateOf((this.parts = discovery.clusters.map(ref)), engine, config.panicThresholdPercent)
         : this.own;
     this.onDemand = onDemandOf(this);
-    this.#healthChecks =
-      config.healthCheck === undefined
-        ? undefined
-        : new HealthChecks(this, config.healthCheck, events.health);
+    this.#healthChecks = checksOf(this, config, events);
     this.#ejections = events.ejections;
   }
 
@@ -311,6 +309,17 @@ export class ClusterRuntime {
     this.metrics.close();
     for (const { tls } of [this, ...this.tlsMatches]) tls?.close();
   }
+}
+
+function checksOf(
+  cluster: ClusterRuntime,
+  { healthCheck, moreHealthChecks = [] }: Cluster,
+  { health }: EventFiles,
+): HealthChecks | SeveralChecks | undefined {
+  if (healthCheck === undefined) return undefined;
+  return moreHealthChecks.length === 0
+    ? new HealthChecks(cluster, healthCheck, health[0])
+    : new SeveralChecks(cluster, [healthCheck, ...moreHealthChecks], health);
 }
 
 /** What a balancer needs to know of where callers are. */

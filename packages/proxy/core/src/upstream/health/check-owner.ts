@@ -1,4 +1,4 @@
-import type { Balancer, EndpointState } from '@tulle/balance';
+import type { EndpointState } from '@tulle/balance';
 import type { Http2Options } from '@tulle/http2';
 import type { HealthCheck, PoolOptions } from '@tulle/model';
 import type { ConnectingCluster } from '../connect-endpoint.ts';
@@ -7,7 +7,10 @@ import type { HealthEvents } from './health-events.ts';
 import type { Probe, Told } from './probe.ts';
 
 /** An endpoint as far as its checks look at it. */
-export type CheckedEndpoint = EndpointState<unknown>;
+export type CheckedEndpoint = Pick<
+  EndpointState<unknown>,
+  'endpoint' | 'address' | 'check' | 'checkedDegraded' | 'ejected'
+>;
 
 /** What health checks know of their cluster. */
 export interface CheckedCluster extends ConnectingCluster {
@@ -17,7 +20,11 @@ export interface CheckedCluster extends ConnectingCluster {
   readonly alpn: readonly string[] | undefined;
   /** Whether anybody has called it. */
   readonly used: boolean;
-  readonly own: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;
+  readonly own: {
+    readonly endpoints: readonly CheckedEndpoint[];
+    checked(state: CheckedEndpoint, passed: boolean, nowMs: number, degraded?: boolean): void;
+    warmed(nowMs: number): void;
+  };
 }
 
 /** What one endpoint's check knows of those who made it. */

@@ -21,15 +21,22 @@ export class HealthChecks implements CheckOwner {
   readonly metrics: HealthCheckMetrics;
   /** Who is told of what becomes of endpoints; `undefined`: nobody. */
   readonly events: HealthEvents | undefined;
+  readonly #own: CheckedCluster['own'];
   readonly #checks: Map<CheckedEndpoint, EndpointCheck> = new Map<CheckedEndpoint, EndpointCheck>();
 
-  /** @param files see {@link HealthCheck.eventLogs} */
-  constructor(cluster: CheckedCluster, config: HealthCheck, files: readonly LineFile[] = []) {
+  /** @param files see {@link HealthCheck.eventLogs} @param own what is asked, and told of what is found */
+  constructor(
+    cluster: CheckedCluster,
+    config: HealthCheck,
+    files: readonly LineFile[] = [],
+    own: CheckedCluster['own'] = cluster.own,
+  ) {
+    this.#own = own;
     this.events = files.length === 0 ? undefined : new HealthEvents(cluster, config, files);
     this.cluster = cluster;
     this.config = config;
-    this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, () =>
-      cluster.own.endpoints.reduce((sum, { check }) => sum + (check === 'passed' ? 1 : 0), 0),
+    this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, config.name, () =>
+      own.endpoints.reduce((sum, { check }) => sum + (check === 'passed' ? 1 : 0), 0),
     );
   }
 
@@ -44,7 +51,7 @@ export class HealthChecks implements CheckOwner {
     for (const state of endpoints) {
       if (this.#checks.has(state)) continue;
       if (state.endpoint.healthCheck?.disabled === true)
-        this.cluster.own.checked(state, true, this.cluster.engine.clock.nowMs());
+        this.#own.checked(state, true, this.cluster.engine.clock.nowMs());
       else this.#checks.set(state, new EndpointCheck(this, state));
     }
     this.warm();
@@ -53,13 +60,13 @@ export class HealthChecks implements CheckOwner {
   /** An endpoint turned out well, or ill. */
   found(state: CheckedEndpoint, passed: boolean, detail: string, degraded = false): void {
     const before = state.check;
-    const { own, engine, name } = this.cluster;
+    const { engine, name } = this.cluster;
     if (degraded !== state.checkedDegraded && passed)
       engine.log.info(
         `endpoint ${state.address} of cluster ${name} says that it is ${degraded ? 'degraded' : 'degraded no more'}`,
         { cluster: name, endpoint: state.address },
       );
-    own.checked(state, passed, engine.clock.nowMs(), degraded);
+    this.#own.checked(state, passed, engine.clock.nowMs(), degraded);
     this.warm();
     const fields = { cluster: name, endpoint: state.address };
     if (!passed)
@@ -117,9 +124,9 @@ export class HealthChecks implements CheckOwner {
 
   /** As soon as nothing is pending, health is known. */
   warm(): void {
-    const { own, engine } = this.cluster;
+    const own = this.#own;
     if (own.endpoints.length > 0 && own.endpoints.every(({ check }) => check !== 'pending'))
-      own.warmed(engine.clock.nowMs());
+      own.warmed(this.cluster.engine.clock.nowMs());
   }
 }
 
