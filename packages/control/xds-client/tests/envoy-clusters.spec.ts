@@ -627,6 +627,13 @@ describe("Envoy's health checks", () => {
     });
   });
 
+  it('of new endpoints are waited for in any case', () => {
+    const json = { health_checks: [{ ...rhythm, tcp_health_check: {} }] };
+    expect(clusterOf({ ...json, common_lb_config: { ignore_new_hosts_until_first_hc: true } })).toEqual(
+      clusterOf(json),
+    );
+  });
+
   it('may be several, each with a name of its own, which says nothing of one alone', () => {
     const named = (name: string): JsonObject => ({ ...rhythm, name, tcp_health_check: {} });
     expect(clusterOf({ health_checks: [named('a')] }).healthCheck).not.toHaveProperty('name');

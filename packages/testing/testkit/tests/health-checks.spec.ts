@@ -210,6 +210,23 @@ describe('an HTTP health check', () => {
     expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
   });
 
+  it('counts new endpoints neither as well nor as ill, so that many of them are no reason for panic', async () => {
+    const hosts = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'] as const;
+    const answers: Record<string, Answer> = Object.fromEntries(
+      hosts.map((host) => [host, host === hosts[0] ? {} : 'silence']),
+    );
+    const panicking = { panicThresholdPercent: 50 };
+    const test = await withServices(CHECK, answers, { clusters: [api([hosts[0]], CHECK, panicking)] });
+    await test.clock.advance(100);
+    const { version, ...config } = test.proxy.config;
+    await test.proxy.update({ ...config, version: `${version}+`, clusters: [api(hosts, CHECK, panicking)] });
+    await test.clock.advance(100);
+    expect(await whoAnswers(test)).toEqual([hosts[0]]);
+    // Their checks have failed.
+    await test.clock.advance(600);
+    expect(await whoAnswers(test)).toEqual(hosts.toSorted());
+  });
+
   it('does not keep callers waiting at the beginning, and keeps what it knows when the cluster is replaced', async () => {
     const test = await withServices(CHECK, { '10.0.0.1': {}, '10.0.0.2': { status: 500 } });
     expect((await test.client().request()).status).toBe(200);

@@ -206,6 +206,8 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'locality_weighted_lb_config',
     'zone_aware_lb_config',
     'consistent_hashing_lb_config',
+    // As it is here in any case.
+    'ignore_new_hosts_until_first_hc',
     // Updates are taken as they come; Envoy gathers them to make its threads work less.
     'update_merge_window',
   ],

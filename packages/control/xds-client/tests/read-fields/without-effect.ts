@@ -131,6 +131,8 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.extensions.wasm.v3.VmConfig.allow_precompiled',
       'envoy.extensions.wasm.v3.VmConfig.nack_on_code_cache_miss',
     ],
+    'What happens here also where it is not asked for: who was not checked yet counts neither as well nor as ill.':
+      ['envoy.config.cluster.v3.Cluster.CommonLbConfig.ignore_new_hosts_until_first_hc'],
     'Which of several equal ways a thing is done, where the outcome is one that the other promises too.': [
       'envoy.config.cluster.v3.Cluster.RingHashLbConfig.hash_function',
       'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.hash_function',
