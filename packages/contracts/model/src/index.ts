@@ -81,12 +81,8 @@ export type {
   ConnectTermination,
   InternalRedirect,
   PathMatch,
-  PathRewrite,
   RangeMatch,
   RedirectAction,
-  FormatRewrite,
-  RegexRewrite,
-  Rewrite,
   Route,
   RouteConfig,
   RouteMatch,
@@ -97,6 +93,7 @@ export type {
   VirtualHost,
   WeightedCluster,
 } from './route.ts';
+export type { FormatRewrite, PathRewrite, RegexRewrite, Rewrite } from './rewrite.ts';
 export type { ChainChoice, ChainCondition, ChainInput, ChosenNetworks } from './chain-choice.ts';
 export type { ChoiceCondition, RouteChoice } from './route-choice.ts';
 export { RATE_LIMITS } from './rate-limit-actions.ts';

@@ -6,6 +6,7 @@ import type { Mirror } from './mirror.ts';
 import type { OnDemandClusters } from './on-demand.ts';
 import type { RouteChoice } from './route-choice.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
+import type { FormatRewrite, RegexRewrite, Rewrite } from './rewrite.ts';
 import type { RouteDecorator, RouteTracing } from './tracing.ts';
 
 /** All virtual hosts of one listener's HTTP traffic. Names follow D15. */
@@ -29,6 +30,11 @@ export interface RouteConfig {
    * (Envoy without `ignore_port_in_host_matching`). Default false: see {@link VirtualHost.domains}.
    */
   readonly comparesPorts?: boolean;
+  /**
+   * A request field by whose first line virtual hosts are found, in the place of the host that a request asks for; one without it
+   * finds none, unless all are for `*` (Envoy `vhost_header`). Lower case. Default: by the host.
+   */
+  readonly hostHeader?: string;
   /**
    * Routes look at a path without the parameters of its segments, from a `;` to the next slash (RFC 3986 §3.3); it goes on as it came
    * (Envoy `ignore_path_parameters_in_path_matching`). Default false.
@@ -221,6 +227,11 @@ export interface ForwardAction {
    * weights (Envoy `WeightedCluster.header_name`): who sends the same number comes to the same backend.
    */
   readonly splitHeader?: string;
+  /**
+   * What {@link hashPolicy} makes of a request decides the split instead of chance, where it makes something of it (Envoy
+   * `WeightedCluster.use_hash_policy`); for that no cookie is made up. Default false.
+   */
+  readonly splitByHash?: boolean;
   /**
    * For the whole request, retries included; 0 switches it off. Default 15,000 (Envoy `RouteAction.timeout`), for gRPC
    * calls none: they may be streams, and say by `grpc-timeout` how long they may take, which holds where it is shorter.
@@ -419,52 +430,6 @@ export interface WeightedCluster {
   readonly requestHeaders?: RouteHeaderEdits;
   readonly responseHeaders?: RouteHeaderEdits;
   readonly filterConfigs?: FilterConfigs;
-}
-
-/** What is changed of the request's target before it is sent on. */
-export interface Rewrite {
-  /** New `Host`; a backend's own (`WeightedCluster.host`) goes before. */
-  readonly host?: string;
-  /**
-   * Where `Host` is taken from, without `host`: a request field (Envoy `host_rewrite_header`), the path, replaced
-   * (Envoy `host_rewrite_path_regex`), the name of the endpoint of each attempt (Envoy `auto_host_rewrite`), or a text with
-   * operators as in access logs, after the host of a backend (Envoy `host_rewrite`): an operator without a value is `-`.
-   * What comes out is no host: `Host` stays.
-   */
-  readonly hostFrom?:
-    | { readonly kind: 'header'; readonly name: string }
-    | { readonly kind: 'endpoint' }
-    | FormatRewrite
-    | RegexRewrite;
-  /** Whether a `Host` that is replaced is added to `x-forwarded-host` (Envoy `append_x_forwarded_host`). Default false. */
-  readonly forwardHost?: boolean;
-  readonly path?: PathRewrite;
-}
-
-/** A text with operators as in access logs, made for each request when its fields have been edited. */
-export interface FormatRewrite {
-  readonly kind: 'format';
-  /** `%%` is a percent sign. */
-  readonly value: string;
-}
-
-/**
- * `full` replaces the path, `prefix` the matched prefix (element-wise, Gateway API ReplacePrefixMatch), which is the whole
- * path where the route matches no prefix (Envoy `prefix_rewrite`); `regex` what a pattern finds in it; `template` makes it of the variables of the template that it matched (Envoy `UriTemplateRewriteConfig`),
- * e.g. `/files/{id}`; `format` makes path, and query where it has a `?`, of a text with operators (Envoy `path_rewrite`): an
- * operator without a value is nothing, and where nothing comes out the path stays. The query of the request goes behind. What
- * comes out is brought to the canonical spelling, and refused where there is none.
- */
-export type PathRewrite =
-  | { readonly kind: 'full' | 'prefix' | 'template'; readonly value: string }
-  | FormatRewrite
-  | RegexRewrite;
-
-/** Every part of a text that a pattern (RE2) finds is replaced; `\1` is what its first group found, `\\` a backslash. */
-export interface RegexRewrite {
-  readonly kind: 'regex';
-  readonly pattern: string;
-  readonly substitution: string;
 }
 
 /** Answers with a redirect (Gateway API HTTPRequestRedirectFilter). Absent parts stay as they were. */

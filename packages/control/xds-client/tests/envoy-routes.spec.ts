@@ -281,6 +281,21 @@ describe('a hedge policy', () => {
   });
 });
 
+it('finds virtual hosts by a field, where one is named that is no pseudo-field', () => {
+  const of = (vhost_header: string, more: Json = {}): unknown => {
+    const got = read({ name: 'r', vhost_header, virtual_hosts: [{ name: 'v', domains: ['*'] }], ...more });
+    return Array.isArray(got) ? got : got.hostHeader;
+  };
+  expect([of('X-Vh'), of(''), of(':authority'), of('Host'), of(':path')]).toEqual([
+    'x-vh',
+    undefined,
+    undefined,
+    undefined,
+    ['vhost_header'],
+  ]);
+  expect(of('x-vh', { vhds: { config_source: { ads: {} } } })).toEqual(['vhost_header']);
+});
+
 it('looks at paths without parameters, and tells of retries after a timeout, where that is said', () => {
   const got = read({
     name: 'r',
@@ -591,11 +606,14 @@ describe('where a route sends requests', () => {
       of({ header_name: 'X-Share', runtime_key_prefix: 'any' }),
       of({ total_weight: 100 }),
       of({ total_weight: 50 }),
+      of({ use_hash_policy: true }),
     ]).toMatchObject([
       { splitHeader: 'x-share', clusters: [{ name: 'a', weight: 60, host: 'a.example' }, { name: 'b' }] },
       { kind: 'forward' },
       [`${ONLY}.route.weighted_clusters.total_weight`],
+      { splitByHash: true },
     ]);
+    expect(of({ use_hash_policy: false })).not.toHaveProperty('splitByHash');
   });
 
   it('is retried by all of Envoy’s words, with all that they mean', () => {

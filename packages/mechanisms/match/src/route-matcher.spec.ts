@@ -371,6 +371,49 @@ describe('hosts', () => {
     expect(domainOf('a-x.example:82')).toBeUndefined();
   });
 
+  it('are found by the first line of a field where one is named, and else by nothing', () => {
+    const byField = (domains: readonly string[], comparesPorts = false) => {
+      const config = configOf(
+        domains.map((domain) => ({ domains: [domain], matches: [{ path: { kind: 'prefix', value: '/' } }] })),
+      );
+      const matcher = compileRoutes(
+        { ...config, comparesPorts, hostHeader: 'X-Vh' },
+        (route) => route.name,
+        regex,
+      );
+      return {
+        matcher,
+        of: (...values: readonly string[]): string | undefined =>
+          domains[
+            Number(
+              /\d+/.exec(
+                matcher.match(
+                  view({ authority: 'a.example', headers: values.map((value) => ['x-vh', value] as const) }),
+                ) ?? '',
+              )?.[0],
+            )
+          ],
+      };
+    };
+    const { matcher, of } = byField(['a.example', '*.example', 'b.*', '*']);
+    expect([
+      of('A.example'),
+      of('x.example:81'),
+      of('b.test'),
+      of('other'),
+      of(''),
+      of('b.test', 'a.example'),
+      of(),
+    ]).toEqual(['a.example', '*.example', 'b.*', '*', '*', 'b.*', undefined]);
+    const bare = view({ authority: 'a.example' });
+    expect(matcher.explain(bare)).toBeUndefined();
+    // Of a decision that is over the field is not known any more.
+    const [found] = matcher.payloads;
+    expect(matcher.explain(bare, found)?.map(({ payload }) => payload)).toEqual([found]);
+    expect(byField(['a.example', '*'], true).of('a.example:81')).toBe('*');
+    expect(byField(['*']).of()).toBe('*');
+  });
+
   it('without a domain find nothing', () => {
     expect(
       matcherOf([{ domains: ['a.example'], matches: [{ path: { kind: 'prefix', value: '/' } }] }]).match(

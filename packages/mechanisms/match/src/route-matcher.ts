@@ -61,6 +61,7 @@ export function compileRoutes<Payload>(
   const context = new CompileContext(regex);
   const hosts = new DomainTable<HostRoutes<Payload>>(config.comparesPorts);
   const payloads: Payload[] = [];
+  const hostOfPayload = new Map<Payload, HostRoutes<Payload>>();
   const names = new Set<string>();
   for (const [hostNumber, virtualHost] of config.virtualHosts.entries()) {
     const path = `/virtualHosts/${hostNumber}`;
@@ -85,16 +86,38 @@ export function compileRoutes<Payload>(
       choice === undefined
         ? new RouteIndex(candidates)
         : compileChoice(choice, candidates, context, `${path}/choice`);
+    if (config.hostHeader !== undefined)
+      for (const { payload: one } of candidates) hostOfPayload.set(one, table);
     for (const [index, domain] of virtualHost.domains.entries())
       hosts.add(domain, table, context, `${path}/domains/${index}`);
   }
   context.finish(`route configuration ${JSON.stringify(config.name)}`);
+  const { hostHeader } = config;
+  if (hostHeader !== undefined && config.virtualHosts.some(({ domains }) => domains.some(isNotAny))) {
+    const field = hostHeader.toLowerCase();
+    const of = ({ headers }: MatchView): HostRoutes<Payload> | undefined => {
+      const host = headers.get(field);
+      return host === undefined ? undefined : hosts.get(host.toLowerCase());
+    };
+    return {
+      payloads,
+      match: (request) => of(request)?.first(request)?.payload,
+      hasHost: (authority) => hosts.get(authority) !== undefined,
+      // Who does not know the field any more knows what it led to.
+      explain: (request, found) =>
+        ((found === undefined ? undefined : hostOfPayload.get(found)) ?? of(request))?.trials(request),
+    };
+  }
   return {
     payloads,
     match: (request) => hosts.get(request.authority)?.first(request)?.payload,
     hasHost: (authority) => hosts.get(authority) !== undefined,
     explain: (request) => hosts.get(request.authority)?.trials(request),
   };
+}
+
+function isNotAny(domain: string): boolean {
+  return domain !== '*';
 }
 
 function compileRouteMatch(

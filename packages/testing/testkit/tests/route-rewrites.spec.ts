@@ -417,6 +417,80 @@ describe('a split', () => {
   });
 });
 
+describe('a split by hashes', () => {
+  const through = async (hashPolicy: readonly HashPolicy[] | undefined, requests: readonly TestRequest[]) => {
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            {
+              name: 'one',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: {
+                kind: 'forward',
+                clusters: [
+                  { name: 'a', weight: 50 },
+                  { name: 'b', weight: 50 },
+                ],
+                ...(hashPolicy && { hashPolicy }),
+                splitByHash: true,
+              },
+            },
+          ],
+        }),
+      ],
+      clusters: [cluster('a', ['10.0.0.1:80']), cluster('b', ['10.0.0.2:80'])],
+      upstreams: { '10.0.0.1:80': () => ({ body: 'a' }), '10.0.0.2:80': () => ({ body: 'b' }) },
+      random: () => 0.99,
+    });
+    const found: string[] = [];
+    for (const request of requests) {
+      const response = await test.client().request(request);
+      found.push(response.body + (response.header('set-cookie') === undefined ? '' : '!'));
+    }
+    return found.join('');
+  };
+  const keyed = (keys: readonly string[]): TestRequest[] =>
+    keys.map((key) => ({ headers: { 'x-key': key } }));
+  const KEYS = Array.from({ length: 40 }, (_, i) => `key-${i}`);
+
+  it('leads requests with the same value to the same backend, and others by their weights', async () => {
+    const policy: HashPolicy[] = [{ kind: 'header', name: 'X-Key' }];
+    const once = await through(policy, keyed(KEYS));
+    expect(await through(policy, keyed(KEYS))).toBe(once);
+    const share = once.replaceAll('b', '').length / KEYS.length;
+    expect(share).toBeGreaterThan(0.2);
+    expect(share).toBeLessThan(0.8);
+  });
+
+  it('leaves to chance what has no value, and makes no cookie up for it', async () => {
+    expect(await through([{ kind: 'header', name: 'x-key' }], [{}, {}])).toBe('bb');
+    expect(await through(undefined, keyed(KEYS.slice(0, 3)))).toBe('bbb');
+    expect(await through([{ kind: 'cookie', name: 'c', ttlMs: 1_000 }], [{}])).toBe('b');
+  });
+
+  it('is none beside one by a field', async () => {
+    const action = {
+      kind: 'forward',
+      clusters: [{ name: 'a' }],
+      splitByHash: true,
+      splitHeader: 'x',
+    } as const;
+    await expect(
+      started({
+        listeners: [
+          httpListener({
+            port: 8080,
+            routes: [{ name: 'one', match: { path: { kind: 'prefix', value: '/' } }, action }],
+          }),
+        ],
+        clusters: [cluster('a', ['10.0.0.1:80'])],
+      }),
+    ).rejects.toThrow(/splitByHash stands beside splitHeader/);
+  });
+});
+
 describe('a hash', () => {
   it('is of what a pattern leaves of a field', async () => {
     const policy: HashPolicy = {

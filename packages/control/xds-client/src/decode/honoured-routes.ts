@@ -5,6 +5,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteConfiguration': [
     'name',
     'virtual_hosts',
+    'vhost_header',
     'ignore_port_in_host_matching',
     'validate_clusters',
     'request_headers_to_add',
@@ -239,7 +240,13 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteAction.UpgradeConfig': ['upgrade_type', 'enabled', 'connect_config'],
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': ['proxy_protocol_config', 'allow_post'],
   // A prefix of keys of Envoy's runtime names nothing here.
-  'envoy.config.route.v3.WeightedCluster': ['clusters', 'total_weight', 'runtime_key_prefix', 'header_name'],
+  'envoy.config.route.v3.WeightedCluster': [
+    'clusters',
+    'total_weight',
+    'runtime_key_prefix',
+    'header_name',
+    'use_hash_policy',
+  ],
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': [
     'name',
     'cluster_header',

@@ -52,7 +52,7 @@ export function decodeForward(
         action.clusterSpecifier.case === 'clusterHeader'
           ? action.clusterSpecifier.value.toLowerCase()
           : undefined,
-      splitHeader: decodeSplitHeader(context, action, path),
+      ...decodeSplit(context, action, path),
       requestTimeoutMs: decodeTimeout(action, own),
       maxGrpcTimeoutMs: decodeMaxGrpcTimeout(context, action, path),
       grpcTimeoutOffsetMs: milliseconds(
@@ -163,12 +163,12 @@ function checkNamed(
     context.refuse(`${path}.cluster_header`, `must not stand beside ${field}`);
 }
 
-function decodeSplitHeader(
+function decodeSplit(
   context: DecodeContext,
   { clusterSpecifier }: RouteAction,
   path: string,
-): string | undefined {
-  if (clusterSpecifier.case !== 'weightedClusters') return undefined;
+): Pick<ForwardAction, 'splitHeader' | 'splitByHash'> {
+  if (clusterSpecifier.case !== 'weightedClusters') return {};
   const { clusters, totalWeight, randomValueSpecifier: random } = clusterSpecifier.value;
   const sum = clusters.reduce((total, { weight = 0 }) => total + weight, 0);
   if (totalWeight !== undefined && totalWeight !== sum)
@@ -176,7 +176,8 @@ function decodeSplitHeader(
       `${path}.weighted_clusters.total_weight`,
       `is ${totalWeight}, but the weights add up to ${sum}`,
     );
-  return random.case === 'headerName' ? random.value.toLowerCase() : undefined;
+  if (random.case === 'headerName') return { splitHeader: random.value.toLowerCase() };
+  return random.case === 'useHashPolicy' && random.value.value ? { splitByHash: true } : {};
 }
 
 /** @param path of the message that has them, `''` for a resource */

@@ -25,6 +25,7 @@ import { decodeOverrides } from './filters.ts';
 import { decodeHeaderCondition, decodeRouteMatch } from './matchers.ts';
 import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
+import { decodeHostHeader } from './host-header.ts';
 import { decodeFacts } from './route-facts.ts';
 import { decodeRetry, decodeAttempts, type RetryAttempts } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
@@ -76,6 +77,7 @@ export function decodeRouteConfig(
     internalOnlyHeaders: filled(config.internalOnlyHeaders),
     filterConfigs: decodeOverrides(context, overrides, here),
     comparesPorts: comparesPorts(context, config, path),
+    hostHeader: decodeHostHeader(context, config, base),
     ignoresPathParameters: config.ignorePathParametersInPathMatching ? true : undefined,
     discoversHosts: config.vhds ? true : undefined,
   });

@@ -16,6 +16,8 @@ const NOT_SENT = {
   discoversHosts: 'this control plane sends routes with all their virtual hosts',
   scopes: 'this control plane gives each listener one route configuration',
   ignoresPathParameters: 'this control plane matches paths whole',
+  hostHeader: 'this control plane has virtual hosts found by the host that is asked for',
+  splitByHash: 'this control plane has chance split requests, or a field',
   tellsTimeoutRetry: 'this control plane tells endpoints nothing of earlier attempts',
   choice: 'this control plane orders the routes of a virtual host',
   earlyEdits: 'this control plane edits fields by routes and filters',

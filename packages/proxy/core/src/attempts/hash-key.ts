@@ -7,12 +7,13 @@ import type { Stream } from '../stream/stream.ts';
 /**
  * The hash of what a request has in common with others, for balancing that goes by it; below 0 without any. A caller
  * without a cookie that is to be made up gets one with its response.
+ * @param makesUp `false`: such a cookie is not made up, and says nothing
  */
-export function hashKey(stream: Stream, policies: readonly CompiledHashPolicy[]): number {
+export function hashKey(stream: Stream, policies: readonly CompiledHashPolicy[], makesUp = true): number {
   let hash = -1;
   for (let i = 0; i < policies.length; i++) {
     const policy = policies[i] as CompiledHashPolicy;
-    const value = valueOf(stream, policy);
+    const value = valueOf(stream, policy, makesUp);
     if (value === undefined) continue;
     hash = addHash(hash, hashText(value));
     if (policy.terminal) break;
@@ -20,7 +21,7 @@ export function hashKey(stream: Stream, policies: readonly CompiledHashPolicy[])
   return hash;
 }
 
-function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined {
+function valueOf(stream: Stream, policy: CompiledHashPolicy, makesUp: boolean): string | undefined {
   switch (policy.kind) {
     case 'header':
       return headerValue(stream, policy);
@@ -33,7 +34,7 @@ function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined
     case 'source-ip':
       return stream.clientAddress || stream.downstream.connection.remoteAddress || undefined;
     case 'cookie':
-      return cookieValue(stream.headers, policy.name) ?? madeUp(stream, policy);
+      return cookieValue(stream.headers, policy.name) ?? (makesUp ? madeUp(stream, policy) : undefined);
   }
 }
 

@@ -1,3 +1,4 @@
+import { hashKey } from '../attempts/hash-key.ts';
 import { shareOfSession } from '../attempts/sessions.ts';
 import type { CompiledForward, CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
@@ -57,8 +58,15 @@ function drawTarget(stream: Stream, action: CompiledForward): number {
 const TWO_TO_64 = 2n ** 64n;
 
 /** The number by which the request itself says where in the split it falls. */
-function numberOf({ headers }: Stream, { splitHeader, totalWeight }: CompiledForward): number | undefined {
-  const text = splitHeader === '' ? undefined : headers.get(splitHeader);
+function numberOf(
+  stream: Stream,
+  { splitHeader, splitByHash, hashPolicy, totalWeight }: CompiledForward,
+): number | undefined {
+  if (splitByHash && hashPolicy !== null) {
+    const hash = hashKey(stream, hashPolicy, false);
+    return hash < 0 ? undefined : hash % totalWeight;
+  }
+  const text = splitHeader === '' ? undefined : stream.headers.get(splitHeader);
   if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined;
   if (text.length < 16) return Number(text) % totalWeight;
   const number = BigInt(text);

@@ -1,4 +1,5 @@
 import { subsetCriteria, type SubsetCriteria } from '@tulle/balance';
+import { findInvalidName } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import {
   CompileContext,
@@ -69,6 +70,7 @@ export function compileRouteConfig(
 ): RouteMatcher<CompiledRoute> | undefined {
   let index = first;
   const positions = positionsOf(config, path);
+  checkHostHeader(config, path, context.issues);
   return context.issues.guard(path, () =>
     compileRoutes<CompiledRoute>(
       config,
@@ -77,6 +79,14 @@ export function compileRouteConfig(
       context.regex,
     ),
   );
+}
+
+/** Where virtual hosts are found by a field, those that are not there yet have no name to be asked for. */
+function checkHostHeader({ hostHeader, discoversHosts }: RouteConfig, path: string, issues: Issues): void {
+  if (hostHeader === undefined) return;
+  if (findInvalidName(hostHeader.toLowerCase()) >= 0)
+    issues.add(`${path}/hostHeader`, `${JSON.stringify(hostHeader)} is no field name (RFC 9110 §5.6.2)`);
+  if (discoversHosts === true) issues.add(`${path}/hostHeader`, 'stands beside discoversHosts');
 }
 
 /** Where a route stands: as a pointer for issues, and by names that stay when others come and go. */
@@ -303,6 +313,7 @@ function compileForward(
     kind: 'forward',
     targets,
     splitHeader: action.splitHeader?.toLowerCase() ?? '',
+    splitByHash: splitsByHash(action, path, issues),
     byHeader: compileHeaderTargets(name, action, path, context, layers, around, metadata, pattern),
     totalWeight: targets.reduce((sum, target) => sum + target.weight, 0),
     requestTimeoutMs: timeoutMs,
@@ -337,6 +348,16 @@ function compileForward(
     internalRedirect: compileInternalRedirect(action.internalRedirect, `${path}/internalRedirect`, issues),
     onDemand: onDemandOf(action, settings),
   });
+}
+
+function splitsByHash(
+  { splitByHash = false, splitHeader }: ForwardAction,
+  path: string,
+  issues: Issues,
+): boolean {
+  if (splitByHash && splitHeader !== undefined)
+    issues.add(`${path}/splitByHash`, 'stands beside splitHeader; give one or the other');
+  return splitByHash;
 }
 
 /** Labels of none would be all endpoints. */

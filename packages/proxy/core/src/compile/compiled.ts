@@ -68,6 +68,8 @@ export interface CompiledForward {
   readonly targets: readonly ForwardTarget[];
   /** Field whose number decides the split; `''`: chance does. */
   readonly splitHeader: string;
+  /** What {@link hashPolicy} makes of the request decides the split. */
+  readonly splitByHash: boolean;
   /** Finds the target by a request field; `undefined`: the split does. */
   readonly byHeader: HeaderTargets | undefined;
   /** Sum of the weights; 0: the route answers 500 (Gateway API). */
