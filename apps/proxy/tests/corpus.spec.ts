@@ -100,6 +100,7 @@ const NOT_IN_MEMORY = new Set([
   'filter-discovery',
   'upstream-proxy-protocol',
   'proxy-protocol-tlvs',
+  'ext-authz-fields',
   'internal-listeners',
   'tunnel-answers',
   'connect-attempts',

@@ -12,6 +12,13 @@ export type MetadataValues = Readonly<Record<string, unknown>>;
 export const DYNAMIC_METADATA: Slot<Readonly<Record<string, MetadataValues>>> =
   defineSlot<Readonly<Record<string, MetadataValues>>>('tulle.metadata.dynamic');
 
+/**
+ * What is known of a request's connection in the same way: what a header of the PROXY protocol said, what its filters put down, or what
+ * it brought along within the process. Set before the first filter of a request runs, where there is some.
+ */
+export const CONNECTION_METADATA: Slot<Readonly<Record<string, MetadataValues>>> =
+  defineSlot<Readonly<Record<string, MetadataValues>>>('tulle.metadata.connection');
+
 /** Adds values to a namespace of {@link DYNAMIC_METADATA}; those of the same name are replaced. */
 export function addMetadata(stream: HttpStream, namespace: string, values: MetadataValues): void {
   const before = stream.get(DYNAMIC_METADATA);

@@ -17,7 +17,7 @@ export { VERIFIED_TOKENS } from './verified-token.ts';
 export type { VerifiedToken } from './verified-token.ts';
 export { FILTER_STATE, putFilterState, READ_ONLY_FILTER_STATE, SHARED_FILTER_STATE } from './filter-state.ts';
 export type { HoldsSlots } from './filter-state.ts';
-export { addMetadata, DYNAMIC_METADATA } from './dynamic-metadata.ts';
+export { addMetadata, CONNECTION_METADATA, DYNAMIC_METADATA } from './dynamic-metadata.ts';
 export type { MetadataValues } from './dynamic-metadata.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';
 export type { Exchange, ExchangeEvents, ExchangeRequest } from './exchange.ts';

@@ -39,6 +39,8 @@ describe('external processing', () => {
             receivingNamespaces: { untyped: ['b'] },
           },
           routeCacheAction: 'CLEAR',
+          statusOnError: { code: 503 },
+          allowedOverrideModes: [{ responseHeaderMode: 'SKIP' }],
         }),
       ),
     ).toEqual({
@@ -52,7 +54,9 @@ describe('external processing', () => {
       messageTimeoutMs: 500,
       maxMessageTimeoutMs: 2000,
       failureMode: 'allow',
+      statusOnError: 503,
       allowModeOverride: true,
+      allowedModes: [{ responseHeaders: 'skip' }],
       allowImmediateResponse: false,
       mutationRules: { allowRouting: true, disallowPattern: 'x-secret.*', disallowedIsError: true },
       sentHeaders: ['x-*'],
@@ -68,6 +72,8 @@ describe('external processing', () => {
     [{ deferredCloseTimeout: '1s' }, 'deferred_close_timeout'],
     [{ filterMetadata: { a: 1 } }, 'filter_metadata'],
     [{ messageTimeout: '0s' }, 'message_timeout'],
+    [{ statusOnError: { code: 302 } }, 'status_on_error.code'],
+    [{ allowedOverrideModes: [{ requestBodyMode: 4 }] }, 'allowed_override_modes[0].request_body_mode'],
     [{ grpcService: { googleGrpc: { targetUri: 'a:1', statPrefix: 'a' } } }, 'grpc_service'],
     [{ disableClearRouteCache: true, routeCacheAction: 'CLEAR' }, 'disable_clear_route_cache'],
     [{ processingMode: { requestBodyMode: 4 } }, 'processing_mode.request_body_mode'],
@@ -78,7 +84,7 @@ describe('external processing', () => {
       'metadata_options.forwarding_namespaces.typed',
     ],
     [
-      { forwardRules: { allowedHeaders: { patterns: [{ suffix: 'a' }] } } },
+      { forwardRules: { allowedHeaders: { patterns: [{ safeRegex: { regex: 'a' } }] } } },
       'forward_rules.allowed_headers.patterns[0]',
     ],
   ])('is refused by path: %j', (fields, path) => {
@@ -96,11 +102,17 @@ describe('external processing', () => {
           processingMode: { requestBodyMode: 'BUFFERED' },
           grpcService: { envoyGrpc: { clusterName: 'other' } },
           grpcInitialMetadata: [{ key: 'X-Token', value: 'secret' }],
+          requestAttributes: ['request.path'],
+          responseAttributes: ['response.code'],
+          failureModeAllow: false,
         },
       }),
     ).toEqual({
       mode: { requestBody: 'buffered' },
       service: { cluster: 'other' },
+      requestAttributes: ['request.path'],
+      responseAttributes: ['response.code'],
+      failureMode: 'deny',
       addedMetadata: [{ name: 'x-token', value: 'secret' }],
     });
   });

@@ -668,6 +668,44 @@ describe('ext_authz', () => {
     });
   });
 
+  it('asks one path for all, tells lines by themselves, and cuts refusals off', () => {
+    const grpcService = { envoyGrpc: { clusterName: 'auth' } };
+    const fields = {
+      encodeRawHeaders: true,
+      clearRouteCache: true,
+      clearRouteCacheHeaders: ['x-route'],
+      maxDeniedResponseBodyBytes: 10,
+      allowedHeaders: {
+        patterns: [{ suffix: '-id' }, { contains: 'own' }, { exact: 'x-a', ignoreCase: true }],
+      },
+    };
+    expect(httpConfig(extAuthz({ grpcService, ...fields }))).toMatchObject({
+      service: { grpcCluster: { requestHeaders: ['*-id', '*own*', 'x-a'] } },
+      rawHeaders: true,
+      rematch: true,
+      rematchHeaders: ['x-route'],
+      maxDeniedBodyBytes: 10,
+    });
+    const { pathPrefix, ...service } = httpService;
+    const over = (more: JsonObject) =>
+      httpConfig(extAuthz({ httpService: { ...service, ...more }, ...fields }));
+    expect(over({ pathOverride: '/check?a=1' })).toMatchObject({
+      service: { http: { target: '/check?a=1' } },
+    });
+    expect(over({ pathOverride: '/check' })).not.toHaveProperty('rawHeaders');
+    expect(over({ pathOverride: '/check', pathPrefix })).toEqual([
+      expect.stringContaining('path_override must not stand beside path_prefix'),
+    ]);
+    expect(over({ pathOverride: 'check' })).toEqual([
+      expect.stringContaining('path_override must begin with /'),
+    ]);
+    const odd = { patterns: [{ exact: 'x*' }, { safeRegex: { regex: 'x' } }] };
+    expect(httpConfig(extAuthz({ grpcService, allowedHeaders: odd }))).toEqual([
+      expect.stringContaining('allowed_headers.patterns[0] "x*" has a *'),
+      expect.stringContaining('allowed_headers.patterns[1] must be exact, prefix, suffix or contains'),
+    ]);
+  });
+
   it('is asked as Envoy asks, whatever is listed first', () => {
     const patterns = [{ exact: 'cookie' }, { exact: 'x-a' }];
     expect(httpConfig(extAuthz({ httpService, allowedHeaders: { patterns } }))).toMatchObject({
@@ -725,6 +763,28 @@ describe('ext_authz', () => {
       httpConfig(extAuthz({ httpService, clearRouteCache: true, withRequestBody: { maxRequestBytes: 10 } })),
     ).toEqual([expect.stringContaining('clear_route_cache must be false beside with_request_body')]);
   });
+});
+
+it('RBAC takes metadata from the source of it that there is', () => {
+  const rule = (sourcedMetadata: JsonObject) =>
+    httpConfig(
+      typed('http.rbac.v3.RBAC', {
+        rules: {
+          action: 'DENY',
+          policies: { p: { permissions: [{ sourcedMetadata }], principals: [{ any: true }] } },
+        },
+      }),
+    );
+  const metadataMatcher = {
+    filter: 'envoy.filters.http.jwt_authn',
+    path: [{ key: 'a' }],
+    value: { stringMatch: { exact: 'b' } },
+  };
+  expect(JSON.stringify(rule({ metadataMatcher }))).toContain('"namespace":"envoy.filters.http.jwt_authn"');
+  expect(rule({ metadataMatcher, metadataSource: 'ROUTE' })).toEqual([
+    expect.stringContaining('sourced_metadata.metadata_source must be DYNAMIC'),
+  ]);
+  expect(rule({})).toEqual([expect.stringContaining('sourced_metadata.metadata_matcher is missing')]);
 });
 
 it('RBAC in shadow mode tells ext_authz what it would decide', () => {

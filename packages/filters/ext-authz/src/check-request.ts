@@ -13,12 +13,18 @@ import type { CheckInput } from './outcome.ts';
 /** The question about a request, as Envoy puts it. @param sent which headers are sent along */
 export function checkRequest(
   stream: HttpStream,
-  { body, contextExtensions, metadata, tellCertificate }: CheckInput,
+  { body, contextExtensions, metadata, tellCertificate, rawHeaders }: CheckInput,
   sent: NameTest,
   nowEpochMs: number,
 ): CheckRequest {
   const { request, connection, requestId } = stream;
   const path = request.query === undefined ? request.path : `${request.path}?${request.query}`;
+  const pseudo = {
+    ':method': request.method,
+    ':path': path,
+    ':authority': request.authority,
+    ':scheme': request.scheme,
+  };
   return create(CheckRequestSchema, {
     attributes: {
       source: source(connection, tellCertificate),
@@ -28,13 +34,9 @@ export function checkRequest(
         http: {
           id: requestId,
           method: request.method,
-          headers: {
-            ...headersOf(request.headers, sent),
-            ':method': request.method,
-            ':path': path,
-            ':authority': request.authority,
-            ':scheme': request.scheme,
-          },
+          ...(rawHeaders
+            ? { headerMap: { headers: linesOf(request.headers, sent, pseudo) } }
+            : { headers: { ...headersOf(request.headers, sent), ...pseudo } }),
           path,
           host: request.authority,
           scheme: request.scheme,
@@ -92,6 +94,23 @@ function headersOf(headers: Headers, sent: NameTest): Record<string, string> {
     map[name] = before === undefined ? text : `${before}${name === 'cookie' ? '; ' : ','}${text}`;
   });
   return { ...map };
+}
+
+/** Each line by itself, in the octets that it came in; first what HTTP/2 has as pseudo-fields, where these are sent too (Envoy). */
+function linesOf(
+  headers: Headers,
+  sent: NameTest,
+  pseudo: Readonly<Record<string, string>>,
+): { key: string; rawValue: Uint8Array }[] {
+  const lines = Object.entries(pseudo).flatMap(([key, value]) => (sent(key) ? [lineOf(key, value)] : []));
+  headers.forEach((name, value) => {
+    if (sent(name) && isCarried(name)) lines.push(lineOf(name, value));
+  });
+  return lines;
+}
+
+function lineOf(key: string, value: string): { key: string; rawValue: Uint8Array } {
+  return { key, rawValue: Uint8Array.from(Buffer.from(value, 'latin1')) };
 }
 
 /** Octets of a field as protobuf's text; what is no UTF-8 cannot be said there and becomes U+FFFD. */

@@ -194,6 +194,50 @@ describe('a service over HTTP', () => {
     expect([await left(false), await left(true)]).toEqual([210, 211]);
   });
 
+  it('changes the route only where a field that routes look at has changed, or the query', async () => {
+    const routes = ['other', 'own'].map((name) => ({
+      name,
+      match: {
+        path: { kind: 'prefix' as const, value: '/' },
+        ...(name === 'other' && {
+          headers: [{ name: 'x-to', match: { kind: 'exact' as const, value: name } }],
+        }),
+      },
+      action: { kind: 'direct' as const, status: name === 'other' ? 210 : 211 },
+    }));
+    const answer = () => ({ headers: { 'x-to': 'other', 'x-seen': '1' } });
+    const at = async (...rematchHeaders: string[]) =>
+      (await ask(answer, { rematch: true, rematchHeaders }, { upstreamHeaders: ['x-*'] }, { routes })).status;
+    expect([await at('x-user'), await at('x-user', 'X-To')]).toEqual([211, 210]);
+  });
+
+  it('cuts off what a refusal has too much of, by bytes', async () => {
+    const body = async (maxDeniedBodyBytes: number) =>
+      (await ask(() => ({ status: 403, body: 'refused' }), { maxDeniedBodyBytes })).response?.body;
+    expect([await body(4), await body(7), await body(8)]).toEqual(['refu', 'refused', 'refused']);
+  });
+
+  it('is asked one path for all where that is said', async () => {
+    const { checks } = await ask(() => ({}), {}, { target: '/check?a=1' }, { request: { path: '/p?q=2' } });
+    expect(checks.map(({ target }) => target)).toEqual(['/check?a=1']);
+  });
+
+  it('gets headers by their ends, and by what is in them', async () => {
+    const headers = { 'x-user-id': '1', 'my-own-one': '2', 'x-other': '3', id: '4' };
+    const { checks } = await ask(
+      () => ({}),
+      {},
+      { onlyListed: true, requestHeaders: ['*-id', '*own*'] },
+      { request: { headers } },
+    );
+    expect(Object.keys(headers).map((name) => checks[0]?.header(name))).toEqual([
+      '1',
+      '2',
+      undefined,
+      undefined,
+    ]);
+  });
+
   it('refuses HEAD without a length, for the text that GET would get is not known', async () => {
     const refused = () => ({ status: 403, body: 'no' });
     const { response } = await ask(refused, {}, {}, { request: { method: 'HEAD' } });
@@ -349,5 +393,18 @@ describe('a cluster over gRPC', () => {
     await proxy.clock.advance(250);
     expect((await pending).status).toBe(403);
     expect(proxy.meter.value('tulle_filter_ext_authz_checks_total', { result: reason })).toBe(1);
+  });
+
+  it('is told each line by itself where it is to, and nothing that it is not to be told', async () => {
+    const { proxy, checks } = await proxyWith(() => ({ status: { code: 0 } }), { rawHeaders: true });
+    const client = proxy.client();
+    client.raw('GET /p HTTP/1.1\r\nhost: a\r\nx-m: a\r\nx-m: b\xff\r\n\r\n', 'GET');
+    await client.response();
+    const http = checks[0]?.attributes?.request?.http;
+    expect(http?.headers).toEqual({});
+    const lines = http?.headerMap?.headers.map(
+      ({ key, rawValue }) => `${key}: ${Buffer.from(rawValue).toString('latin1')}`,
+    );
+    expect(lines).toEqual(expect.arrayContaining([':path: /p', 'x-m: a', 'x-m: b\xff']));
   });
 });

@@ -1,5 +1,6 @@
 import {
   addMetadata,
+  CONNECTION_METADATA,
   CONTINUE,
   defineHttpFilter,
   DYNAMIC_METADATA,
@@ -199,6 +200,7 @@ async function createExtAuthz(
       body,
       contextExtensions: inForce.contextExtensions ?? {},
       tellCertificate: inForce.tellCertificate ?? false,
+      rawHeaders: inForce.rawHeaders ?? false,
       metadata: metadataOf(stream, inForce.metadataNamespaces),
       timeoutMs: inForce.timeoutMs ?? 200,
     });
@@ -224,7 +226,8 @@ async function createExtAuthz(
         allowedCount.add();
         stream.note(NOTE_ALLOWED, 0);
         const { request } = stream;
-        const isOther = dropClaimed(stream) || changes(outcome);
+        const claimed = dropClaimed(stream);
+        const isOther = changes(outcome, claimed, inForce.rematchHeaders);
         for (const name of outcome.remove) request.headers.remove(name);
         edit(request.headers, outcome.edits);
         if (outcome.removeQuery.length > 0 || outcome.setQuery.length > 0)
@@ -238,7 +241,12 @@ async function createExtAuthz(
         works();
         deniedCount.add();
         stream.note(NOTE_DENIED, outcome.status);
-        return stream.reply(outcome.status, 'TULLE_EXT_AUTHZ_DENIED', outcome.body, outcome.headers);
+        return stream.reply(
+          outcome.status,
+          'TULLE_EXT_AUTHZ_DENIED',
+          cut(outcome.body, inForce.maxDeniedBodyBytes),
+          outcome.headers,
+        );
       case 'failed': {
         const { reason, message } = outcome;
         failures.get(reason)?.add();
@@ -263,11 +271,11 @@ async function createExtAuthz(
     }
   }
 
-  /** What the caller sent under the service's names goes, whatever the service says. @returns whether there was any */
-  function dropClaimed({ request: { headers } }: HttpStream): boolean {
+  /** What the caller sent under the service's names goes, whatever the service says. @returns their names */
+  function dropClaimed({ request: { headers } }: HttpStream): readonly string[] {
     const claimed = client.claimed(headers);
     for (const name of claimed) headers.remove(name);
-    return claimed.length > 0;
+    return claimed;
   }
 
   /** One line when it begins to fail and one when it works again: the rest are counters. */
@@ -291,8 +299,9 @@ function metadataOf(
   stream: HttpStream,
   namespaces: readonly string[] = NOTHING,
 ): Readonly<Record<string, MetadataValues>> {
-  const known = namespaces.length === 0 ? undefined : stream.get(DYNAMIC_METADATA);
-  if (known === undefined) return {};
+  if (namespaces.length === 0) return {};
+  // What is known of the request goes before what is known of its connection, as in Envoy.
+  const known = { ...stream.get(CONNECTION_METADATA), ...stream.get(DYNAMIC_METADATA) };
   return Object.fromEntries(
     namespaces.flatMap((name) => {
       const values = Object.hasOwn(known, name) ? known[name] : undefined;
@@ -301,9 +310,29 @@ function metadataOf(
   );
 }
 
-/** Whether an answer changes what routes look at. */
-function changes({ remove, edits, removeQuery, setQuery }: Allowed): boolean {
-  return remove.length + edits.length + removeQuery.length + setQuery.length > 0;
+/**
+ * Whether an answer changes what routes look at.
+ * @param claimed names of what was dropped
+ * @param names of fields that they look at, in any case; absent: all
+ */
+function changes(
+  { remove, edits, removeQuery, setQuery }: Allowed,
+  claimed: readonly string[],
+  names?: readonly string[],
+): boolean {
+  if (removeQuery.length + setQuery.length > 0) return true;
+  if (names === undefined) return claimed.length + remove.length + edits.length > 0;
+  return names.some((given) => {
+    const wanted = given.toLowerCase();
+    return claimed.includes(wanted) || remove.includes(wanted) || edits.some(({ name }) => name === wanted);
+  });
+}
+
+/** Characters are cut through, as Envoy does. */
+function cut(body: string | Uint8Array, maxBytes = Infinity): string | Uint8Array {
+  if (body.length === 0 || maxBytes === Infinity) return body;
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  return bytes.length > maxBytes ? bytes.subarray(0, maxBytes) : body;
 }
 
 function edit(headers: MutableHeaders, edits: readonly HeaderEdit[]): void {

@@ -91,7 +91,7 @@ export function httpClient(
         ? {
             method: request.method,
             authority: request.authority,
-            target: request.path === '*' ? `${base}/` : `${base}${uri}`,
+            target: http.target ?? (request.path === '*' ? `${base}/` : `${base}${uri}`),
           }
         : {}),
       headers,

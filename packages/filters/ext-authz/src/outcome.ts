@@ -54,6 +54,8 @@ export interface CheckInput {
   readonly contextExtensions: Readonly<Record<string, string>>;
   /** Whether the service is shown the caller's certificate. */
   readonly tellCertificate: boolean;
+  /** Whether it is told each line of a field by itself, in its own bytes. */
+  readonly rawHeaders: boolean;
   readonly timeoutMs: number;
 }
 

@@ -102,6 +102,13 @@ describe('a processor that', () => {
     expect(tolerant.proc.heard).toHaveLength(1);
   });
 
+  it('fails, has the status that is said for that, but for taking too long', async () => {
+    const config = { statusOnError: 503 };
+    const status = async (said: 'failure' | 'silence') =>
+      (await (await open({ answer: () => said, config })).ask())?.status;
+    expect([await status('failure'), await status('silence')]).toEqual([503, 504]);
+  });
+
   it('fails in the middle of a response breaks it, or is gone without', async () => {
     const setup = {
       answer: on('responseBody', 'failure'),

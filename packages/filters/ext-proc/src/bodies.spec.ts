@@ -1,4 +1,5 @@
 import type { ExtProcFilterConfig } from '@tulle/model';
+import type { ExtProcMode } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
 import { pass, type Processor } from '../tests/processor.ts';
 import { CommonResponse_ResponseStatus as ResponseStatus } from './gen/envoy/service/ext_proc/v3/external_processor_pb.js';
@@ -170,6 +171,14 @@ describe('bodies', () => {
     expect(proc.heard.slice(0, 2)).toEqual(['requestHeaders', 'requestBody abc.']);
     expect(proc.heard).not.toContain('responseHeaders');
     expect(proc.heard.at(-1)).toBe('responseBody .');
+    const among = async (...allowedModes: readonly ExtProcMode[]): Promise<number> => {
+      const some = await open({ answer, config: { allowModeOverride: true, allowedModes } });
+      await some.ask({ method: 'POST', body: 'abc' });
+      return some.proc.heard.indexOf('requestBody abc.');
+    };
+    const chosen = { requestBody: 'buffered', responseBody: 'streamed', responseHeaders: 'skip' } as const;
+    expect(await among({ requestBody: 'buffered' }, { ...chosen, responseTrailers: 'send' })).toBe(-1);
+    expect(await among({ requestBody: 'buffered' }, { ...chosen, requestHeaders: 'skip' })).toBe(1);
     const other = await open({ answer });
     await other.ask({ method: 'POST', body: 'abc' });
     expect(other.proc.heard).toEqual(['requestHeaders', 'responseHeaders']);

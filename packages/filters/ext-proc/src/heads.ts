@@ -5,7 +5,7 @@ import {
   type BodyMutation,
   type ProcessingResponse,
 } from './gen/envoy/service/ext_proc/v3/external_processor_pb.js';
-import { chosenModes, DEFAULT_MODES } from './modes.ts';
+import { chosenModes, DEFAULT_MODES, isSameMode } from './modes.ts';
 import { requestHead, responseHead } from './messages.ts';
 import type { Processor } from './processor.ts';
 import type { BodyFate, ProcState, Side } from './state.ts';
@@ -129,8 +129,9 @@ function takeModes(
   state: ProcState,
   { modeOverride }: ProcessingResponse,
 ): void {
-  if (config.allowModeOverride === true && modeOverride !== undefined)
-    state.modes = chosenModes(modeOverride, state.modes);
+  if (config.allowModeOverride !== true || modeOverride === undefined) return;
+  const chosen = chosenModes(modeOverride, state.modes);
+  if (config.allowedModes?.some((one) => isSameMode(one, chosen)) !== false) state.modes = chosen;
 }
 
 /** The service is told no more of this direction, and what comes of its body is known. */

@@ -29,6 +29,14 @@ export function chosenModes(message: ProcessingMode, before: Modes): Modes {
   };
 }
 
+/** Whether a mode is the one that was chosen, but for the head of the request, which has passed. */
+export function isSameMode(allowed: ExtProcMode, chosen: Modes): boolean {
+  const whole: Modes = { ...DEFAULT_MODES, ...allowed };
+  return (Object.keys(DEFAULT_MODES) as (keyof Modes)[]).every(
+    (part) => part === 'requestHeaders' || whole[part] === chosen[part],
+  );
+}
+
 /** A mode that is not here is not spoken: such a body is not sent. */
 const BODIES: Readonly<Partial<Record<BodySendMode, ExtProcBodyMode>>> = {
   [BodySendMode.NONE]: 'none',

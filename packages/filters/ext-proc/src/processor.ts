@@ -193,7 +193,7 @@ export class Processor {
       return CONTINUE;
     }
     stream.note(NOTE_FAILED, REASONS.indexOf(reason));
-    const status = reason === 'timeout' ? 504 : undefined;
+    const status = reason === 'timeout' ? 504 : config.statusOnError;
     return stream.abort('TULLE_EXT_PROC_ERROR', `ext_proc_error{${reason}}`, status);
   }
 

@@ -1,4 +1,4 @@
-import { CONTINUE, defineHttpFilter } from '@tulle/filter';
+import { CONNECTION_METADATA, CONTINUE, defineHttpFilter, DYNAMIC_METADATA } from '@tulle/filter';
 import { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import type { ChainMatch, Listener, ProxyProtocol } from '@tulle/model';
@@ -231,6 +231,40 @@ describe('a header of the PROXY protocol', () => {
     client.raw(HEADER + GET, 'GET');
     await client.response();
     expect(told).toEqual(['203.0.113.9 through 192.0.2.7']);
+  });
+
+  it('tells filters of requests what its fields say, apart from what is known of a request', async () => {
+    const told: unknown[] = [];
+    const tells = defineHttpFilter({
+      apiVersion: 1,
+      id: 'test.http.tells-metadata',
+      config: anything<object>(),
+      create: () => ({
+        requestHeaders(stream) {
+          told.push([stream.get(CONNECTION_METADATA), stream.get(DYNAMIC_METADATA)]);
+          return CONTINUE;
+        },
+      }),
+    });
+    const listener = httpListener({
+      port: 8080,
+      routes: [
+        {
+          name: 'all',
+          match: { path: { kind: 'prefix', value: '/' } },
+          action: { kind: 'direct', status: 200 },
+        },
+      ],
+      filters: [tells({})],
+    });
+    const proxyProtocol = { tlvs: [{ type: 0xe1, key: 'vpce', namespace: 'network' }] };
+    const test = await started({ listeners: [{ ...listener, proxyProtocol }], clusters: [] });
+    const client = test.client({ host: '192.0.2.7' });
+    const fields = '\xe1\x00\x03one';
+    const start = '\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x12\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x02';
+    client.raw(start + fields + GET, 'GET');
+    await client.response();
+    expect(told).toEqual([[{ network: { vpce: 'one' } }, undefined]]);
   });
 
   it('leaves the connection its own where it says nothing', async () => {

@@ -21,7 +21,7 @@ export interface ExtAuthzFilterConfig {
   readonly contextExtensions?: Readonly<Record<string, string>>;
   /** Show the service the caller's certificate, PEM (Envoy `include_peer_certificate`). gRPC only. Default false. */
   readonly tellCertificate?: boolean;
-  /** Headers that are never sent along, whatever else is. Names, or a start and `*`. */
+  /** Headers that are never sent along, whatever else is. Names, or a start, an end or a part with `*`. */
   readonly withheldHeaders?: readonly string[];
   /** Namespaces of what earlier filters found out that are told to the service. gRPC only. */
   readonly metadataNamespaces?: readonly string[];
@@ -35,6 +35,15 @@ export interface ExtAuthzFilterConfig {
   readonly markFailureAllowed?: boolean;
   /** Match the route again once headers have changed (Envoy `clear_route_cache`); not beside {@link body}. Default false. */
   readonly rematch?: boolean;
+  /** Only where one of these, or the query, has changed (Envoy `clear_route_cache_headers`). Default: whatever has. */
+  readonly rematchHeaders?: readonly string[];
+  /** Bytes of a refusal's body that the caller gets; the rest is cut off (Envoy `max_denied_response_body_bytes`). Default all. */
+  readonly maxDeniedBodyBytes?: number;
+  /**
+   * The service is told each line of a field by itself, in its own bytes (Envoy `encode_raw_headers`), in place of one text for each name.
+   * gRPC only: over HTTP lines go as they came in any case. Default false.
+   */
+  readonly rawHeaders?: boolean;
   /** Checks under way; further requests are refused as on failure. Default 1,024, as a cluster's requests. */
   readonly maxActiveChecks?: number;
 }
@@ -65,7 +74,9 @@ export interface ExtAuthzHttpService {
      * the URL as it stands; `x-forwarded-method`, `-host` and `-uri` say what is asked for. Default `append`.
      */
     readonly path?: 'append' | 'fixed';
-    /** Headers sent along beside `authorization`, `cookie`, and those that the proxy sets. Names, or a start and `*`. */
+    /** Path and query of every check, in place of the request's behind the URL's (Envoy `path_override`); with `append`. */
+    readonly target?: string;
+    /** Headers sent along beside `authorization`, `cookie`, and those that the proxy sets. Names, or a start, an end or a part with `*`. */
     readonly requestHeaders?: readonly string[];
     /** Send nothing but `authorization`, the length of the body and `requestHeaders`, as Envoy does. Default false. */
     readonly onlyListed?: boolean;
@@ -107,7 +118,7 @@ export interface ExtAuthzGrpcService {
     };
     /** The way to the service is trusted: whoever is on it decides who gets in. */
     readonly plaintext?: boolean;
-    /** Headers sent along. Default: all. Names, or a start and `*`. */
+    /** Headers sent along. Default: all. Names, or a start, an end or a part with `*`. */
     readonly requestHeaders?: readonly string[];
   };
 }
@@ -119,7 +130,7 @@ export interface ExtAuthzClusterService {
     readonly cluster: string;
     /** `:authority` of checks. Default the cluster's name. */
     readonly authority?: string;
-    /** Headers sent along. Default: all. Names, or a start and `*`. */
+    /** Headers sent along. Default: all. Names, or a start, an end or a part with `*`. */
     readonly requestHeaders?: readonly string[];
   };
 }
@@ -183,8 +194,8 @@ const names = (description: string): JsonSchema => ({
   maxItems: 100,
   items: {
     type: 'string',
-    pattern: "^[!#$%&'+.^_`|~0-9A-Za-z-]*[!#$%&'+.^_`|~0-9A-Za-z*-]$",
-    description: 'A name, or the start of names and *.',
+    pattern: "^\\*?[!#$%&'+.^_`|~0-9A-Za-z-]*[!#$%&'+.^_`|~0-9A-Za-z*-]$",
+    description: 'A name, or the start, the end or a part of names with *.',
   },
   description,
 });
@@ -233,6 +244,11 @@ const http: JsonSchema = object(
       default: 'append',
       description:
         "append: the request's own method, host and path, behind the URL's. fixed: GET of the URL.",
+    },
+    target: {
+      type: 'string',
+      pattern: '^/[^#\\s]*$',
+      description: 'Path and query of every check, in place of the request’s behind the URL’s.',
     },
     requestHeaders: names('Headers sent along beside authorization, cookie and the proxy’s own.'),
     onlyListed: {
@@ -369,6 +385,24 @@ export const extAuthzFilterSchema: JsonSchema = {
       type: 'boolean',
       default: false,
       description: 'Match the route again once headers have changed; not beside body.',
+    },
+    rematchHeaders: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 100,
+      items: text('Name of a field.'),
+      description: 'Only where one of these, or the query, has changed.',
+    },
+    maxDeniedBodyBytes: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 4_294_967_295,
+      description: 'Bytes of a refusal’s body that the caller gets. Default all.',
+    },
+    rawHeaders: {
+      type: 'boolean',
+      default: false,
+      description: 'Tell the service each line of a field by itself, in its own bytes (gRPC).',
     },
     maxActiveChecks: {
       type: 'integer',

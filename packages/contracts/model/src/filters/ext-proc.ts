@@ -16,15 +16,19 @@ export interface ExtProcFilterConfig {
   readonly maxMessageTimeoutMs?: number;
   /** What becomes of a stream when the service fails. Default `deny`; `allow`: it goes on without, which is counted. */
   readonly failureMode?: 'deny' | 'allow';
+  /** Status where the service fails, but for its taking too long, which is 504. Default 500 (Envoy `status_on_error`). */
+  readonly statusOnError?: number;
   /** The service may choose another mode for what follows a head (Envoy `allow_mode_override`). Default false. */
   readonly allowModeOverride?: boolean;
+  /** Only one of these, whose `requestHeaders` is not looked at (Envoy `allowed_override_modes`). Default: any. */
+  readonly allowedModes?: readonly ExtProcMode[];
   /** The service may answer the caller itself. Default true; where not, it is asked no more (Envoy `disable_immediate_response`). */
   readonly allowImmediateResponse?: boolean;
   /** Which fields it may change. What it answers the caller itself may have any (Envoy). */
   readonly mutationRules?: ExtProcMutationRules;
-  /** Fields that it is told of. Default: all. Names, or a start and `*`. */
+  /** Fields that it is told of. Default: all. Names, or a start, an end or a part with `*`. */
   readonly sentHeaders?: readonly string[];
-  /** Fields that it is never told of. Names, or a start and `*`. */
+  /** Fields that it is never told of. Names, or a start, an end or a part with `*`. */
   readonly withheldHeaders?: readonly string[];
   /** What else it is told of a request, with its first message of it: see {@link EXT_PROC_ATTRIBUTES}. */
   readonly requestAttributes?: readonly ExtProcAttribute[];
@@ -95,6 +99,9 @@ export interface ExtProcRouteConfig {
   /** In place of the chain's, whole. */
   readonly mode?: ExtProcMode;
   readonly service?: ExtProcService;
+  readonly failureMode?: 'deny' | 'allow';
+  readonly requestAttributes?: readonly ExtProcAttribute[];
+  readonly responseAttributes?: readonly ExtProcAttribute[];
   readonly sentMetadata?: readonly string[];
   readonly receivedMetadata?: readonly string[];
   /** Sent with each call beside what the service's configuration says, in place of equal names there. */
@@ -158,8 +165,8 @@ const names = (description: string): JsonSchema =>
   list(
     {
       type: 'string',
-      pattern: "^:?[!#$%&'+.^_`|~0-9A-Za-z-]*[!#$%&'+.^_`|~0-9A-Za-z*-]$",
-      description: 'A name, or the start of names and *.',
+      pattern: "^\\*?:?[!#$%&'+.^_`|~0-9A-Za-z-]*[!#$%&'+.^_`|~0-9A-Za-z*-]$",
+      description: 'A name, or the start, the end or a part of names with *.',
     },
     description,
   );
@@ -213,6 +220,12 @@ const mutationRules = object('Which fields the service may change.', {
   disallowedIsError: flag('A change that is not allowed ends the stream with 500; else it is left out.'),
 });
 
+const failureMode: JsonSchema = {
+  enum: ['deny', 'allow'],
+  description: 'What becomes of a stream when the service fails.',
+};
+const requestAttributes = attributes('What else it is told of a request.');
+const responseAttributes = attributes('What else it is told of a response.');
 const sentMetadata = namespaces('What earlier filters found out that the service is told.');
 const receivedMetadata = namespaces('Where the service may say something to later filters.');
 
@@ -238,18 +251,22 @@ export const extProcFilterSchema: JsonSchema = {
       default: 0,
       description: 'Longest that the service may ask for instead, in milliseconds; 0: it may not.',
     },
-    failureMode: {
-      enum: ['deny', 'allow'],
-      default: 'deny',
-      description: 'What becomes of a stream when the service fails.',
+    failureMode: { ...failureMode, default: 'deny' },
+    statusOnError: {
+      type: 'integer',
+      minimum: 400,
+      maximum: 599,
+      default: 500,
+      description: 'Status where the service fails; 504 where it takes too long.',
     },
     allowModeOverride: flag('The service may choose another mode for what follows a head.'),
+    allowedModes: list(mode, 'Only one of these, whose requestHeaders is not looked at.'),
     allowImmediateResponse: flag('The service may answer the caller itself.', true),
     mutationRules,
     sentHeaders: names('Fields that the service is told of. Default: all.'),
     withheldHeaders: names('Fields that it is never told of.'),
-    requestAttributes: attributes('What else it is told of a request.'),
-    responseAttributes: attributes('What else it is told of a response.'),
+    requestAttributes,
+    responseAttributes,
     sentMetadata,
     receivedMetadata,
     rematch: {
@@ -274,6 +291,9 @@ export const extProcRouteSchema: JsonSchema = {
   properties: {
     mode,
     service,
+    failureMode,
+    requestAttributes,
+    responseAttributes,
     sentMetadata,
     receivedMetadata,
     addedMetadata: list(headerValueSchema, 'Sent with each call, in place of equal names.'),

@@ -56,12 +56,18 @@ export const plainExtProcConfig: fc.Arbitrary<ExtProcFilterConfig> = object<ExtP
 
 export const extProcConfig: fc.Arbitrary<ExtProcFilterConfig> = fc.oneof(
   plainExtProcConfig,
-  object<ExtProcFilterConfig>({ service, maxBodyBytes: fc.integer({ min: 1, max: 1_000 }) }),
+  object<ExtProcFilterConfig>(
+    { service, maxBodyBytes: fc.integer({ min: 1, max: 1_000 }) },
+    { statusOnError: fc.integer({ min: 400, max: 599 }), allowedModes: fc.array(mode, { maxLength: 2 }) },
+  ),
 );
 
 export const extProcRouteConfig: fc.Arbitrary<ExtProcRouteConfig> = options<ExtProcRouteConfig>({
   mode,
   service,
+  failureMode: fc.constantFrom('deny', 'allow'),
+  requestAttributes: list(fc.constantFrom(...EXT_PROC_ATTRIBUTES)),
+  responseAttributes: list(fc.constantFrom(...EXT_PROC_ATTRIBUTES)),
   sentMetadata: list(label),
   receivedMetadata: list(label),
   addedMetadata: fc.constant([{ name: 'x-token', value: 'secret' }]),

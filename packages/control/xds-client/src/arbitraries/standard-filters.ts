@@ -270,7 +270,13 @@ export const extAuthzConfig: fc.Arbitrary<ExtAuthzFilterConfig> = fc.oneof(
         { grpc: { target: 'auth.example:9001', tls: { serverName: 'auth' } } },
       ),
     },
-    { maxActiveChecks: fc.integer({ min: 1, max: 100 }), contextExtensions: fc.constant({ a: 'b' }) },
+    {
+      maxActiveChecks: fc.integer({ min: 1, max: 100 }),
+      contextExtensions: fc.constant({ a: 'b' }),
+      rematchHeaders: fc.constant(['x-route']),
+      maxDeniedBodyBytes: fc.integer({ min: 1, max: 100 }),
+      rawHeaders: fc.constant(true),
+    },
   ),
 );
 export const extAuthzRouteConfig: fc.Arbitrary<ExtAuthzRouteConfig> = options<ExtAuthzRouteConfig>({

@@ -79,6 +79,10 @@ export function decodeExtAuthz(
     otherwise: message.denyAtDisable?.defaultValue === true ? ('deny' as const) : undefined,
     markFailureAllowed: message.failureModeAllowHeaderAdd ? true : undefined,
     rematch: message.clearRouteCache ? true : undefined,
+    rematchHeaders: message.clearRouteCache ? filled(message.clearRouteCacheHeaders) : undefined,
+    maxDeniedBodyBytes: message.maxDeniedResponseBodyBytes || undefined,
+    // Over HTTP lines go as they came in any case.
+    rawHeaders: message.encodeRawHeaders && services.case === 'grpcService' ? true : undefined,
   });
 }
 
@@ -114,7 +118,13 @@ function decodeBuffer(settings: BufferSettings | undefined): ExtAuthzBody | unde
 
 function decodeHttp(
   context: DecodeContext,
-  { serverUri, pathPrefix, authorizationRequest: request, authorizationResponse: response }: HttpService,
+  {
+    serverUri,
+    pathPrefix,
+    pathOverride,
+    authorizationRequest: request,
+    authorizationResponse: response,
+  }: HttpService,
   allowedHeaders: ListStringMatcher | undefined,
   path: string,
 ): ExtAuthzHttpService {
@@ -123,6 +133,10 @@ function decodeHttp(
   const [origin] = /^https?:\/\/[^/?#]+/.exec(absoluteUri(uri)) ?? [];
   if (origin === undefined) context.refuse(`${here}.server_uri.uri`, NO_HOST);
   if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.server_uri.cluster`, 'is missing');
+  if (pathOverride !== '' && pathPrefix !== '')
+    context.refuse(`${here}.path_override`, 'must not stand beside path_prefix');
+  if (pathOverride !== '' && !/^\/[^#\s]*$/.test(pathOverride))
+    context.refuse(`${here}.path_override`, `must begin with /, but is ${JSON.stringify(pathOverride)}`);
   const allowed =
     decodeNames(context, allowedHeaders, `${path}.allowed_headers`) ??
     decodeNames(context, request?.allowedHeaders, `${here}.authorization_request.allowed_headers`) ??
@@ -135,6 +149,7 @@ function decodeHttp(
   return {
     http: present({
       url: `${origin ?? ''}${pathPrefix}`,
+      target: pathOverride || undefined,
       cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
       requestHeaders: filled(own ? allowed.slice(EXT_AUTHZ_SENT_HEADERS.length) : allowed),
       onlyListed: own ? undefined : true,

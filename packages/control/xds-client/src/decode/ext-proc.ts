@@ -33,6 +33,9 @@ export function decodeExtProc(
   path: string,
 ): ExtProcFilterConfig {
   const { forwardRules, metadataOptions } = message;
+  const status = message.statusOnError?.code ?? 0;
+  if (status !== 0 && (status < 400 || status > 599))
+    context.refuse(`${path}.status_on_error.code`, `must be 400 to 599, but is ${status}`);
   const messageTimeoutMs = timeout(context, message.messageTimeout, 1, `${path}.message_timeout`);
   const maxMessageTimeoutMs = timeout(context, message.maxMessageTimeout, 0, `${path}.max_message_timeout`);
   if (message.disableClearRouteCache && message.routeCacheAction !== RouteCacheAction.DEFAULT)
@@ -55,6 +58,12 @@ export function decodeExtProc(
     requestAttributes: attributes(context, message.requestAttributes, `${path}.request_attributes`),
     responseAttributes: attributes(context, message.responseAttributes, `${path}.response_attributes`),
     ...decodeMetadata(metadataOptions),
+    statusOnError: status === 0 ? undefined : status,
+    allowedModes: filled(
+      message.allowedOverrideModes.map((mode, index) =>
+        decodeMode(context, mode, `${path}.allowed_override_modes[${index}]`),
+      ),
+    ),
     rematch: REMATCHES[message.disableClearRouteCache ? RouteCacheAction.RETAIN : message.routeCacheAction],
   });
 }
@@ -73,11 +82,17 @@ export function decodeExtProcRoute(
     context.refuse(path, 'says nothing: give disabled or overrides');
     return {};
   }
-  const { processingMode, grpcService, metadataOptions, grpcInitialMetadata } = override.value;
+  const { processingMode, grpcService, metadataOptions, grpcInitialMetadata, failureModeAllow } =
+    override.value;
+  const here = `${path}.overrides`;
   return present({
-    mode: processingMode && decodeMode(context, processingMode, `${path}.overrides.processing_mode`),
-    service: grpcService && decodeService(context, grpcService, `${path}.overrides.grpc_service`),
+    mode: processingMode && decodeMode(context, processingMode, `${here}.processing_mode`),
+    service: grpcService && decodeService(context, grpcService, `${here}.grpc_service`),
     ...decodeMetadata(metadataOptions),
+    requestAttributes: attributes(context, override.value.requestAttributes, `${here}.request_attributes`),
+    responseAttributes: attributes(context, override.value.responseAttributes, `${here}.response_attributes`),
+    failureMode:
+      failureModeAllow === undefined ? undefined : failureModeAllow ? ('allow' as const) : ('deny' as const),
     addedMetadata: filled(
       grpcInitialMetadata.map(({ key, value, rawValue }) => ({
         name: key.toLowerCase(),

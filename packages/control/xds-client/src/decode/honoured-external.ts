@@ -40,6 +40,8 @@ export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> =
     'metadata_options',
     'disable_clear_route_cache',
     'route_cache_action',
+    'status_on_error',
+    'allowed_override_modes',
   ],
   'envoy.extensions.filters.http.ext_proc.v3.ProcessingMode': [
     'request_header_mode',
@@ -64,6 +66,9 @@ export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> =
     'grpc_service',
     'metadata_options',
     'grpc_initial_metadata',
+    'request_attributes',
+    'response_attributes',
+    'failure_mode_allow',
   ],
   'envoy.config.common.mutation_rules.v3.HeaderMutationRules': [
     'allow_all_routing',
@@ -96,6 +101,9 @@ export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> =
     // The server name is always told.
     'include_tls_session',
     'charge_cluster_response_stats',
+    'encode_raw_headers',
+    'clear_route_cache_headers',
+    'max_denied_response_body_bytes',
     'enable_dynamic_metadata_ingestion',
   ],
   'envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest': ['allowed_headers', 'headers_to_add'],
@@ -108,6 +116,7 @@ export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> =
   'envoy.extensions.filters.http.ext_authz.v3.HttpService': [
     'server_uri',
     'path_prefix',
+    'path_override',
     'authorization_request',
     'authorization_response',
   ],

@@ -401,7 +401,9 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'destination_port_range',
     'requested_server_name',
     'metadata',
+    'sourced_metadata',
   ],
+  'envoy.config.rbac.v3.SourcedMetadata': ['metadata_matcher', 'metadata_source'],
   'envoy.type.matcher.v3.MetadataMatcher': ['filter', 'path', 'value', 'invert'],
   'envoy.type.matcher.v3.MetadataMatcher.PathSegment': ['key'],
   'envoy.type.matcher.v3.ValueMatcher': [
@@ -431,6 +433,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'header',
     'url_path',
     'metadata',
+    'sourced_metadata',
     'filter_state',
   ],
   'envoy.type.matcher.v3.FilterStateMatcher': ['key', 'string_match', 'address_match'],

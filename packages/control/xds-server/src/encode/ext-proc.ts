@@ -87,14 +87,27 @@ export function encodeExtProcRoute(config: unknown): ExtProcPerRoute | undefined
   return orInexpressible(() => {
     need(
       isObject(config) &&
-        hasOnly(config, ['mode', 'service', 'sentMetadata', 'receivedMetadata', 'addedMetadata']),
+        hasOnly(config, [
+          'mode',
+          'service',
+          'failureMode',
+          'requestAttributes',
+          'responseAttributes',
+          'sentMetadata',
+          'receivedMetadata',
+          'addedMetadata',
+        ]),
     );
-    const { addedMetadata = [] } = config as ExtProcRouteConfig;
+    const { addedMetadata = [], failureMode } = config as ExtProcRouteConfig;
+    need([undefined, 'deny', 'allow'].includes(failureMode));
     need(Array.isArray(addedMetadata));
     const value = {
       ...(config['mode'] !== undefined && { processingMode: modeOf(config['mode']) }),
       ...(config['service'] !== undefined && { grpcService: serviceOf(config['service']) }),
       ...metadataOf(config),
+      requestAttributes: textsOf(config['requestAttributes']),
+      responseAttributes: textsOf(config['responseAttributes']),
+      ...(failureMode !== undefined && { failureModeAllow: failureMode === 'allow' }),
       grpcInitialMetadata: addedMetadata.map((one: unknown) => {
         need(isObject(one) && isText(one['name']) && isText(one['value']));
         return { key: one['name'], value: one['value'] };

@@ -1,7 +1,13 @@
 import { isMessage } from '@bufbuild/protobuf';
 import type { AuthzExpression, AuthzMetadataTest, AuthzValueTest } from '@tulle/model';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
-import type { Permission, Policy, Principal } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
+import {
+  MetadataSource,
+  type Permission,
+  type Policy,
+  type Principal,
+  type SourcedMetadata,
+} from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import type { MetadataMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/metadata';
 import type { PathMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/path';
@@ -86,6 +92,8 @@ function permission(
       return { ports: { first: Math.max(rule.value.start, 0), last: Math.min(rule.value.end - 1, 65_535) } };
     case 'metadata':
       return metadata(context, rule.value, `${path}.metadata`, writers);
+    case 'sourcedMetadata':
+      return sourced(context, rule.value, `${path}.sourced_metadata`, writers);
     case 'requestedServerName':
       return { serverName: decodeStringMatch(context, rule.value, `${path}.requested_server_name`) };
     default: // matcher is reported by the field walk
@@ -134,6 +142,8 @@ function principal(
       return { path: pathOf(context, identifier.value, `${path}.url_path`) };
     case 'metadata':
       return metadata(context, identifier.value, `${path}.metadata`, writers);
+    case 'sourcedMetadata':
+      return sourced(context, identifier.value, `${path}.sourced_metadata`, writers);
     case 'filterState':
       return { filterState: decodeFilterStateMatch(context, identifier.value, `${path}.filter_state`) };
     default:
@@ -187,6 +197,19 @@ function templateOf(
     return NOBODY;
   }
   return { path: { kind: 'regex', value: pattern } };
+}
+
+function sourced(
+  context: DecodeContext,
+  { metadataMatcher, metadataSource }: SourcedMetadata,
+  path: string,
+  writers: Writers,
+): AuthzExpression {
+  if (metadataSource !== MetadataSource.DYNAMIC)
+    context.refuse(`${path}.metadata_source`, 'must be DYNAMIC: of routes no metadata is looked at');
+  if (metadataMatcher) return metadata(context, metadataMatcher, `${path}.metadata_matcher`, writers);
+  context.refuse(`${path}.metadata_matcher`, 'is missing');
+  return NOBODY;
 }
 
 function metadata(
