@@ -116,6 +116,8 @@ export interface Route {
   readonly decorator?: RouteDecorator;
   /** Which of its requests are traced, where the handler has `tracing`. Default: as that says. */
   readonly tracing?: RouteTracing;
+  /** What its author noted of it, by namespace: for logs and tags of spans, and nothing else (Envoy `Route.metadata`). Default: nothing. */
+  readonly metadata?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /**

@@ -21,6 +21,13 @@ export interface HandlerTracing {
    * the same (Envoy `UuidRequestIdConfig.use_request_id_for_trace_sampling: false`). Default false.
    */
   readonly samplesAll?: boolean;
+  /**
+   * What the request's span is called, as a text with operators, filled when the request is over; an operator without a value is nothing.
+   * Where nothing comes out, and by default: as a decorator says, or else by method and path of the route (Envoy `Tracing.operation`).
+   */
+  readonly operation?: string;
+  /** The same of the spans of attempts, by the last one's values (Envoy `upstream_operation`). Default: by the method. */
+  readonly upstreamOperation?: string;
   /** More attributes of every span. */
   readonly customTags?: readonly CustomTag[];
   /** Longer paths are cut in `http.url`. Default 256. */
@@ -40,7 +47,11 @@ export interface HandlerTracing {
  */
 export interface RouteTracing extends Pick<
   HandlerTracing,
-  'randomSamplingPercent' | 'clientSamplingPercent' | 'overallSamplingPercent'
+  | 'randomSamplingPercent'
+  | 'clientSamplingPercent'
+  | 'overallSamplingPercent'
+  | 'operation'
+  | 'upstreamOperation'
 > {
   /** In place of those of the handler that have the same names, and beside the others. */
   readonly customTags?: readonly CustomTag[];
@@ -57,7 +68,7 @@ export interface RouteDecorator {
   readonly propagate?: boolean;
 }
 
-/** Envoy `CustomTag`: a text, a variable of the proxy's environment, a request's field, or its metadata. */
+/** Envoy `CustomTag`: a text, a variable of the proxy's environment, a request's field, or metadata. */
 export type CustomTag =
   | { readonly name: string; readonly kind: 'literal'; readonly value: string }
   | {
@@ -67,10 +78,12 @@ export type CustomTag =
       readonly byDefault?: string;
     }
   | { readonly name: string; readonly kind: 'header'; readonly header: string; readonly byDefault?: string }
-  /** What a filter found out about the request (dynamic metadata): texts as they are, other values as JSON. */
+  /** What a filter found out about the request (dynamic metadata), or its route has: texts as they are, other values as JSON. */
   | {
       readonly name: string;
       readonly kind: 'metadata';
+      /** Whose metadata it is. Default `request`. */
+      readonly of?: 'request' | 'route';
       readonly namespace: string;
       /** Names of objects, outermost first. */
       readonly path: readonly string[];

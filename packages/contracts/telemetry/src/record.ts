@@ -101,8 +101,10 @@ export interface StreamRecord {
   readonly traceFlags: number;
   /** `tracestate` as passed on where {@link sampled}; `''` for none. */
   readonly traceState: string;
-  /** What the request's span is called, by its route or the proxy of the other side (Envoy's decorators); `''`: they do not say. */
+  /** What the request's span is called, by its route, its handler or the proxy of the other side (Envoy's `Tracing.operation` and decorators); `''`: they do not say. */
   readonly operation: string;
+  /** The same of the spans of attempts. */
+  readonly upstreamOperation: string;
   /** Attributes of spans that the route brings, as the model has them; one object for all requests of the route. */
   readonly routeTags: readonly object[] | undefined;
 
@@ -134,6 +136,8 @@ export interface StreamRecord {
   readonly fieldBytes: RecordFieldBytes | undefined;
   /** What filters found out about the request under a namespace (Envoy's dynamic metadata), JSON values by name. */
   metadata(namespace: string): Readonly<Record<string, unknown>> | undefined;
+  /** What the author of its route noted of it under a namespace. */
+  routeMetadata(namespace: string): Readonly<Record<string, unknown>> | undefined;
   /**
    * What was put down under a key (Envoy's filter state), for the request or else its connection: a text, or a
    * `envoy.config.core.v3.HeaderMap` in JSON.

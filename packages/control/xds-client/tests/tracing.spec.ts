@@ -115,7 +115,7 @@ describe('tracing of another control plane', () => {
       't.custom_tags[0].metadata.kind',
       'zipkin',
       zipkin,
-      { customTags: [{ tag: 'm', metadata: { kind: { route: {} } } }] },
+      { customTags: [{ tag: 'm', metadata: { kind: { cluster: {} } } }] },
     ],
     ['t.custom_tags[0]', 'zipkin', zipkin, { customTags: [{ tag: 'm' }] }],
     [`${at}.collector_cluster`, 'zipkin', { ...zipkin, collectorCluster: '' }, {}],
@@ -187,7 +187,11 @@ describe('tracing of another control plane', () => {
       },
       refused: [],
     });
-    expect(tagged({ kind: { route: {} }, metadataKey }).refused).toContain('t.custom_tags[0].metadata.kind');
+    expect(tagged({ kind: { route: {} }, metadataKey })).toMatchObject({
+      tracing: { customTags: [{ kind: 'metadata', of: 'route', namespace: 'jwt' }] },
+      refused: [],
+    });
+    expect(tagged({ kind: { host: {} }, metadataKey }).refused).toContain('t.custom_tags[0].metadata.kind');
     expect(tagged({ kind: { request: {} } }).refused).toEqual([
       't.custom_tags[0].metadata.metadata_key.key',
       't.custom_tags[0].metadata.metadata_key.path',

@@ -13,12 +13,14 @@ export function metadataAt(
   return value ?? undefined;
 }
 
-/** The same as text: a string as it is, anything else as JSON. */
+/** The same of the request or of its route as text: a string as it is, anything else as JSON. */
 export function metadataText(
   record: StreamRecord,
   namespace: string,
   path: readonly string[],
+  of: 'request' | 'route' = 'request',
 ): string | undefined {
-  const value = metadataAt(record.metadata(namespace), path);
+  const values = of === 'route' ? record.routeMetadata(namespace) : record.metadata(namespace);
+  const value = metadataAt(values, path);
   return value === undefined || typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -13,7 +13,7 @@ export function tagOf(tag: CustomTag, env: Readonly<Record<string, string | unde
     return [tag.name, () => value];
   }
   if (tag.kind === 'metadata')
-    return [tag.name, (record) => metadataText(record, tag.namespace, tag.path) ?? tag.byDefault];
+    return [tag.name, (record) => metadataText(record, tag.namespace, tag.path, tag.of) ?? tag.byDefault];
   const header = tag.header.toLowerCase();
   return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
 }

@@ -440,9 +440,9 @@ describe('a wrong format', () => {
       ],
     ],
     [
-      '%METADATA(ROUTE:a:b)%',
+      '%METADATA(CLUSTER:a:b)%',
       [
-        '/format column 1: the metadata of "ROUTE" is not kept; there is DYNAMIC and UPSTREAM_HOST, e.g. %METADATA(DYNAMIC:a.filter:key)%',
+        '/format column 1: the metadata of "CLUSTER" is not kept; there is DYNAMIC, ROUTE and UPSTREAM_HOST, e.g. %METADATA(DYNAMIC:a.filter:key)%',
       ],
     ],
     [

@@ -167,7 +167,7 @@ export function createBuildSpans(
     const delivered = last && attempt.failure === '' && record.upstreamServiceMs >= 0;
     return new RecordSpan(
       {
-        name: nameOf(record, ''),
+        name: record.upstreamOperation === '' ? nameOf(record, '') : cut(record.upstreamOperation),
         kind: 'client',
         traceId: record.traceId,
         spanId: attempt.spanId,

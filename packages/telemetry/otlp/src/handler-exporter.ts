@@ -118,7 +118,7 @@ function tagOf(tag: CustomTag, env: Readonly<Record<string, string | undefined>>
       return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
     }
     case 'metadata':
-      return [tag.name, (record) => metadataText(record, tag.namespace, tag.path) ?? tag.byDefault];
+      return [tag.name, (record) => metadataText(record, tag.namespace, tag.path, tag.of) ?? tag.byDefault];
   }
 }
 

@@ -419,6 +419,40 @@ describe('a route', () => {
     expect(spansOf(run)).toHaveLength(spans);
   });
 
+  it('and its handler name spans by texts, before every decorator, unless nothing comes out', async () => {
+    const names = async (own: object, route: Partial<Route>, headers: Record<string, string> = {}) => {
+      await running?.stop();
+      const run = await traced({ ...otlpHttp, ...own }, { route });
+      await run.test.client().request({ headers });
+      await run.sent();
+      return spansOf(run).map(({ name }) => name);
+    };
+    const own = { operation: 'handler %REQ(:METHOD)%', upstreamOperation: 'up %REQ(x-a)%' };
+    const tracing = { operation: 'route %RESPONSE_CODE%', upstreamOperation: 'to %UPSTREAM_CLUSTER%' };
+    expect([
+      await names(own, {}, { 'x-a': 'b' }),
+      await names(own, { tracing, ...named }, { [OPERATION]: 'told' }),
+      await names({}, { tracing: { operation: '%REQ(x-a)%', upstreamOperation: '%REQ(x-a)%' }, ...named }),
+    ]).toEqual([
+      ['handler GET', 'up b'],
+      ['route 200', 'to api'],
+      ['shop/checkout', 'GET'],
+    ]);
+  });
+
+  it('has metadata that are tags of its spans', async () => {
+    const tag = (name: string, path: readonly string[]) =>
+      ({ name, kind: 'metadata', of: 'route', namespace: 'my', path, byDefault: 'none' }) as const;
+    const customTags = [tag('owner', ['owner']), tag('deep', ['deep', 'x']), tag('absent', ['toString'])];
+    const run = await traced(
+      { ...otlpHttp, customTags },
+      { route: { metadata: { my: { owner: 'shop', deep: { x: { y: 5 } } } } } },
+    );
+    await run.test.client().request({});
+    await run.sent();
+    expect(spansOf(run)[0]?.attributes).toMatchObject({ owner: 'shop', deep: '{"y":5}', absent: 'none' });
+  });
+
   it('brings tags of its own, in place of those with the same names', async () => {
     const tag = (name: string, value: string) => ({ name, kind: 'literal' as const, value });
     const run = await traced(

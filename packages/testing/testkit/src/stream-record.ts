@@ -63,6 +63,7 @@ export function streamRecord(change: Partial<StreamRecord> = {}): StreamRecord {
     traceFlags: 0,
     traceState: '',
     operation: '',
+    upstreamOperation: '',
     routeTags: undefined,
     notes: new Int32Array(0),
     noteCount: 0,
@@ -77,6 +78,7 @@ export function streamRecord(change: Partial<StreamRecord> = {}): StreamRecord {
     times: undefined,
     fieldBytes: undefined,
     metadata: () => undefined,
+    routeMetadata: () => undefined,
     filterState: () => undefined,
     ...change,
   };

@@ -211,6 +211,7 @@ export const routeConfigSchema: JsonSchema = {
             statPrefix: name,
             decorator: routeDecoratorSchema,
             tracing: routeTracingSchema,
+            metadata: { type: 'object', additionalProperties: { type: 'object' } },
           }),
         ),
         requestHeaders: routeHeaderEditsSchema,

@@ -51,6 +51,7 @@ export const customTagSchema: JsonSchema = {
     fields(['name', 'kind', 'namespace', 'path'], {
       name,
       kind: { const: 'metadata' },
+      of: oneOf('request', 'route'),
       namespace: name,
       path: { ...listOf(name), minItems: 1 },
       byDefault: name,
@@ -62,6 +63,8 @@ const shared = {
   randomSamplingPercent: percent,
   clientSamplingPercent: percent,
   overallSamplingPercent: percent,
+  operation: name,
+  upstreamOperation: name,
   customTags: listOf(customTagSchema),
 };
 

@@ -71,7 +71,7 @@ export const customTag: fc.Arbitrary<CustomTag> = fc.oneof(
       namespace: label,
       path: fc.array(label, { minLength: 1, maxLength: 2 }),
     },
-    { byDefault: label },
+    { of: fc.constant('route'), byDefault: label },
   ),
   object<CustomTag>({ name: label, kind: fc.constant('header'), header: label }, { byDefault: label }),
 );
@@ -85,6 +85,8 @@ export const tracing: fc.Arbitrary<HandlerTracing> = fc
       clientSamplingPercent: percent,
       overallSamplingPercent: percent,
       samplesAll: yes,
+      operation: fc.constantFrom('%REQ(:METHOD)%', 'x'),
+      upstreamOperation: label,
       customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
       maxPathTagLength: fc.integer({ min: 1, max: 65_536 }),
       spawnUpstreamSpan: fc.constant(false),

@@ -246,6 +246,8 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'provider',
     'spawn_upstream_span',
     'verbose',
+    'operation',
+    'upstream_operation',
   ],
   'envoy.config.trace.v3.Tracing': ['http'],
   'envoy.config.trace.v3.Tracing.Http': ['name', 'typed_config'],

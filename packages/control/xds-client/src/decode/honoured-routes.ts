@@ -113,7 +113,14 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.NonForwardingAction': [],
   'envoy.config.route.v3.FilterAction': ['action'],
   'envoy.config.route.v3.Decorator': ['operation', 'propagate'],
-  'envoy.config.route.v3.Tracing': ['client_sampling', 'random_sampling', 'overall_sampling', 'custom_tags'],
+  'envoy.config.route.v3.Tracing': [
+    'client_sampling',
+    'random_sampling',
+    'overall_sampling',
+    'custom_tags',
+    'operation',
+    'upstream_operation',
+  ],
   'envoy.config.route.v3.RouteMatch': [
     'prefix',
     'path',

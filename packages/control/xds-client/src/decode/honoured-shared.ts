@@ -17,7 +17,8 @@ export const HONOURED_BY_ALL: Readonly<Record<string, readonly string[]>> = {
   ...HONOURED_OF_SOURCES,
   'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
   // Whose metadata is meant; those who ask for it refuse what they do not know.
-  'envoy.type.metadata.v3.MetadataKind': ['request', 'host', 'cluster'],
+  'envoy.type.metadata.v3.MetadataKind': ['request', 'route', 'host', 'cluster'],
+  'envoy.type.metadata.v3.MetadataKind.Route': [],
   'envoy.type.metadata.v3.MetadataKind.Request': [],
   'envoy.type.metadata.v3.MetadataKind.Host': [],
   'envoy.type.metadata.v3.MetadataKind.Cluster': [],

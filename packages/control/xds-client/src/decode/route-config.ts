@@ -15,6 +15,7 @@ import {
   type VirtualHost,
   VirtualHost_TlsRequirementType as TlsRequirement,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { TULLE_METADATA } from '../wire.ts';
 import { readSource } from './config-source.ts';
 import { decodePersistence } from './session-persistence.ts';
 import type { DecodeContext } from './context.ts';
@@ -291,9 +292,16 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     statPrefix: route.statPrefix === '' ? undefined : route.statPrefix,
     decorator: decodeDecorator(context, route, `${path}.decorator`),
     tracing: decodeRouteTracing(context, route.tracing, `${path}.tracing`),
+    metadata: decodeNotes(route.metadata),
     ...decodeEditsOf(context, route, path),
     filterConfigs: merged(overrides, decodeOverrides(context, given, here)),
   });
+}
+
+/** What stands in the namespaces of others. */
+function decodeNotes(metadata: Route['metadata']): ModelRoute['metadata'] {
+  const notes = Object.entries(metadata?.filterMetadata ?? {}).filter(([name]) => name !== TULLE_METADATA);
+  return notes.length === 0 ? undefined : Object.fromEntries(notes);
 }
 
 /** The two words for how much of a request's body is kept. @param base of the paths, with its dot */

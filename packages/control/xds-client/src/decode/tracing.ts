@@ -56,6 +56,7 @@ export function decodeTracing(
     clientSamplingPercent: tracing.clientSampling?.value,
     overallSamplingPercent: tracing.overallSampling?.value,
     samplesAll: samplesAll ? true : undefined,
+    ...decodeNames(tracing),
     customTags: decodeTags(context, tracing.customTags, `${path}.custom_tags`),
     maxPathTagLength: tracing.maxPathTagLength,
     // Envoy's default is one span a request.
@@ -91,8 +92,22 @@ export function decodeRouteTracing(
     randomSamplingPercent: percent(tracing.randomSampling),
     clientSamplingPercent: percent(tracing.clientSampling),
     overallSamplingPercent: percent(tracing.overallSampling),
+    ...decodeNames(tracing),
     customTags: decodeTags(context, tracing.customTags, `${path}.custom_tags`),
   });
+}
+
+function decodeNames({
+  operation,
+  upstreamOperation,
+}: HttpConnectionManager_Tracing | RouteTracingMessage): Pick<
+  HandlerTracing,
+  'operation' | 'upstreamOperation'
+> {
+  return {
+    ...(operation !== '' && { operation }),
+    ...(upstreamOperation !== '' && { upstreamOperation }),
+  };
 }
 
 export function decodeTags(
@@ -121,14 +136,16 @@ export function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag,
       const keys = (metadataKey?.path ?? []).map(({ segment }) =>
         segment.case === 'key' ? segment.value : '',
       );
-      if (kind?.kind.case !== 'request')
-        context.refuse(`${here}.kind`, 'must be request: of routes, clusters and hosts no metadata is kept');
+      const of = kind?.kind.case;
+      if (of !== 'request' && of !== 'route')
+        context.refuse(`${here}.kind`, 'must be request or route: of clusters and hosts no metadata is kept');
       if (metadataKey === undefined || metadataKey.key === '')
         context.refuse(`${here}.metadata_key.key`, 'is missing');
       if (keys.length === 0 || keys.includes(''))
         context.refuse(`${here}.metadata_key.path`, 'must name keys');
       const namespace = metadataKey?.key ?? '';
-      return [{ name, kind: 'metadata', namespace, path: keys, ...byDefault(defaultValue) }];
+      const whose = of === 'route' ? { of } : {};
+      return [{ name, kind: 'metadata', ...whose, namespace, path: keys, ...byDefault(defaultValue) }];
     }
     case 'value': // reported by the field walk
       return [];

@@ -48,6 +48,7 @@ const NOT_SENT_OF_TLS = {
 const NOT_SENT_OF_ROUTES = {
   statPrefix: 'this control plane counts requests by routes and services',
   decorator: 'this control plane names routes so that they tell what they are for',
+  metadata: 'this control plane names routes so that they tell what they are for',
   tracing: 'this control plane has the traces of all routes of a handler sampled alike',
 } as const;
 

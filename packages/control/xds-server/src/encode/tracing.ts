@@ -43,6 +43,8 @@ export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnec
     ...(clientSamplingPercent !== undefined && { clientSampling: { value: clientSamplingPercent } }),
     ...(overallSamplingPercent !== undefined && { overallSampling: { value: overallSamplingPercent } }),
     ...(maxPathTagLength !== undefined && { maxPathTagLength }),
+    operation: tracing.operation ?? '',
+    upstreamOperation: tracing.upstreamOperation ?? '',
     customTags: (tracing.customTags ?? []).map(encodeTag),
     spawnUpstreamSpan: tracing.spawnUpstreamSpan ?? true,
     verbose: tracing.verbose ?? false,
@@ -74,7 +76,7 @@ export function encodeTag(tag: CustomTag): Fields<typeof CustomTagSchema> {
         type: {
           case: 'metadata',
           value: {
-            kind: { kind: { case: 'request', value: {} } },
+            kind: { kind: { case: tag.of ?? 'request', value: {} } },
             metadataKey: {
               key: tag.namespace,
               path: tag.path.map((key) => ({ segment: { case: 'key', value: key } })),

@@ -9,6 +9,7 @@ type Values = Readonly<Record<string, unknown>>;
 type Source = (record: StreamRecord, namespace: string) => Values | undefined;
 
 const dynamic: Source = (record, namespace) => record.metadata(namespace);
+const ofRoute: Source = (record, namespace) => record.routeMetadata(namespace);
 const endpoint: Source = (record) =>
   Object.keys(record.upstreamLabels).length === 0 ? undefined : record.upstreamLabels;
 
@@ -35,15 +36,20 @@ const upstreamMetadata: Compile = (argument, at, issues) => {
   return valueAt(endpoint, path);
 };
 
+const routeMetadata = named('%METADATA(ROUTE:my.namespace:owner)%', (argument) =>
+  valueAt(ofRoute, argument.split(':')),
+);
+
 /** `METADATA(TYPE:NAMESPACE:KEY…)`, the extension `envoy.formatter.metadata`. */
 const metadata: Compile = (argument, at, issues, context) => {
   const type = (argument ?? '').split(':', 1)[0] ?? '';
   const rest = (argument ?? '').slice(type.length + 1);
   if (type === 'DYNAMIC') return dynamicMetadata(rest, at, issues, context);
+  if (type === 'ROUTE') return routeMetadata(rest, at, issues, context);
   if (type === 'UPSTREAM_HOST') return upstreamMetadata(rest, at, issues, context);
   issues.push({
     at,
-    message: `the metadata of ${JSON.stringify(type)} is not kept; there is DYNAMIC and UPSTREAM_HOST, e.g. %METADATA(DYNAMIC:a.filter:key)%`,
+    message: `the metadata of ${JSON.stringify(type)} is not kept; there is DYNAMIC, ROUTE and UPSTREAM_HOST, e.g. %METADATA(DYNAMIC:a.filter:key)%`,
   });
   return () => undefined;
 };

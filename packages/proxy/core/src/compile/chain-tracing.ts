@@ -2,8 +2,9 @@ import { SharedUse } from './shared-use.ts';
 import type { HandlerTracing, HttpHandler, Listener } from '@tulle/model';
 import type { Sink, Tracers } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
-import type { ChainTracer } from '../stream/logs.ts';
+import type { ChainTracer, SpanNames } from '../stream/logs.ts';
 import { Tracing } from '../stream/tracing.ts';
+import { compileSpanNames } from './compile-route-tracing.ts';
 import { EngineFilterHost } from './filter-host.ts';
 import type { Issues } from './issues.ts';
 
@@ -11,11 +12,13 @@ import type { Issues } from './issues.ts';
 export class ChainTracing extends SharedUse implements ChainTracer {
   readonly tracing: Tracing;
   readonly sink: Sink;
+  readonly names: SpanNames;
   readonly #engine: Engine;
   readonly #host: EngineFilterHost;
 
-  constructor(engine: Engine, host: EngineFilterHost, tracing: Tracing, sink: Sink) {
+  constructor(engine: Engine, host: EngineFilterHost, tracing: Tracing, sink: Sink, names: SpanNames) {
     super();
+    this.names = names;
     this.#engine = engine;
     this.#host = host;
     this.tracing = tracing;
@@ -49,13 +52,14 @@ export async function openTracing(
     );
     return undefined;
   }
+  const names = compileSpanNames(tracing, path, issues);
   const host = new EngineFilterHost(engine, `tracing of ${listener.name}`);
   try {
     const outbound = listener.direction === 'outbound';
     const { settings, sink } = await maker.open({ ...tracing, provider: tracing.provider }, host, {
       outbound,
     });
-    return new ChainTracing(engine, host, new Tracing(settings, engine.random), sink);
+    return new ChainTracing(engine, host, new Tracing(settings, engine.random), sink, names);
   } catch (error) {
     host.close();
     issues.take(path, error);

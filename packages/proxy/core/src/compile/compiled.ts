@@ -10,6 +10,7 @@ import type {
   ConnectTermination,
   DirectResponseAction,
   RedirectAction,
+  Route,
   RouteDecorator,
   RouteMatch,
   RoutePriority,
@@ -19,7 +20,7 @@ import type {
 import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
-import type { ChainLogs, ChainTracer, CompiledLog } from '../stream/logs.ts';
+import type { ChainLogs, ChainTracer, CompiledLog, SpanNames } from '../stream/logs.ts';
 import type { CompiledHashPolicy } from './compiled-hash-policy.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
@@ -196,6 +197,7 @@ export interface CompiledRouteTracing {
   /** Shares as in `TracingSettings`. */
   readonly sampleRatio: number;
   readonly clientSampleRatio: number;
+  readonly names: SpanNames;
   /** `undefined`: those of the handler alone. */
   readonly tags: RouteTracing['customTags'] | undefined;
 }
@@ -220,6 +222,8 @@ export interface CompiledRoute extends RouteInfo {
   readonly decorator: RouteDecorator | undefined;
   /** `undefined`: as its handler says. */
   readonly tracing: CompiledRouteTracing | undefined;
+  /** What its author noted of it, for logs and spans. */
+  readonly notes: Route['metadata'];
   /** Its path was matched in any case. */
   readonly ignoreCase: boolean;
   /** Element-wise prefix that matched, for prefix rewrites; `undefined` for other kinds of match. */

@@ -19,10 +19,18 @@ export interface ChainLogs {
   release(): void;
 }
 
+/** What makes the names of spans; `undefined`: they have those of others. */
+export interface SpanNames {
+  readonly operation: ((record: StreamRecord) => string) | undefined;
+  readonly upstreamOperation: ((record: StreamRecord) => string) | undefined;
+}
+
 /** The tracing of one chain, in place of the engine's; its exporter is closed when nothing is traced by it any more. */
 export interface ChainTracer {
   readonly tracing: { begin(stream: StreamRef): void; traceAttempt(stream: StreamRef): void };
   readonly sink: Sink;
+  /** Where a route says nothing else. */
+  readonly names: SpanNames;
   retain(): void;
   release(): void;
 }

@@ -47,7 +47,7 @@ export class Recorder {
     const record = this.#record;
     this.#fill(record, stream);
     if (tracer === undefined || !record.sampled) this.hand(record);
-    else this.#handTraced(tracer, record);
+    else this.#handTraced(tracer, record, stream);
     if (logs !== null) this.#log(logs, record, stream.headers);
     record.stream = undefined;
   }
@@ -144,7 +144,13 @@ export class Recorder {
   }
 
   /** The spans are the handler's own exporter's. */
-  #handTraced(tracer: ChainTracer, record: RecordView): void {
+  #handTraced(tracer: ChainTracer, record: RecordView, { route }: Stream): void {
+    const { names } = tracer;
+    const own = route?.tracing?.names;
+    const operation = own?.operation ?? names.operation;
+    const upstream = own?.upstreamOperation ?? names.upstreamOperation;
+    if (operation !== undefined) record.operation = operation(record) || record.operation;
+    record.upstreamOperation = upstream === undefined ? '' : upstream(record);
     for (let i = 0; i < this.#sinks.length; i++) {
       const sink = this.#sinks[i] as Sink;
       record.sampled = sink !== this.#tracingSink;
@@ -258,6 +264,7 @@ class RecordView implements Mutable<StreamRecord> {
   traceFlags = 0;
   traceState = '';
   operation = '';
+  upstreamOperation = '';
   routeTags: readonly object[] | undefined = undefined;
   #downstream: RecordConnection | undefined = undefined;
   #upstream: RecordConnection | undefined = undefined;
@@ -326,6 +333,11 @@ class RecordView implements Mutable<StreamRecord> {
 
   metadata(namespace: string): Readonly<Record<string, unknown>> | undefined {
     const all = this.stream?.getSlot(DYNAMIC_METADATA);
+    return all !== undefined && Object.hasOwn(all, namespace) ? all[namespace] : undefined;
+  }
+
+  routeMetadata(namespace: string): Readonly<Record<string, unknown>> | undefined {
+    const all = this.stream?.route?.notes;
     return all !== undefined && Object.hasOwn(all, namespace) ? all[namespace] : undefined;
   }
 
