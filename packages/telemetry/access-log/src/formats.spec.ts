@@ -451,7 +451,9 @@ describe('a wrong format', () => {
     ],
     [
       '%FILTER_STATE(a:RAW)%',
-      ['/format column 1: give a key, then PLAIN or TYPED, e.g. %FILTER_STATE(my.key:PLAIN)%'],
+      [
+        '/format column 1: give a key, then PLAIN, TYPED or FIELD with its name, e.g. %FILTER_STATE(my.key:PLAIN)% or %FILTER_STATE(my.key:FIELD:name)%',
+      ],
     ],
     [
       '%COALESCE({"operators":[]})%',
