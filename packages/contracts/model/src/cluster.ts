@@ -1,4 +1,7 @@
+import type { ClusterRetry } from './cluster-policies.ts';
+import type { Mirror } from './mirror.ts';
 import type { HashPolicy } from './route.ts';
+import type { ChoiceCondition } from './route-choice.ts';
 import type { TcpAddress } from './address.ts';
 import type { BalancePolicy, HostOverride, SubsetRules, ZoneRouting } from './balance-policy.ts';
 import type { Endpoint, EndpointPolicy } from './endpoint.ts';
@@ -66,6 +69,18 @@ export interface Cluster {
    * `HttpProtocolOptions.hash_policy` and `ConsistentHashingLbConfig.hash_policy`). Default: as the route says.
    */
   readonly hashPolicy?: readonly HashPolicy[];
+  /** Default: as the route says. */
+  readonly retry?: ClusterRetry;
+  /**
+   * Where copies of its requests go, in place of where their routes say (Envoy `HttpProtocolOptions.request_mirror_policies`). Copies
+   * themselves are not copied again. Default: as the route says.
+   */
+  readonly mirrors?: readonly Mirror[];
+  /**
+   * Which answers `outlier` takes for failures: these, whatever their status, and no others (Envoy
+   * `HttpProtocolOptions.outlier_detection.error_matcher`), by the fields of their heads and `:status`. Default: those with a 5xx, or a gRPC status that stands for one.
+   */
+  readonly failedAnswers?: ChoiceCondition;
   /**
    * Connections begin with a header of the PROXY protocol of that version, before TLS, which says who called (Envoy
    * `ProxyProtocolUpstreamTransport`): only requests of one connection share some. Health checks say that the proxy itself calls.
@@ -231,6 +246,11 @@ export interface CircuitLimits {
     readonly percent?: number;
     /** As many are allowed in any case. Default 3. */
     readonly least?: number;
+    /**
+     * The share is of what was sent in this time instead, retries among it (Envoy `budget_interval`). Default 0: of the requests under
+     * way.
+     */
+    readonly intervalMs?: number;
   };
   /** Whether Envoy's statistics say how much is left of each number (Envoy `track_remaining`). Default false. */
   readonly trackRemaining?: boolean;

@@ -70,6 +70,7 @@ export type {
   TcpHealthCheck,
 } from './health-check.ts';
 export type { HeaderEdits, HeaderValue, RouteHeaderEdits, RouteHeaderValue } from './header-edits.ts';
+export type { ClusterRetry } from './cluster-policies.ts';
 export type { Mirror } from './mirror.ts';
 export type {
   DirectResponseAction,

@@ -14,5 +14,6 @@ export { KeyedBuckets } from './keyed-buckets.ts';
 export type { KeyedBucketsOptions } from './keyed-buckets.ts';
 export { TokenBank } from './token-bank.ts';
 export type { Loan, SharedLimit, TokenLender } from './token-bank.ts';
+export { RecentCount } from './recent-count.ts';
 export { RetryBudget } from './retry-budget.ts';
 export type { RetryBudgetOptions } from './retry-budget.ts';

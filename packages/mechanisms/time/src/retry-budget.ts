@@ -1,3 +1,4 @@
+import { RecentCount } from './recent-count.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Share of requests that may be retries; the fields of the model's `RetryBudget`. */
@@ -10,72 +11,45 @@ export interface RetryBudgetOptions {
   readonly intervalMs?: number;
 }
 
-/** Parts of the window: it moves on in steps of a tenth. */
-const PARTS = 10;
-
 /**
  * Keeps retries from multiplying load: in any window at most `percent` of its requests may be retried, or
- * `minPerSecond` where that is more. Counts in a ring of ten parts, so both calls are O(1) and allocate nothing.
+ * `minPerSecond` where that is more. Both calls are O(1) and allocate nothing.
  */
 export class RetryBudget {
   readonly #share: number;
-  readonly #partMs: number;
   readonly #floor: TokenBucket | undefined;
-  readonly #requests = new Float64Array(PARTS);
-  readonly #retries = new Float64Array(PARTS);
-  #requestSum = 0;
-  #retrySum = 0;
-  /** Number of the part that is being counted, since time 0. */
-  #part: number;
+  readonly #requests: RecentCount;
+  readonly #retries: RecentCount;
 
   constructor(options: RetryBudgetOptions, nowMs: number) {
-    const perSecond = options.minPerSecond ?? 10;
-    this.#share = (options.percent ?? 20) / 100;
-    this.#partMs = (options.intervalMs ?? 10_000) / PARTS;
-    if (!(this.#partMs > 0))
-      throw new RangeError(`intervalMs must be more than 0, not ${options.intervalMs}`);
-    if (perSecond > 0)
-      this.#floor = new TokenBucket({ capacity: Math.max(perSecond, 1), refillPerSecond: perSecond }, nowMs);
-    this.#part = Math.floor(nowMs / this.#partMs);
+    const { percent = 20, minPerSecond = 10, intervalMs = 10_000 } = options;
+    this.#share = percent / 100;
+    this.#requests = new RecentCount(intervalMs, nowMs);
+    this.#retries = new RecentCount(intervalMs, nowMs);
+    if (minPerSecond > 0)
+      this.#floor = new TokenBucket(
+        { capacity: Math.max(minPerSecond, 1), refillPerSecond: minPerSecond },
+        nowMs,
+      );
   }
 
   /** A request (not a retry) begins. */
   onRequest(nowMs: number): void {
-    this.#advance(nowMs);
-    const index = this.#part % PARTS;
-    this.#requests[index] = (this.#requests[index] as number) + 1;
-    this.#requestSum += 1;
+    this.#requests.add(nowMs);
   }
 
   /** Takes one retry. @returns whether it is allowed; false: deliver the failure and count it */
   tryRetry(nowMs: number): boolean {
-    this.#advance(nowMs);
-    const withinShare = this.#retrySum + 1 <= this.#requestSum * this.#share;
+    const withinShare = this.#retries.count(nowMs) + 1 <= this.#requests.count(nowMs) * this.#share;
     // The floor counts every retry, so that share and floor are alternatives and do not add up.
     const withinFloor = this.#floor?.take(1, nowMs) ?? false;
     if (!withinShare && !withinFloor) return false;
-    const index = this.#part % PARTS;
-    this.#retries[index] = (this.#retries[index] as number) + 1;
-    this.#retrySum += 1;
+    this.#retries.add(nowMs);
     return true;
   }
 
   /** Requests and retries in the window, for dumps. */
   counts(nowMs: number): { readonly requests: number; readonly retries: number } {
-    this.#advance(nowMs);
-    return { requests: this.#requestSum, retries: this.#retrySum };
-  }
-
-  #advance(nowMs: number): void {
-    const part = Math.floor(nowMs / this.#partMs);
-    const steps = Math.min(part - this.#part, PARTS);
-    for (let step = 1; step <= steps; step += 1) {
-      const index = (this.#part + step) % PARTS;
-      this.#requestSum -= this.#requests[index] as number;
-      this.#retrySum -= this.#retries[index] as number;
-      this.#requests[index] = 0;
-      this.#retries[index] = 0;
-    }
-    if (part > this.#part) this.#part = part;
+    return { requests: this.#requests.count(nowMs), retries: this.#retries.count(nowMs) };
   }
 }

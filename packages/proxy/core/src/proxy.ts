@@ -229,7 +229,13 @@ export class ProxyRuntime implements Proxy {
         if (!made.kept)
           clusters.set(
             made.config.name,
-            new ClusterRuntime(engine, made.config, made, (name) => this.#ref(name)),
+            new ClusterRuntime(
+              engine,
+              made.config,
+              made,
+              (name) => this.#ref(name),
+              (name) => this.refs.get(name),
+            ),
           );
       // Listeners that are new, or whose address changed, are bound before anything else changes: only this can fail now.
       for (const listener of compiled.listeners.values()) {

@@ -122,6 +122,23 @@ export interface OnDemandStreams {
   forget(stream: StreamRef): void;
 }
 
+/** What a cluster says in the place of routes; see `ClusterPolicies` of the compiler. */
+export interface UpstreamPolicies {
+  /** `null`: as the route says. */
+  readonly retry: {
+    /** Labels of endpoints that retries avoid; `null`: none. */
+    readonly avoidOnRetry: readonly (readonly (readonly [key: string, value: string])[])[] | null;
+    /** Attempts after which their priorities are left out; 0: never. */
+    readonly newPriorityEvery: number;
+    /** Takes the place of what the stream's route says. */
+    takeOver(stream: StreamRef): void;
+  } | null;
+  /** Known to who sends copies; `null`: as the route says. */
+  readonly mirrors: readonly object[] | null;
+  /** Whether an answer counts as a failure of its endpoint; `null`: by its status. */
+  readonly failed: ((status: number, fields: FieldTable) => boolean) | null;
+}
+
 /** A cluster at work, as the rooms see it. */
 export interface UpstreamCluster {
   readonly name: string;
@@ -139,6 +156,8 @@ export interface UpstreamCluster {
   readonly hostOverride: HostOverride | undefined;
   /** What its requests are told together by, whatever their routes say; `null`: as those say. */
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
+  /** What it says in the place of routes; `null`: nothing. */
+  readonly policies: UpstreamPolicies | null;
   /** What refuses a share of its requests; else `undefined`. */
   readonly drops: Drops | undefined;
   /** Where endpoints are made when they are asked for; else `undefined`. */

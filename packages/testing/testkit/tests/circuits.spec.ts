@@ -1,22 +1,9 @@
-import { DELIVER, RETRY } from '@tulle/filter';
 import type { Cluster } from '@tulle/model';
 import { httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { Answer, TestProxy } from '../src/index.ts';
-import { filter, started } from './support.ts';
-
-/** One retry, a second later. */
-const once = filter(
-  'once',
-  {
-    attemptEnd: ({ attempt }) => {
-      if (attempt.number > 1) return DELIVER;
-      attempt.retryDelayMs = 1_000;
-      return RETRY;
-    },
-  },
-  { scope: 'attempt' },
-)({});
+import { once } from './once.ts';
+import { started } from './support.ts';
 
 function limited(
   bounds: Pick<Cluster, 'limits' | 'highLimits'>,

@@ -13,10 +13,12 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { clusterPolicies } from './cluster-policies.ts';
 import { hashPolicySchema } from './hash-policy.ts';
 import { healthCheckSchema } from './health-check.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { proxyHeaderSchema, proxyVersionSchema } from './proxy-protocol.ts';
+import { routeChoiceDefinitions } from './route-choice.ts';
 import { tcpKeepaliveSchema } from './tcp-keepalive.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
@@ -150,7 +152,7 @@ const counts: Readonly<Record<string, JsonSchema>> = {
   maxPendingRequests: limit,
   maxRequests: limit,
   maxRetries: limit,
-  retryConcurrency: fields([], { percent, least: limit }),
+  retryConcurrency: fields([], { percent, least: limit, intervalMs: milliseconds() }),
   trackRemaining: flag,
 };
 
@@ -178,8 +180,7 @@ const compared: Readonly<Record<string, JsonSchema>> = {
 
 const metadataPlace: Readonly<Record<string, JsonSchema>> = { namespace: name, path: someNames };
 
-/** JSON Schema of `Cluster`. */
-export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
+const cluster: JsonSchema = fields(['name', 'discovery'], {
   name,
   statName: name,
   discovery,
@@ -262,6 +263,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   passthrough,
   serverNameFrom: fields([], { header: name, verified: flag }),
   hashPolicy: listOf(hashPolicySchema),
+  ...clusterPolicies,
   tlsMatches: listOf(
     fields(['name', 'labels'], {
       name,
@@ -286,3 +288,6 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   }),
   labels,
 });
+
+/** JSON Schema of `Cluster`. */
+export const clusterSchema: JsonSchema = { ...cluster, $defs: routeChoiceDefinitions };

@@ -5,6 +5,9 @@ import { fields, listOf, name, oneOf, whole } from './parts.ts';
 const choice: JsonSchema = { $ref: '#/$defs/routeChoice' };
 const condition: JsonSchema = { $ref: '#/$defs/choiceCondition' };
 
+/** JSON Schema of `ChoiceCondition`, for schemas with {@link routeChoiceDefinitions}. */
+export const choiceConditionSchema: JsonSchema = condition;
+
 /** JSON Schema of `RouteChoice`, for schemas with {@link routeChoiceDefinitions}. */
 export const routeChoiceSchema: JsonSchema = choice;
 

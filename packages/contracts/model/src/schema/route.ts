@@ -18,6 +18,8 @@ import {
 } from './parts.ts';
 import { localReplyFormatSchema } from './local-reply.ts';
 import { hashPolicySchema } from './hash-policy.ts';
+import { routeHeaderEditsSchema } from './header-edits.ts';
+import { mirrorsSchema } from './mirror.ts';
 import { regexRewriteSchema } from './regex-rewrite.ts';
 import { routeChoiceDefinitions, routeChoiceSchema } from './route-choice.ts';
 import { routeDecoratorSchema, routeTracingSchema } from './tracing.ts';
@@ -25,23 +27,6 @@ import { rateLimitActionsSchema } from './rate-limit-actions.ts';
 
 /** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
 const filterConfigs: JsonSchema = { type: 'object' };
-
-const values: JsonSchema = listOf(fields(['name', 'value'], { name, value: text, format: flag }));
-const headerAdditions = {
-  set: values,
-  setIfPresent: values,
-  add: values,
-  addIfAbsent: values,
-};
-
-/** JSON Schema of `RouteHeaderEdits` without `remove`. */
-export const routeHeaderAdditionsSchema: JsonSchema = fields([], headerAdditions);
-
-/** JSON Schema of `RouteHeaderEdits`. */
-export const routeHeaderEditsSchema: JsonSchema = fields([], {
-  remove: names,
-  ...headerAdditions,
-});
 
 /** JSON Schema of `ValueMatch`. */
 export const valueMatchSchema: JsonSchema = fields(['name', 'match'], {
@@ -86,18 +71,6 @@ const share = {
 const weighted: JsonSchema = {
   ...fields([], { name, clusterHeader: name, ...share }),
   oneOf: [{ required: ['name'] }, { required: ['clusterHeader'] }],
-};
-
-const mirror: JsonSchema = {
-  ...fields([], {
-    cluster: name,
-    clusterHeader: name,
-    percent,
-    shadowHost: flag,
-    host: name,
-    edits: listOf(routeHeaderEditsSchema),
-  }),
-  oneOf: [{ required: ['cluster'] }, { required: ['clusterHeader'] }],
 };
 
 /** Schema of `SessionPersistence`, which the xds packages check what they are sent by too. */
@@ -145,7 +118,7 @@ const action: JsonSchema = {
       }),
       hashPolicy: listOf(hashPolicySchema),
       persistence: sessionPersistenceSchema,
-      mirrors: listOf(mirror),
+      mirrors: mirrorsSchema,
       maxReplayBytes: whole(0, 4_294_967_295),
       allowUpgrades: names,
       allowConnect: flag,

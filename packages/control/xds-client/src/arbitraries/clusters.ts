@@ -235,6 +235,7 @@ const retries: fc.Arbitrary<CircuitLimits> = fc.oneof(
     retryConcurrency: options<NonNullable<CircuitLimits['retryConcurrency']>>({
       percent: fc.double({ min: 0, max: 100, noNaN: true }),
       least: uint32,
+      intervalMs: fc.integer({ min: 1, max: 60_000 }),
     }),
   }),
 );

@@ -4,7 +4,7 @@ import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { DecodeContext } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
-import { METADATA_PATH, present } from './values.ts';
+import { METADATA_PATH, milliseconds, present } from './values.ts';
 
 /** Envoy's `max_retries`. */
 const MAX_RETRIES = 3;
@@ -54,7 +54,12 @@ function retries(thresholds: Thresholds | undefined): Pick<CircuitLimits, 'maxRe
   const budget = thresholds?.retryBudget;
   if (budget === undefined) return { maxRetries: thresholds?.maxRetries ?? MAX_RETRIES };
   return {
-    retryConcurrency: present({ percent: budget.budgetPercent?.value, least: budget.minRetryConcurrency }),
+    retryConcurrency: present({
+      percent: budget.budgetPercent?.value,
+      least: budget.minRetryConcurrency,
+      // Envoy counts in milliseconds.
+      intervalMs: Math.floor(milliseconds(budget.budgetInterval) ?? 0) || undefined,
+    }),
   };
 }
 

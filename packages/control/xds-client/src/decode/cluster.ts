@@ -17,7 +17,7 @@ import { filled, METADATA_PATH, milliseconds, present } from './values.ts';
 
 export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCluster {
   const extras = readExtras(context, cluster.metadata, '');
-  const { pool, serverNames, hashPolicy } = decodePool(context, cluster, extras);
+  const { pool, serverNames, policies } = decodePool(context, cluster, extras);
   const discovery = decodeDiscovery(context, cluster, extras);
   checkClusterFilters(context, cluster);
   if (cluster.lrsServer && cluster.lrsServer.configSourceSpecifier.case !== 'self')
@@ -26,7 +26,7 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
     name: cluster.name,
     statName: cluster.altStatName || undefined,
     discovery,
-    hashPolicy,
+    ...policies,
     // What a policy says of hashes wins over what is said for HTTP.
     ...decodeBalancing(context, cluster),
     ...(extras.flag('failOnPanic') === true && { failOnPanic: true }),

@@ -301,6 +301,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   ],
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': [
     'budget_percent',
+    'budget_interval',
     'min_retry_concurrency',
   ],
   'envoy.config.cluster.v3.OutlierDetection': [
@@ -339,7 +340,21 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'auto_config',
     'use_downstream_protocol_config',
     'hash_policy',
+    'retry_policy',
+    'request_mirror_policies',
+    'outlier_detection',
   ],
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection': ['error_matcher'],
+  // Of an answer's head: what asks for anything else never holds in Envoy.
+  'envoy.config.common.matcher.v3.MatchPredicate': [
+    'or_match',
+    'and_match',
+    'not_match',
+    'any_match',
+    'http_response_headers_match',
+  ],
+  'envoy.config.common.matcher.v3.MatchPredicate.MatchSet': ['rules'],
+  'envoy.config.common.matcher.v3.HttpHeadersMatch': ['headers'],
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': [
     'http_protocol_options',
     'http2_protocol_options',

@@ -16,6 +16,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import { TcpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options';
 import type { DecodeContext } from './context.ts';
+import { decodePolicies } from './cluster-policies.ts';
 import type { Extras } from './extras.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHttp2 } from './http2.ts';
@@ -27,6 +28,10 @@ import { milliseconds, present } from './values.ts';
 const TCP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions';
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+type Policies = { readonly hashPolicy?: ModelCluster['hashPolicy'] | undefined } & ReturnType<
+  typeof decodePolicies
+>;
+
 export function decodePool(
   context: DecodeContext,
   cluster: Cluster,
@@ -34,11 +39,12 @@ export function decodePool(
 ): {
   readonly pool: PoolOptions | undefined;
   readonly serverNames: ModelCluster['serverNameFrom'];
-  readonly hashPolicy: ModelCluster['hashPolicy'];
+  /** What stands in the place of what routes say. */
+  readonly policies: Policies;
 } {
   const {
     pool: newer,
-    hashPolicy,
+    policies = {},
     names = cluster.upstreamHttpProtocolOptions,
   } = decodeOptions(context, cluster);
   const own = newer ?? decodeDeprecated(context, cluster);
@@ -65,7 +71,7 @@ export function decodePool(
           verified: names.autoSanValidation || undefined,
         })
       : undefined,
-    hashPolicy,
+    policies,
   };
 }
 
@@ -76,11 +82,11 @@ function decodeOptions(
 ): {
   readonly pool?: PoolOptions | undefined;
   readonly names?: UpstreamHttpProtocolOptions | undefined;
-  readonly hashPolicy?: ModelCluster['hashPolicy'];
+  readonly policies?: Policies;
 } {
   let pool: PoolOptions | undefined;
   let names: UpstreamHttpProtocolOptions | undefined;
-  let hashPolicy: ModelCluster['hashPolicy'];
+  let policies: Policies = {};
   for (const [key, any] of Object.entries(options)) {
     const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
     if (key !== HTTP_PROTOCOL_OPTIONS && key !== TCP_PROTOCOL_OPTIONS) {
@@ -103,7 +109,10 @@ function decodeOptions(
     }
     const { commonHttpProtocolOptions: common, upstreamProtocolOptions: chosen } = message;
     names = message.upstreamHttpProtocolOptions;
-    hashPolicy = decodeHashPolicies(context, message.hashPolicy, path);
+    policies = {
+      hashPolicy: decodeHashPolicies(context, message.hashPolicy, path),
+      ...decodePolicies(context, message, path),
+    };
     const protocol = decodeProtocol(context, chosen, path);
     if (protocol === undefined)
       context.refuse(
@@ -115,7 +124,7 @@ function decodeOptions(
       ...protocol,
     });
   }
-  return { pool, names, hashPolicy };
+  return { pool, names, policies };
 }
 
 /** The fields of the cluster itself in which this stood before; Envoy reads them where there is nothing newer. */

@@ -1,5 +1,6 @@
 import {
   RETRY_FILTER,
+  type Cluster,
   type FilterConfigs,
   type FilterEntry,
   type Listener,
@@ -15,15 +16,20 @@ const asking = new WeakMap<RouteConfig, boolean>();
 
 /**
  * In Envoy the router retries where a route says so. Here a filter does, so a chain without one gets it at its end,
- * switched off, where its routes have something to say to it; a chain whose routes do not has no such filter.
+ * switched off, where its routes have something to say to it; a chain whose routes do not has no such filter. Of clusters that have
+ * something to say each may be the one of any chain.
  * @param routes by name
+ * @param clusters there are
  */
 export function addRetrySlots(
   listener: Listener,
   routes: (name: string) => RouteConfig | undefined,
+  clusters: readonly Cluster[],
 ): Listener {
+  const everywhere = clusters.some(({ retry }) => retry !== undefined);
   const wanting = listener.filterChains.flatMap(({ handler }, index) => {
     if (handler.kind !== 'http' || handler.filters.some(({ name }) => name === RETRY_FILTER)) return [];
+    if (everywhere) return [index];
     const used = [handler, ...(handler.scopes?.scopes ?? [])].map(({ routes: own }) =>
       'virtualHosts' in own ? own : routes(own.routeConfigName),
     );

@@ -47,15 +47,18 @@ export function sameStore(a: Store, b: Store): boolean {
 /** The configuration that a store stands for; resources by name, so that equal stores give equal configurations. */
 export function configOf(store: Store, version: string): ProxyConfig {
   const routes = joinHosts(store);
+  const clusters = filledModels(store, 'cluster');
   return {
     version,
     listeners: filledModels(store, 'listener').map((listener) =>
-      addRetrySlots(joinScopes(listener, store.listener.get(listener.name), store['scoped-route']), (name) =>
-        routes.get(name),
+      addRetrySlots(
+        joinScopes(listener, store.listener.get(listener.name), store['scoped-route']),
+        (name) => routes.get(name),
+        clusters,
       ),
     ),
     routes: [...routes.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    clusters: filledModels(store, 'cluster'),
+    clusters,
     endpoints: models(store.endpoint),
   };
 }

@@ -36,6 +36,7 @@ import { toldOf, withPassthrough } from './passthrough.ts';
 import { withProxyHeader } from './proxy-protocol.ts';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { localOnly } from './local-only.ts';
+import { refuseNotSentOfCluster } from './not-sent.ts';
 import { canonicalObject, duration, type Fields, metadata } from './values.ts';
 
 /** Key of HttpProtocolOptions in `typed_extension_protocol_options`. */
@@ -45,6 +46,7 @@ type ClusterInit = Fields<typeof ClusterSchema>;
 
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, hashPolicy, labels } = cluster;
+  refuseNotSentOfCluster(cluster);
   localOnly(pool?.network, 'pool.network');
   const own = {
     labels: labels && canonicalObject(labels),
@@ -180,6 +182,7 @@ function threshold(limits: CircuitLimits): Fields<typeof ThresholdsSchema> {
       retryBudget: {
         ...(share.percent !== undefined && { budgetPercent: { value: share.percent } }),
         ...(share.least !== undefined && { minRetryConcurrency: share.least }),
+        ...(share.intervalMs !== undefined && { budgetInterval: duration(share.intervalMs) }),
       },
     }),
   };

@@ -1,4 +1,5 @@
 import type {
+  Cluster,
   ForwardAction,
   Forwarding,
   HttpHandler,
@@ -59,6 +60,13 @@ const NOT_SENT_OF_FORWARDING = {
   detection: 'this control plane lets callers be found by x-forwarded-for',
 } as const;
 
+/** The same of clusters. */
+const NOT_SENT_OF_CLUSTERS = {
+  retry: 'this control plane says of routes what is tried again',
+  mirrors: 'this control plane says of routes what is copied',
+  failedAnswers: 'this control plane goes by the status of answers',
+} as const;
+
 /** The same of mirrors. */
 const NOT_SENT_OF_MIRRORS = {
   host: 'this control plane lets copies say the host of their requests',
@@ -98,12 +106,17 @@ export function refuseNotSentOfForwarding(forwarding: Forwarding): void {
 }
 
 /** @throws Error likewise */
+export function refuseNotSentOfCluster(cluster: Cluster): void {
+  refuse(cluster, NOT_SENT_OF_CLUSTERS);
+}
+
+/** @throws Error likewise */
 export function refuseNotSentOfMirror(mirror: Mirror): void {
   refuse(mirror, NOT_SENT_OF_MIRRORS);
 }
 
 function refuse(
-  part: Part | Listener | Route | Route['match'] | UpstreamTls | Forwarding | Mirror,
+  part: Part | Listener | Route | Route['match'] | UpstreamTls | Forwarding | Mirror | Cluster,
   fields: Readonly<Record<string, string>>,
 ): void {
   for (const [field, why] of Object.entries(fields)) {

@@ -11,7 +11,7 @@ import { ATTEMPT_HEADERS } from '../chain/phases.ts';
 import { advance } from '../chain/walk.ts';
 import { isEndpointFailure, readGrpcStatus } from '../grpc/grpc-status.ts';
 import { takeLoadReport } from './take-load-report.ts';
-import { outcomeOfAnswer } from './outcome-of-answer.ts';
+import { outcomeOf, outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import {
@@ -80,13 +80,16 @@ export function beginAttempts(stream: Stream): void {
   }
   stream.admitted = true;
   const nowMs = stream.engine.turn.nowMs;
-  cluster.resourcesOf(stream.highPriority).budget?.onRequest(nowMs);
+  cluster.resourcesOf(stream.highPriority).onRequest(nowMs);
   if (action?.kind === 'forward') {
     if (cluster.balancer.hashes) {
       const policy = cluster.hashPolicy ?? action.hashPolicy;
       if (policy !== null) stream.hash = hashKey(stream, policy);
     }
-    if (action.mirrors !== null) stream.engine.mirrors.start(stream);
+    const { policies } = cluster;
+    if (policies !== null) policies.retry?.takeOver(stream);
+    if (action.mirrors !== null || (policies !== null && policies.mirrors !== null))
+      stream.engine.mirrors.start(stream);
   }
   nextAttempt(stream);
 }
@@ -245,7 +248,8 @@ export function attemptAnswered(stream: Stream): void {
   stream.perTryTimer?.cancel();
   if (cluster?.balancer.readsLoad === true) takeLoadReport(stream, stream.responseHead.fields);
   const grpcStatus = stream.grpc ? readGrpcStatus(stream.responseHead.fields) : -1;
-  attempt.answered(status, grpcStatus, outcomeOfAnswer(status, grpcStatus), stream.microsAt(nowMs));
+  const outcome = outcomeOf(cluster, status, grpcStatus, stream.responseHead.fields);
+  attempt.answered(status, grpcStatus, outcome, stream.microsAt(nowMs));
   cluster?.metrics.answered(status, attempt.headMs);
   if (cluster?.checksHealth === true && stream.responseHead.fields.get(IMMEDIATE_FAIL) !== undefined)
     sayUnwell(stream, cluster);
@@ -383,7 +387,8 @@ export function responseWhole(stream: Stream, trailers: FieldTable | undefined):
   if (stream.grpc && trailers !== undefined && attempt.grpcStatus < 0) {
     attempt.grpcStatus = readGrpcStatus(trailers);
     stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
-    if (isEndpointFailure(attempt.grpcStatus)) attempt.outcome = outcomeOfAnswer(200, attempt.grpcStatus);
+    if (isEndpointFailure(attempt.grpcStatus) && (stream.cluster?.policies?.failed ?? null) === null)
+      attempt.outcome = outcomeOfAnswer(200, attempt.grpcStatus);
   }
   releaseEndpoint(stream, attempt.outcome);
 }

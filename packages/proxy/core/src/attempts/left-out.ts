@@ -8,9 +8,9 @@ import type { Stream } from '../stream/stream.ts';
  * others of the priorities that were tried. The balancer then takes the next priority that has one.
  */
 export function leftOut(stream: Stream): readonly UpstreamEndpoint[] {
-  const { cluster, route } = stream;
+  const { cluster } = stream;
   const tried = triedByPriority(stream);
-  const labels = route?.action.kind === 'forward' ? route.action.avoidOnRetry : null;
+  const labels = policyOf(stream)?.avoidOnRetry ?? null;
   if (labels === null || cluster === undefined) return tried;
   return [...tried, ...cluster.balancer.endpoints.filter(({ endpoint }) => hasAll(endpoint, labels))];
 }
@@ -38,6 +38,15 @@ export function leaveNothingOut(stream: Stream): undefined {
   if (newPriorityEvery(stream) > 0) stream.tried = [];
 }
 
-function newPriorityEvery({ route }: Stream): number {
-  return route?.action.kind === 'forward' ? route.action.newPriorityEvery : 0;
+function newPriorityEvery(stream: Stream): number {
+  return policyOf(stream)?.newPriorityEvery ?? 0;
+}
+
+/** The cluster's, else the route's. */
+function policyOf({
+  cluster,
+  route,
+}: Stream): Pick<CompiledForward, 'avoidOnRetry' | 'newPriorityEvery'> | undefined {
+  const action = route?.action;
+  return cluster?.policies?.retry ?? (action?.kind === 'forward' ? action : undefined);
 }

@@ -156,6 +156,24 @@ export function buildTable(inForce: readonly InForce[]): PhaseTable {
   });
 }
 
+/** The same table with another configuration of one attempt filter, which says what becomes of attempts. */
+export function withAttemptEnd(table: PhaseTable, filter: FilterInstance, config: unknown): PhaseTable {
+  const applies = filter.definition.applies?.(config) ?? true;
+  const others = (table.attemptEnd ?? []).filter((step) => step.filter !== filter);
+  const own = applies ? (bound<AttemptStep>([{ filter, config }], 'attemptEnd') ?? []) : [];
+  const steps = [...others, ...own].toSorted((a, b) => a.filter.slot - b.filter.slot);
+  return Object.freeze({
+    ...table,
+    attemptEnd: steps.length === 0 ? null : Object.freeze(steps),
+    retriesGrpc: steps.some((step) => step.filter.definition.retriesGrpc?.(step.config) === true),
+    filters: Object.freeze(
+      [...table.filters.filter((one) => one !== filter), ...(applies ? [filter] : [])].toSorted(
+        (a, b) => a.slot - b.slot,
+      ),
+    ),
+  });
+}
+
 /** The `requestHeaders` hooks of before-route filters. */
 export function beforeRouteSteps(inForce: readonly InForce[]): readonly HeadStep[] | null {
   return headSteps(

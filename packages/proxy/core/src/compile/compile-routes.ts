@@ -12,19 +12,17 @@ import {
 import {
   RATE_LIMITS,
   type ForwardAction,
-  type Mirror,
   type Route,
   type RouteConfig,
   type RouteRateLimits,
   type VirtualHost,
 } from '@tulle/model';
 import type { Meter } from '@tulle/telemetry';
-import { EMPTY_TABLE } from '../chain/tables.ts';
-import type { UpstreamRef } from '../sides.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileEdits } from './compile-edits.ts';
 import { compilePersistence } from './compile-persistence.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
+import { compileMirrors } from './compile-mirrors.ts';
 import { compileFormat } from './compile-local-replies.ts';
 import { compileInternalRedirect } from './compile-internal-redirect.ts';
 import { compileRouteMetrics } from './compile-route-metrics.ts';
@@ -34,7 +32,6 @@ import type {
   CompiledAction,
   CompiledEdits,
   CompiledForward,
-  CompiledMirror,
   CompiledOnDemand,
   CompiledRoute,
   ForwardTarget,
@@ -44,6 +41,7 @@ import type {
 import { compileOnDemandClusters } from './compile-settings.ts';
 import type { Issues } from './issues.ts';
 import type { OverrideLayer, TableMaker } from './table-maker.ts';
+import { namedTargets, NO_CLUSTER, target } from './targets.ts';
 
 /** What compiling routes needs besides them. */
 export interface RouteContext {
@@ -306,7 +304,7 @@ function compileForward(
     } as const;
     return clusterHeader === undefined
       ? target(common, share.name ?? '', context.cluster(share.name ?? '', `${at}/name`))
-      : target(common, '', NO_CLUSTER, namedTargets(clusterHeader, common, context));
+      : target(common, '', NO_CLUSTER, namedTargets(clusterHeader, common, context.find));
   });
   const timeoutMs = action.requestTimeoutMs ?? 15_000;
   const perTryMs = action.perTryTimeoutMs ?? 0;
@@ -383,31 +381,6 @@ export function criteriaOf(labels: Readonly<Record<string, string>> = {}): Subse
   return Object.keys(labels).length === 0 ? undefined : subsetCriteria(labels);
 }
 
-type TargetParts = Omit<ForwardTarget, 'cluster' | 'ref' | 'named'>;
-
-/** Where requests go that name no cluster there is. */
-const NO_CLUSTER: UpstreamRef = Object.freeze({ name: '', current: undefined });
-
-function target(parts: TargetParts, cluster: string, ref: UpstreamRef, named?: HeaderTargets): ForwardTarget {
-  return Object.freeze({ ...parts, cluster, ref, named });
-}
-
-/** Targets for clusters that requests name; each is made when it is asked for first, and there are no more than clusters. */
-function namedTargets(header: string, parts: TargetParts, { find }: RouteContext): HeaderTargets {
-  // Not by name: a cluster that went and came back is another.
-  const made = new WeakMap<UpstreamRef, ForwardTarget>();
-  return {
-    name: header.toLowerCase(),
-    find(cluster) {
-      const ref = find(cluster);
-      if (ref === undefined) return undefined;
-      let found = made.get(ref);
-      if (found === undefined) made.set(ref, (found = target(parts, cluster, ref)));
-      return found;
-    },
-  };
-}
-
 /** Those of a route that leads nowhere else. */
 function compileHeaderTargets(
   name: string,
@@ -436,47 +409,6 @@ function compileHeaderTargets(
       requestEdits: inOrder(around, around.request, undefined),
       responseEdits: inOrder(around, around.response, undefined),
     },
-    context,
+    context.find,
   );
-}
-
-function compileMirrors(
-  name: string,
-  mirrors: ForwardAction['mirrors'],
-  path: string,
-  context: RouteContext,
-): readonly CompiledMirror[] | null {
-  if (mirrors === undefined || mirrors.length === 0) return null;
-  const parts: TargetParts = {
-    kind: 'target',
-    name,
-    pattern: '',
-    weight: 1,
-    subset: undefined,
-    host: '',
-    table: EMPTY_TABLE,
-    requestEdits: [],
-    responseEdits: [],
-  };
-  return mirrors.map(
-    ({ cluster = '', clusterHeader, percent = 100, shadowHost = false, host, edits }, index) => ({
-      target:
-        clusterHeader === undefined
-          ? target(parts, cluster, context.cluster(cluster, `${path}/${index}/cluster`))
-          : target(parts, '', NO_CLUSTER, namedTargets(clusterHeader, parts, context)),
-      percent,
-      shadowHost,
-      host: host && withContext(context, (matching) => compileHost(host, `${path}/${index}/host`, matching)),
-      edits: compileMirrorEdits(edits, `${path}/${index}/edits`, context.issues),
-    }),
-  );
-}
-
-function compileMirrorEdits(
-  edits: Mirror['edits'],
-  path: string,
-  issues: Issues,
-): readonly CompiledEdits[] | null {
-  const all = (edits ?? []).flatMap((one, index) => compileEdits(one, `${path}/${index}`, issues) ?? []);
-  return all.length === 0 ? null : all;
 }

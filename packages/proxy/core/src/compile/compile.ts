@@ -18,6 +18,7 @@ import { openTelemetry, type ChainTelemetry, type TelemetryParts } from './chain
 import { AddressCheck } from './check-addresses.ts';
 import { checkModel } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
+import { checkPolicies } from './cluster-policies.ts';
 import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { NO_EVENT_FILES, openEventFiles, type EventFiles } from './event-files.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
@@ -182,6 +183,9 @@ class Compilation {
     clusters.set(cluster.name, { ...compiled, events: await this.#events(compiled, `/clusters/${index}`) });
     if (cluster.zoneRouting !== undefined && engine.zone !== undefined)
       this.#references.cluster(engine.zone.cluster, `/clusters/${index}/zoneRouting`);
+    checkPolicies(cluster, `/clusters/${index}`, this.#issues, (name, at) =>
+      this.#references.cluster(name, at),
+    );
     const { discovery } = cluster;
     if (discovery.kind !== 'aggregate') return;
     for (const [part, name] of discovery.clusters.entries())

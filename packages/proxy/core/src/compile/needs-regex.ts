@@ -39,6 +39,9 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
           cluster.healthCheck,
           cluster.moreHealthChecks,
           cluster.hashPolicy,
+          cluster.retry,
+          cluster.mirrors,
+          cluster.failedAnswers,
         ].some(hasPattern),
     )
   );

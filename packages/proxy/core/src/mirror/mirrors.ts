@@ -28,9 +28,12 @@ export class Mirrors {
   /** Sends copies of a request that every filter let pass and that is about to be sent itself. */
   start(original: Stream): void {
     const action = original.route?.action;
-    if (action?.kind !== 'forward' || action.mirrors === null) return;
-    if (original.upgrade !== undefined || original.isConnect) return;
-    const calls = action.mirrors.flatMap((mirror) => this.#mirror(original, action, mirror) ?? []);
+    if (action?.kind !== 'forward' || original.upgrade !== undefined || original.isConnect) return;
+    // Those of a cluster are what the compiler made of them, too.
+    const own = original.cluster?.policies?.mirrors as readonly CompiledMirror[] | null | undefined;
+    const mirrors = own ?? action.mirrors;
+    if (mirrors === null) return;
+    const calls = mirrors.flatMap((mirror) => this.#mirror(original, action, mirror) ?? []);
     if (calls.length > 0) original.mirrors = new MirrorGroup(calls);
   }
 

@@ -10,6 +10,7 @@ import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2
 import type { Cluster, Endpoint, EndpointPolicy, PoolOptions } from '@tulle/model';
 import { hashPolicyOf } from '../compile/compile-hash-policy.ts';
 import type { CompiledHashPolicy } from '../compile/compiled-hash-policy.ts';
+import { policiesOf, type ClusterPolicies } from '../compile/cluster-policies.ts';
 import { spokenAlpn } from '../compile/alpn.ts';
 import { NO_EVENT_FILES, type EventFiles } from '../compile/event-files.ts';
 import type { Engine } from '../engine.ts';
@@ -104,6 +105,8 @@ export class ClusterRuntime {
   readonly serverNames: Cluster['serverNameFrom'];
   /** What its requests are told together by, whatever their routes say; `null`: as those say. */
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
+  /** What it says in the place of routes; `null`: nothing. */
+  readonly policies: ClusterPolicies | null;
   /** Of its endpoints together, as set last. */
   policy: EndpointPolicy | undefined;
   /** What refuses a share of its requests; else `undefined`. */
@@ -120,12 +123,13 @@ export class ClusterRuntime {
   #ejectionLog: EjectionLog | undefined;
   #names: NameResolution | undefined;
 
-  /** @param ref of another cluster, by its name */
+  /** @param ref of another cluster, by its name @param find likewise, where something has named it */
   constructor(
     engine: Engine,
     config: Cluster,
     { tls, tlsMatches, proxyProtocol, passthrough, events = NO_EVENT_FILES }: ClusterParts,
     ref: (name: string) => ClusterRef,
+    find: (name: string) => ClusterRef | undefined = () => undefined,
   ) {
     this.engine = engine;
     this.config = config;
@@ -138,6 +142,7 @@ export class ClusterRuntime {
     this.serverNames = config.serverNameFrom;
     this.hostOverride = config.hostOverride;
     this.hashPolicy = hashPolicyOf(config.hashPolicy);
+    this.policies = policiesOf(config, { ref, find });
     const { limits, pool } = config;
     this.perDownstream = pool?.perDownstreamConnection === true;
     this.maxConnectionsPerEndpoint = limits?.maxConnectionsPerEndpoint ?? Infinity;

@@ -1,5 +1,5 @@
 import type { CircuitLimits } from '@tulle/model';
-import { RetryBudget } from '@tulle/time';
+import { RecentCount, RetryBudget } from '@tulle/time';
 
 const DEFAULT_LIMIT = 1024;
 /** Envoy's `RetryBudget`. */
@@ -22,6 +22,8 @@ export class Resources {
   readonly #leastRetries: number;
   /** Absent where retries are counted as they are under way. */
   readonly #budget: RetryBudget | undefined;
+  /** Attempts begun lately, where retries are a share of those. */
+  readonly #recent: RecentCount | undefined;
 
   /** @param budget used where the limits say nothing about retries; `undefined`: a new one by their `retryBudget` */
   constructor(limits: CircuitLimits, nowMs: number, budget: RetryBudget | undefined) {
@@ -32,6 +34,8 @@ export class Resources {
     this.#maxRetries = concurrency === undefined ? (maxRetries ?? Infinity) : Infinity;
     this.#share = concurrency === undefined ? Infinity : (concurrency.percent ?? RETRY_PERCENT) / 100;
     this.#leastRetries = concurrency?.least ?? LEAST_RETRIES;
+    const { intervalMs = 0 } = concurrency ?? {};
+    this.#recent = intervalMs > 0 ? new RecentCount(intervalMs, nowMs) : undefined;
     this.#budget =
       maxRetries === undefined && concurrency === undefined
         ? (budget ?? new RetryBudget(limits.retryBudget ?? {}, nowMs))
@@ -42,18 +46,25 @@ export class Resources {
     return this.#budget;
   }
 
+  /** A request (not a retry) begins. */
+  onRequest(nowMs: number): void {
+    if (this.#budget !== undefined) this.#budget.onRequest(nowMs);
+    else if (this.#recent !== undefined) this.#recent.add(nowMs);
+  }
+
   /** Takes one retry. @returns whether it is allowed */
   tryRetry(nowMs: number): boolean {
     if (this.#budget !== undefined) {
       if (!this.#budget.tryRetry(nowMs)) return false;
-    } else if (this.retries >= this.#mostRetries()) return false;
+    } else if (this.retries >= this.#mostRetries(nowMs)) return false;
     this.retries++;
+    this.#recent?.add(nowMs);
     return true;
   }
 
-  #mostRetries(): number {
-    return this.#share === Infinity
-      ? this.#maxRetries
-      : Math.max(this.#leastRetries, Math.floor(this.#share * this.requests));
+  #mostRetries(nowMs: number): number {
+    if (this.#share === Infinity) return this.#maxRetries;
+    const of = this.#recent === undefined ? this.requests : this.#recent.count(nowMs);
+    return Math.max(this.#leastRetries, Math.floor(this.#share * of));
   }
 }
