@@ -122,6 +122,7 @@ export type {
   ScopeKeyPart,
   TcpHandler,
   TcpWeightedCluster,
+  HttpLogMoments,
   TcpLogMoments,
   TcpProxyTlvs,
   TcpTunnel,

@@ -301,6 +301,8 @@ export interface HttpHandler {
   readonly localReplies?: LocalReplies;
   /** Where lines about its streams go, beside what the proxy itself logs. Default none. */
   readonly accessLogs?: readonly AccessLog[];
+  /** When there is a line about a request, besides at its end. Default never. */
+  readonly logMoments?: HttpLogMoments;
   /** Absent: as the proxy itself traces. */
   readonly tracing?: HandlerTracing;
   /** `server` header on responses: `pass` the origin's (default), or overwrite, or add only where there is none. */
@@ -403,8 +405,23 @@ export interface ConnectBackoff {
   readonly maxMs?: number;
 }
 
+/** When there is a line about a request that goes on (Envoy `HttpConnectionManager.access_log_options`). */
+export interface HttpLogMoments {
+  /**
+   * When its head has come and its route is known; where filters run before the route, before them, without one
+   * (`flush_access_log_on_new_request`). Default false.
+   */
+  readonly start?: boolean;
+  /** When what it asked for by CONNECT or an upgrade stands (`flush_log_on_tunnel_successfully_established`). Default false. */
+  readonly tunnel?: boolean;
+  /** Each time that so long has passed, from 1 (`access_log_flush_interval`). Default: not by time. */
+  readonly everyMs?: number;
+}
+
 /** When there is a line about a connection that goes on (Envoy `TcpProxy.access_log_options`). */
 export interface TcpLogMoments {
+  /** When it has come, before an endpoint is looked for (`flush_access_log_on_start`). Default false. */
+  readonly start?: boolean;
   /** When its endpoint is connected (`flush_access_log_on_connected`). Default false. */
   readonly connected?: boolean;
   /** Each time that so long has passed, from 1 (`access_log_flush_interval`). Default: not by time. */

@@ -22,8 +22,11 @@ export interface StreamRecord {
   readonly kind: 'http' | 'tcp';
   /** A line of a listener's own log about a connection, whatever served it. Default false. */
   readonly ofListener?: boolean;
-  /** A line about a connection that goes on: its endpoint was connected, or some time has passed. Absent: it is over. */
-  readonly moment?: 'connected' | 'periodic';
+  /**
+   * A line about a connection or request that goes on: it began, its endpoint was connected, what it asked for (CONNECT or an upgrade)
+   * stands, or some time has passed. Absent: it is over.
+   */
+  readonly moment?: 'start' | 'connected' | 'tunnel' | 'periodic' | undefined;
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'TCP' | 'UDP';
 
   /** Method as sent; `''` for TCP and for requests that could not be parsed. */

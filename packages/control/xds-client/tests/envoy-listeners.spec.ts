@@ -652,7 +652,14 @@ it('a TCP proxy may log connections that go on', () => {
     options({ flush_access_log_on_connected: true }),
     options({ access_log_flush_interval: '1.5s' }),
     of({ flush_access_log_on_connected: true, access_log_flush_interval: '2s' }),
-  ]).toEqual([undefined, { connected: true }, { everyMs: 1_500 }, { connected: true, everyMs: 2_000 }]);
+    options({ flush_access_log_on_start: true }),
+  ]).toEqual([
+    undefined,
+    { connected: true },
+    { everyMs: 1_500 },
+    { connected: true, everyMs: 2_000 },
+    { start: true },
+  ]);
   expect([
     options({ access_log_flush_interval: '0s' }),
     of({ access_log_flush_interval: '0s' }),
@@ -660,6 +667,31 @@ it('a TCP proxy may log connections that go on', () => {
   ]).toEqual([
     [`${HTTP}.access_log_options.access_log_flush_interval`],
     [`${HTTP}.access_log_flush_interval`],
+    [`${HTTP}.access_log_options`],
+  ]);
+});
+
+it('an HttpConnectionManager may log requests that go on', () => {
+  const of = (config: Json): unknown => {
+    const got = readHandler(config);
+    return Array.isArray(got) ? got : got.logMoments;
+  };
+  const options = (access_log_options: Json, more: Json = {}): unknown => of({ access_log_options, ...more });
+  expect([
+    options({}),
+    options({ flush_access_log_on_new_request: true, access_log_flush_interval: '1.5s' }),
+    options({ flush_log_on_tunnel_successfully_established: true }),
+    of({ flush_access_log_on_new_request: true, access_log_flush_interval: '2s' }),
+  ]).toEqual([undefined, { start: true, everyMs: 1_500 }, { tunnel: true }, { start: true, everyMs: 2_000 }]);
+  expect([
+    options({ access_log_flush_interval: '0s' }),
+    of({ access_log_flush_interval: '0s' }),
+    options({}, { access_log_flush_interval: '2s' }),
+    options({}, { flush_access_log_on_new_request: true }),
+  ]).toEqual([
+    [`${HTTP}.access_log_options.access_log_flush_interval`],
+    [`${HTTP}.access_log_flush_interval`],
+    [`${HTTP}.access_log_options`],
     [`${HTTP}.access_log_options`],
   ]);
 });

@@ -7,6 +7,8 @@ export type { FormatFault, FormatOptions, JsonFormat, Render } from './compile-f
 export { parseFormat } from './format-parser.ts';
 export type { FormatIssue, FormatPart } from './format-parser.ts';
 export { jsonNumber, jsonText, jsonValue } from './json-text.ts';
+export { logTypeOf } from './log-type.ts';
+export type { LogType } from './log-type.ts';
 export { metadataAt, metadataText } from './metadata-text.ts';
 export { OPERATOR_NAMES } from './operators.ts';
 export type { Getter, JsonValue, OperatorContext } from './operators.ts';

@@ -6,6 +6,7 @@ import { coalesce } from './operators/coalesce.ts';
 import { CONNECTION_OPERATORS } from './operators/connections.ts';
 import { DURATION_OPERATORS } from './operators/durations.ts';
 import { FIELD_OPERATORS } from './operators/fields.ts';
+import { logTypeOf } from './log-type.ts';
 import { METADATA_OPERATORS } from './operators/metadata.ts';
 import {
   type Compile,
@@ -86,12 +87,7 @@ const OPERATORS: Operators = {
   ROUTE_NAME: plain((r) => r.routeName),
   GRPC_STATUS: grpcStatus,
   GRPC_STATUS_NUMBER: plain((r) => (r.grpcStatus < 0 ? undefined : r.grpcStatus)),
-  ACCESS_LOG_TYPE: plain((r) => {
-    if (r.ofListener === true) return 'NotSet';
-    if (r.kind !== 'tcp') return 'DownstreamEnd';
-    if (r.moment === undefined) return 'TcpConnectionEnd';
-    return r.moment === 'connected' ? 'TcpUpstreamConnected' : 'TcpPeriodic';
-  }),
+  ACCESS_LOG_TYPE: plain(logTypeOf),
   // Another one each time that it is asked for, as Envoy's.
   UNIQUE_ID: plain(() => globalThis.crypto.randomUUID()),
   STREAM_ID: plain((r) => r.requestId),

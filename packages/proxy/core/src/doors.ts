@@ -23,5 +23,6 @@ export interface Doors {
   onIdleTimeout(stream: StreamRef): void;
   onReceiveTimeout(stream: StreamRef): void;
   onDurationTimeout(stream: StreamRef): void;
+  onLogInterval(stream: StreamRef): void;
   onRetryDelay(stream: StreamRef): void;
 }

@@ -4,6 +4,7 @@ import type { Doors } from './doors.ts';
 import {
   onDurationTimeout,
   onIdleTimeout,
+  onLogInterval,
   onPerTryTimeout,
   onReceiveTimeout,
   onRequestTimeout,
@@ -22,6 +23,7 @@ export const DOORS: Doors = Object.freeze({
   armAttemptTimers,
   onReceiveTimeout,
   onDurationTimeout,
+  onLogInterval,
   onRequestTimeout,
   onPerTryTimeout,
   onIdleTimeout,

@@ -66,6 +66,7 @@ export interface Services {
   readonly recorder: {
     record(stream: StreamRef): void;
     hand(record: StreamRecord): void;
+    logMoment(stream: StreamRef, moment: NonNullable<StreamRecord['moment']>): void;
     describe<T>(stream: StreamRef, use: (record: StreamRecord) => T): T;
   };
   /** Keeps what was decided for streams that are over. */

@@ -60,9 +60,18 @@ describe('operators of the end', () => {
     expect(lineOf(format, { kind: 'tcp', protocol: 'TCP', durationMs: 0, attempts: [] })).toBe(
       '1700000000.000 TcpConnectionEnd -',
     );
-    const going = (moment: 'connected' | 'periodic'): string =>
-      lineOf('%ACCESS_LOG_TYPE%', { kind: 'tcp', moment });
-    expect([going('connected'), going('periodic')]).toEqual(['TcpUpstreamConnected', 'TcpPeriodic']);
+    const going = (kind: 'http' | 'tcp', moment: StreamRecord['moment']): string =>
+      lineOf('%ACCESS_LOG_TYPE%', { kind, moment });
+    expect([going('tcp', 'start'), going('tcp', 'connected'), going('tcp', 'periodic')]).toEqual([
+      'TcpConnectionStart',
+      'TcpUpstreamConnected',
+      'TcpPeriodic',
+    ]);
+    expect([going('http', 'start'), going('http', 'tunnel'), going('http', 'periodic')]).toEqual([
+      'DownstreamStart',
+      'DownstreamTunnelSuccessfullyEstablished',
+      'DownstreamPeriodic',
+    ]);
     expect(issuesOf('%EMIT_TIME(%Q)%')).toEqual([expect.stringContaining('%Q') as string]);
   });
 

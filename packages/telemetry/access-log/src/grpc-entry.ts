@@ -1,4 +1,5 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { logTypeOf } from '@tulle/record-format';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { AddressSchema } from './gen/envoy/config/core/v3/address_pb.js';
 import { RequestMethod } from './gen/envoy/config/core/v3/base_pb.js';
@@ -38,7 +39,7 @@ export function httpEntry(record: StreamRecord, options: EntryOptions): Uint8Arr
   return toBinary(
     HTTPAccessLogEntrySchema,
     create(HTTPAccessLogEntrySchema, {
-      commonProperties: common(record, options, AccessLogType.DownstreamEnd),
+      commonProperties: common(record, options),
       protocolVersion: VERSIONS[record.protocol] ?? Version.PROTOCOL_UNSPECIFIED,
       request: {
         requestMethod:
@@ -69,7 +70,7 @@ export function tcpEntry(record: StreamRecord, options: EntryOptions): Uint8Arra
   return toBinary(
     TCPAccessLogEntrySchema,
     create(TCPAccessLogEntrySchema, {
-      commonProperties: common(record, options, AccessLogType.TcpConnectionEnd),
+      commonProperties: common(record, options),
       connectionProperties: {
         receivedBytes: BigInt(record.bytesReceived),
         sentBytes: BigInt(record.bytesSent),
@@ -81,7 +82,6 @@ export function tcpEntry(record: StreamRecord, options: EntryOptions): Uint8Arra
 function common(
   record: StreamRecord,
   { tags, filterState }: EntryOptions,
-  accessLogType: AccessLogType,
 ): MessageInitShape<typeof AccessLogCommonSchema> {
   const last = record.attempts[record.attempts.length - 1];
   const caller = address(record.remoteAddress, record.remotePort);
@@ -126,7 +126,7 @@ function common(
     upstreamRequestAttemptCount: record.attempts.length,
     connectionTerminationDetails: record.kind === 'tcp' && record.code !== '' ? record.details : '',
     streamId: record.requestId,
-    accessLogType,
+    accessLogType: AccessLogType[logTypeOf(record)],
   };
 }
 

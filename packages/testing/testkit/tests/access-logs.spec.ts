@@ -358,21 +358,111 @@ it('of a TCP chain have lines about connections that go on, which telemetry is n
         port: 8080,
         cluster: 'c',
         accessLogs: [to('/tcp')],
-        logMoments: { connected: true, everyMs: 1_000 },
+        logMoments: { start: true, connected: true, everyMs: 1_000 },
       }),
     ],
     clusters: [cluster('c', ['10.0.0.1:80'])],
   });
   const caller = test.connect();
   await clock.advance(10);
-  expect(loggers.lines['/tcp']).toEqual(['connected 10.0.0.1:80 0']);
+  expect(loggers.lines['/tcp']).toEqual(['start  0', 'connected 10.0.0.1:80 0']);
   caller.send('hello');
   await clock.advance(2_500);
-  const going = ['connected 10.0.0.1:80 0', 'periodic 10.0.0.1:80 5', 'periodic 10.0.0.1:80 5'];
+  const going = ['start  0', 'connected 10.0.0.1:80 0', 'periodic 10.0.0.1:80 5', 'periodic 10.0.0.1:80 5'];
   expect(loggers.lines['/tcp']).toEqual(going);
   expect(test.records).toEqual([]);
   caller.close(true);
   await clock.advance(5_000);
   expect(loggers.lines['/tcp']).toEqual([...going, 'tcp  0']);
   expect(test.records.length).toBe(1);
+});
+
+describe('of a handler of HTTP with moments', () => {
+  const UPGRADE =
+    'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n';
+  const SWITCH =
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\n';
+  const of = async (
+    loggers: Loggers,
+    handler: Partial<Parameters<typeof httpListener>[0]>,
+  ): Promise<TestProxy> =>
+    started({
+      telemetry: [loggers],
+      listeners: [httpListener({ host: '127.0.0.1', port: 8080, routes: [route('/', 'api')], ...handler })],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+    });
+
+  it('have lines about requests that go on, and no more once they are over', async () => {
+    const loggers = new Loggers();
+    const test = await of(loggers, {
+      accessLogs: [
+        to('/all'),
+        to('/going', { kind: 'log-type', types: ['DownstreamPeriodic', 'TcpPeriodic'] }),
+      ],
+      logMoments: { start: true, everyMs: 1_000 },
+    });
+    let answer = (): void => {};
+    test.network.listen('10.0.0.1:80', (connection) => {
+      answer = () => void connection.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+    const client = test.client().raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello');
+    await test.clock.advance(2_600);
+    const going = ['periodic 10.0.0.1:80 5', 'periodic 10.0.0.1:80 5'];
+    expect(loggers.lines).toEqual({ '/all': ['start  0', ...going], '/going': going });
+    expect(test.records).toEqual([]);
+    answer();
+    await client.response();
+    await test.clock.advance(5_000);
+    expect(loggers.lines).toEqual({ '/all': ['start  0', ...going, 'http /a 200'], '/going': going });
+    expect(test.records.length).toBe(1);
+    // What is refused before it is a request never began.
+    await test.client().raw('GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n').response();
+    expect(loggers.lines['/all']?.slice(4)).toEqual(['http /%00 400']);
+  });
+
+  it('begin where filters run before the route, also for requests that those refuse', async () => {
+    const loggers = new Loggers();
+    const refusing = filter(
+      'refusing',
+      { requestHeaders: (stream) => stream.reply(403, 'TULLE_LOCAL_REPLY') },
+      { stage: 'before-route' },
+    );
+    const test = await simple({
+      telemetry: [loggers],
+      handler: {
+        filters: [refusing({})],
+        accessLogs: [to('/all')],
+        logMoments: { start: true },
+      },
+    });
+    await test.client().request({ path: '/a' });
+    expect(loggers.lines['/all']).toEqual(['start  0', 'http /a 403']);
+  });
+
+  it('have a line when a tunnel stands, and count its bytes while it goes on', async () => {
+    const loggers = new Loggers();
+    const test = await of(loggers, {
+      accessLogs: [to('/all')],
+      logMoments: { tunnel: true, everyMs: 1_000 },
+      allowUpgrades: ['websocket'],
+    });
+    test.network.listen('10.0.0.1:80', (connection) => {
+      connection.onBytes = () => {
+        if (connection.received.includes('\r\n\r\n')) connection.send(SWITCH);
+        connection.received = '';
+        if (connection.ended) connection.end();
+      };
+    });
+    const client = test.client().raw(UPGRADE);
+    await client.response();
+    expect(loggers.lines['/all']).toEqual(['tunnel 10.0.0.1:80 0']);
+    client.connection.send('more');
+    await test.clock.advance(2_100);
+    const going = ['tunnel 10.0.0.1:80 0', 'periodic 10.0.0.1:80 4', 'periodic 10.0.0.1:80 4'];
+    expect(loggers.lines['/all']).toEqual(going);
+    client.connection.end();
+    await client.connection.over();
+    await test.clock.advance(5_000);
+    expect(loggers.lines['/all']).toEqual([...going, 'http /ws 101']);
+  });
 });

@@ -29,7 +29,7 @@ import {
   readLogs,
 } from './logs.ts';
 import { collectedBy } from './collected.ts';
-import { forgetMoments, momentsOf } from './log-moments.ts';
+import { forgetMoments, momentsOf, momentsOfRequest } from './log-moments.ts';
 import { type Services, startServices } from './services.ts';
 
 /** What the cases share. */
@@ -80,7 +80,14 @@ export const envoyConfigsSuite: Suite<Corpus> = {
     { name: 'endpoints are counted alike', run: compareEndpoints },
     { name: 'scoped routes are dumped alike', run: compareScopes },
     { name: 'health checks fail by hand alike', run: compareFailing },
-    { name: 'TCP connections that go on are logged alike', run: compareMoments },
+    {
+      name: 'TCP connections that go on are logged alike',
+      run: async (corpus) => compareMoments(corpus, 'tcp-log-moments', momentsOf),
+    },
+    {
+      name: 'requests that go on are logged alike',
+      run: async (corpus) => compareMoments(corpus, 'http-log-moments', momentsOfRequest),
+    },
     { name: 'several health checks of a cluster are counted alike', run: compareChecks },
     { name: 'ejections and turns of health are logged alike', run: compareEvents },
     {
@@ -357,11 +364,10 @@ async function compareFailing(corpus: Corpus): Promise<string> {
   return 'statuses, fields and readiness of both';
 }
 
-/** What is logged of a connection of bytes from its beginning to its end. */
-async function compareMoments(corpus: Corpus): Promise<string> {
-  const name = 'tcp-log-moments';
+/** What is logged of a connection or request from its beginning to its end. */
+async function compareMoments(corpus: Corpus, name: string, moments: typeof momentsOf): Promise<string> {
   const look = async (ports: ReadonlyMap<number, number>): Promise<string> =>
-    (await momentsOf(corpus.directory, ports.get(10_000) ?? 0)).join(', ');
+    (await moments(corpus.directory, ports.get(10_000) ?? 0)).join(', ');
   forgetMoments(corpus.directory);
   const envoy = await withEnvoy(corpus, name, look);
   forgetMoments(corpus.directory);

@@ -99,6 +99,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   defaultHost: name,
   localReplies: localRepliesSchema,
   tracing: handlerTracingSchema,
+  logMoments: fields([], { start: flag, tunnel: flag, everyMs: milliseconds(1) }),
   accessLogs: accessLogsSchema,
   serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text, ifAbsent: flag })] },
 });
@@ -120,7 +121,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
     keeps: listOf(oneOf('head', 'trailers')),
   }),
   proxyTlvs: proxyTlvsSchema,
-  logMoments: fields([], { connected: flag, everyMs: milliseconds(1) }),
+  logMoments: fields([], { start: flag, connected: flag, everyMs: milliseconds(1) }),
   accessLogs: accessLogsSchema,
 });
 

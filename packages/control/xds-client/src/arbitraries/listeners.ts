@@ -14,6 +14,7 @@ import type {
   LocalReplyMapper,
   ConnectBackoff,
   TcpHandler,
+  HttpLogMoments,
   TcpLogMoments,
   TcpTunnel,
 } from '@tulle/model';
@@ -114,6 +115,11 @@ const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     via: label,
     requestTimeoutMs: milliseconds,
     maxStreamDurationMs: milliseconds,
+    logMoments: options<HttpLogMoments>({
+      start: fc.boolean(),
+      tunnel: fc.boolean(),
+      everyMs: fc.integer({ min: 1, max: 60_000 }),
+    }),
     delayedCloseMs: milliseconds,
     drainTimeoutMs: milliseconds,
     maxConnectionDurationMs: milliseconds,
@@ -193,6 +199,7 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
     filters: connectionFilters,
     idleTimeoutMs: milliseconds,
     logMoments: options<TcpLogMoments>({
+      start: fc.boolean(),
       connected: fc.boolean(),
       everyMs: fc.integer({ min: 1, max: 60_000 }),
     }),

@@ -124,6 +124,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   ],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': [
     'access_log_flush_interval',
+    'flush_access_log_on_start',
     'flush_access_log_on_connected',
   ],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig': [
@@ -188,6 +189,14 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'local_reply_config',
     'tracing',
     'access_log',
+    'access_log_options',
+    'access_log_flush_interval',
+    'flush_access_log_on_new_request',
+  ],
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions': [
+    'access_log_flush_interval',
+    'flush_access_log_on_new_request',
+    'flush_log_on_tunnel_successfully_established',
   ],
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     ['subject', 'cert', 'chain', 'dns', 'uri'],

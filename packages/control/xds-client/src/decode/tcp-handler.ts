@@ -103,10 +103,11 @@ function decodeLogMoments(context: DecodeContext, proxy: TcpProxy, path: string)
       'must not stand beside access_log_flush_interval and flush_access_log_on_connected',
     );
   const { accessLogFlushInterval: interval, flushAccessLogOnConnected: connected } = options ?? proxy;
+  const start = options?.flushAccessLogOnStart ?? false;
   const everyMs = milliseconds(interval);
   const base = options === undefined ? path : `${path}.access_log_options`;
   if (everyMs !== undefined && everyMs < 1)
     context.refuse(`${base}.access_log_flush_interval`, 'must be at least 1ms');
-  if (!connected && everyMs === undefined) return undefined;
-  return present({ connected: connected ? true : undefined, everyMs });
+  if (!start && !connected && everyMs === undefined) return undefined;
+  return present({ start: start ? true : undefined, connected: connected ? true : undefined, everyMs });
 }

@@ -1,4 +1,4 @@
-import type { FilterChain, Forwarding, HttpHandler, Listener, TcpHandler } from '@tulle/model';
+import type { FilterChain, Forwarding, HttpHandler, Listener } from '@tulle/model';
 import { without, edits, cidr } from './values.ts';
 import { entry } from './filters.ts';
 import { canonicalRouteConfig } from './routes.ts';
@@ -30,6 +30,7 @@ export function http(handler: HttpHandler, listenerName: string): HttpHandler {
           } as typeof handler.localReplies,
           { mappers: [] },
         ),
+      logMoments: momentsOf(handler.logMoments),
     } as HttpHandler,
     {
       connectionFilters: [],
@@ -59,8 +60,8 @@ function forwarding(rules: Forwarding): Forwarding {
   );
 }
 
-function momentsOf({ logMoments }: TcpHandler): TcpHandler['logMoments'] {
-  const said = logMoments && without(logMoments, { connected: false });
+function momentsOf<Moments extends object>(logMoments: Moments | undefined): Moments | undefined {
+  const said = logMoments && without(logMoments, { start: false, connected: false, tunnel: false });
   return said === undefined || Object.keys(said).length === 0 ? undefined : said;
 }
 
@@ -98,7 +99,7 @@ function chain(value: FilterChain, listenerName: string): FilterChain {
               // Said on the wire, where nothing would mean Envoy's number.
               maxConnectAttempts: handler.maxConnectAttempts ?? 3,
               proxyTlvs: handler.proxyTlvs && without(handler.proxyTlvs, { where: 'absent' }),
-              logMoments: momentsOf(handler),
+              logMoments: momentsOf(handler.logMoments),
               tunnel:
                 handler.tunnel &&
                 without({

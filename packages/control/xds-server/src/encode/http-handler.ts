@@ -6,6 +6,7 @@ import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  type HttpConnectionManager_HcmAccessLogOptionsSchema,
   HttpConnectionManagerSchema,
   RdsSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -61,6 +62,7 @@ export function encodeHttpHandler(
     ],
     ...encodeForwarding(handler, form),
     ...(form.release === 'this' && encodeLimits(handler)),
+    ...(handler.logMoments && { accessLogOptions: encodeMoments(handler.logMoments) }),
     ...(handler.localReplies && { localReplyConfig: encodeLocalReplies(handler.localReplies) }),
     serverHeaderTransformation:
       server === 'pass'
@@ -74,6 +76,18 @@ export function encodeHttpHandler(
     mergeSlashes: true,
     pathWithEscapedSlashesAction: SLASHES[handler.escapedSlashes ?? 'refuse'],
   });
+}
+
+function encodeMoments({
+  start = false,
+  tunnel = false,
+  everyMs,
+}: NonNullable<HttpHandler['logMoments']>): Fields<typeof HttpConnectionManager_HcmAccessLogOptionsSchema> {
+  return {
+    flushAccessLogOnNewRequest: start,
+    flushLogOnTunnelSuccessfullyEstablished: tunnel,
+    ...(everyMs !== undefined && { accessLogFlushInterval: duration(everyMs) }),
+  };
 }
 
 const SLASHES = {

@@ -264,6 +264,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
     }),
     ...(handler.logMoments && {
       accessLogOptions: {
+        flushAccessLogOnStart: handler.logMoments.start === true,
         flushAccessLogOnConnected: handler.logMoments.connected === true,
         ...(handler.logMoments.everyMs !== undefined && {
           accessLogFlushInterval: duration(handler.logMoments.everyMs),

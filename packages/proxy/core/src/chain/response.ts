@@ -297,6 +297,7 @@ function openTunnel(stream: Stream): void {
   stream.answersAt(stream.engine.turn.nowMs);
   stream.requestTimer?.cancel();
   stream.receiveTimer?.cancel();
+  if (stream.chain.settings.logMoments?.tunnel === true) stream.engine.recorder.logMoment(stream, 'tunnel');
   stream.downstream.tunnel(stream, upstream);
 }
 

@@ -141,6 +141,12 @@ export function beginRequest(stream: Stream): void {
     if (path === '') return rescue(stream, 'TULLE_PATH_REFUSED', 'path_normalization_failed{parameters}');
     stream.path = path;
   }
+  const { logMoments } = settings;
+  if (logMoments !== undefined) {
+    if (logMoments.everyMs > 0) stream.armLogTimer(logMoments.everyMs);
+    if (logMoments.start && stream.chain.beforeRoute !== null)
+      stream.engine.recorder.logMoment(stream, 'start');
+  }
   if (stream.chain.beforeRoute === null) followUp(stream, BEFORE_ROUTE);
   else advance(stream, BEFORE_ROUTE, 0);
 }
@@ -236,6 +242,8 @@ function followUp(stream: Stream, phase: HeadPhase): void {
       if (stream.requestHead.upgrade !== undefined && refusesUpgrade(stream))
         return rescue(stream, 'TULLE_UPGRADE_REFUSED');
       if (stream.chain.onDemand !== undefined && awaitRoute(stream)) return;
+      if (stream.chain.settings.logMoments?.start === true && stream.chain.beforeRoute === null)
+        stream.engine.recorder.logMoment(stream, 'start');
       if (stream.table.requestHeaders !== null) return advance(stream, REQUEST_HEADERS, 0);
       return requestHeadersDone(stream);
     case REQUEST_HEADERS:

@@ -7,6 +7,7 @@ import {
   CompileContext,
   type RegexEngine,
 } from '@tulle/match';
+import { logTypeOf } from '@tulle/record-format';
 import type { AccessLog, AccessLogComparison, AccessLogFilter, Listener, ValueMatch } from '@tulle/model';
 import { type AccessLoggers, grpcStatusOfHttp, type StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
@@ -165,10 +166,8 @@ function compileTest(
     }
     case 'log-type': {
       const { exclude = false, types } = filter;
-      const http = types.includes('DownstreamEnd') !== exclude;
-      const tcp = types.includes('TcpConnectionEnd') !== exclude;
-      const ofListener = types.includes('NotSet') !== exclude;
-      return (record) => (record.ofListener === true ? ofListener : record.kind === 'http' ? http : tcp);
+      const named = new Set<string>(types);
+      return (record) => named.has(logTypeOf(record)) !== exclude;
     }
   }
 }

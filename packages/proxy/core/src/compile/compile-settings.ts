@@ -73,9 +73,16 @@ export function compileSettings(
     defaultHost: compileDefaultHost(handler.defaultHost, `${path}/handler/defaultHost`, issues),
     localReplies: compileLocalReplies(handler.localReplies, `${path}/handler/localReplies`, issues),
     decorates: handler.tracing === undefined ? undefined : direction === 'outbound' ? 'endpoint' : 'caller',
+    logMoments: compileMoments(handler),
     serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
     serverHeaderIfAbsent: typeof handler.serverHeader === 'object' && handler.serverHeader.ifAbsent === true,
   });
+}
+
+function compileMoments({ accessLogs = [], logMoments }: HttpHandler): HttpSettings['logMoments'] {
+  if (logMoments === undefined || accessLogs.length === 0) return undefined;
+  const { start = false, tunnel = false, everyMs = 0 } = logMoments;
+  return { start, tunnel, everyMs };
 }
 
 function compileForwarders(

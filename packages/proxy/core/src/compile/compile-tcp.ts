@@ -55,6 +55,7 @@ export function compileTcp(
     maxDurationMs: handler.maxDurationMs ?? 0,
     tunnel: handler.tunnel && compileTunnel(handler.tunnel, `${path}/tunnel`, context),
     logMoments: {
+      start: handler.logMoments?.start ?? false,
       connected: handler.logMoments?.connected ?? false,
       everyMs: handler.logMoments?.everyMs ?? 0,
     },

@@ -53,7 +53,7 @@ export interface TcpChain {
   /** `undefined`: endpoints get the bytes as they are. */
   readonly tunnel: CompiledTunnel | undefined;
   /** When there is a line about a connection that goes on; `everyMs` 0: not by time. */
-  readonly logMoments: { readonly connected: boolean; readonly everyMs: number };
+  readonly logMoments: { readonly start: boolean; readonly connected: boolean; readonly everyMs: number };
   /** What endpoints are told besides what callers' headers say; `undefined`: nothing. */
   readonly tlvs: CompiledTlvs | undefined;
   readonly generation: number;

@@ -341,6 +341,10 @@ export interface HttpSettings {
   readonly defaultHost: string;
   readonly serverHeader: string | undefined;
   readonly serverHeaderIfAbsent: boolean;
+  /** When there is a line about a request that goes on, `everyMs` 0: not by time; `undefined`: never. */
+  readonly logMoments:
+    | { readonly start: boolean; readonly tunnel: boolean; readonly everyMs: number }
+    | undefined;
   readonly localReplies: CompiledLocalReplies | undefined;
   /** Who is told what routes call their requests; the other one is believed in it. `undefined`: nobody. */
   readonly decorates: 'endpoint' | 'caller' | undefined;

@@ -249,6 +249,7 @@ class DryRun {
       recorder: {
         record: nothing,
         hand: nothing,
+        logMoment: nothing,
         describe: (stream, use) => this.#engine.recorder.describe(stream as Stream, use),
       },
       mirrors: { start: nothing },

@@ -44,6 +44,7 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       defaultHost: '',
       serverHeader: undefined,
       serverHeaderIfAbsent: false,
+      logMoments: undefined,
       localReplies: undefined,
       decorates: undefined,
       onDemand: undefined,

@@ -90,6 +90,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
 
   /** Looks for an endpoint, once the listener knows this connection: what fails at once ends it there. */
   begin(): void {
+    if (this.#chain.logMoments.start) this.#log('start');
     this.#logLater();
     const dial = this.#dial;
     if (dial.owner === this) return dial.begin();

@@ -26,7 +26,12 @@ export function tunnelStream(
   const endpoint = upstream.handOver();
   stream.idleTimer?.cancel();
   stream.durationTimer?.cancel(); // what is left of its time is the relay's
+  stream.logTimer?.cancel();
   const { generation } = stream;
+  const count = (): void => {
+    stream.bytesReceived = head.received + relay.caller.bytes;
+    stream.bytesSent = head.sent + relay.endpoint.bytes;
+  };
   let outlasted = false;
   const head = { sent: stream.bytesSent, received: stream.bytesReceived };
   const relay: Relay = new Relay(
@@ -36,12 +41,12 @@ export function tunnelStream(
     { bufferLimitBytes, idleTimeoutMs: stream.idleTimeoutMs },
     ({ idle, fault, side }) => {
       cancelEnd?.();
+      cancelLog?.();
       upstream.tunnelOver();
       if (!stream.live || stream.generation !== generation) return onOver(); // it was completed otherwise
       const broken = fault !== undefined && side === 'endpoint';
       releaseEndpoint(stream, broken ? LOCAL_FAILURE : SUCCESS);
-      stream.bytesReceived = head.received + relay.caller.bytes;
-      stream.bytesSent = head.sent + relay.endpoint.bytes;
+      count();
       if (idle) {
         stream.code = 'TULLE_STREAM_IDLE';
         stream.details = 'stream_idle_timeout';
@@ -71,6 +76,24 @@ export function tunnelStream(
           }
         })
       : undefined;
+  let cancelLog: (() => void) | undefined;
+  const everyMs = stream.chain.settings.logMoments?.everyMs ?? 0;
+  const logLater = (): void => {
+    cancelLog = engine.clock.setTimer(everyMs, () => {
+      if (!stream.live || stream.generation !== generation) return;
+      engine.turn.begin();
+      try {
+        count();
+        engine.recorder.logMoment(stream, 'periodic');
+        logLater();
+      } catch (defect) {
+        engine.logDefect(defect);
+      } finally {
+        engine.turn.end();
+      }
+    });
+  };
+  if (everyMs > 0) logLater();
   // Relayed at the end of the turn, behind the head that is gathered already.
   engine.turn.later({
     endOfTurn() {

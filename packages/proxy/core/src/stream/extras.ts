@@ -75,6 +75,7 @@ export class Extras {
   retryTimer: WheelTimer | undefined = undefined;
   receiveTimer: WheelTimer | undefined = undefined;
   durationTimer: WheelTimer | undefined = undefined;
+  logTimer: WheelTimer | undefined = undefined;
   clientAddress: string = '';
   toldScheme: 'http' | 'https' | undefined = undefined;
   code = '';
@@ -128,6 +129,7 @@ export class Extras {
     this.retryTimer?.cancel();
     this.receiveTimer?.cancel();
     this.durationTimer?.cancel();
+    this.logTimer?.cancel();
     this.clientAddress = '';
     this.toldScheme = undefined;
     this.savedFields = undefined; // of this request, and of no later one

@@ -64,6 +64,18 @@ export class Recorder {
     }
   }
 
+  /** A line of the chain's logs alone about a stream that goes on: telemetry is told of what is over. */
+  logMoment(stream: Stream, moment: NonNullable<StreamRecord['moment']>): void {
+    const { logs } = stream.chain;
+    if (logs === null) return;
+    const record = (this.#draft ??= new RecordView(roomForNotes()));
+    this.#fill(record, stream);
+    record.moment = moment;
+    this.#log(logs, record, stream.headers);
+    record.moment = undefined;
+    record.stream = undefined;
+  }
+
   #fill(record: RecordView, stream: Stream): void {
     const { clock } = this.#engine;
     const { nowMs } = this.#engine.turn;
@@ -224,7 +236,7 @@ class RecordView implements Mutable<StreamRecord> {
   direction: StreamRecord['direction'] = 'unspecified';
   kind: StreamRecord['kind'] = 'http';
   ofListener = false;
-  moment?: NonNullable<StreamRecord['moment']>;
+  moment: StreamRecord['moment'] = undefined;
   protocol: StreamRecord['protocol'] = 'HTTP/1.1';
   method = '';
   path = '';

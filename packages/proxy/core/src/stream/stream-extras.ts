@@ -422,6 +422,14 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   /** Where request and response must be over in some time. */
+  get logTimer(): WheelTimer | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.logTimer;
+  }
+
+  set logTimer(value: WheelTimer | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.own().logTimer = value;
+  }
+
   get durationTimer(): WheelTimer | undefined {
     return this.#extras === undefined ? undefined : this.#extras.durationTimer;
   }

@@ -329,6 +329,11 @@ export class Stream extends StreamExtras {
     (this.durationTimer ??= engine.wheel.timer(engine.doors.onDurationTimeout, this)).arm(delayMs);
   }
 
+  armLogTimer(delayMs: number): void {
+    const { engine } = this;
+    (this.logTimer ??= engine.wheel.timer(engine.doors.onLogInterval, this)).arm(delayMs);
+  }
+
   armRetryTimer(delayMs: number): void {
     const { engine } = this;
     (this.retryTimer ??= engine.wheel.timer(engine.doors.onRetryDelay, this)).arm(delayMs);

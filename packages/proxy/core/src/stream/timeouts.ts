@@ -76,6 +76,18 @@ function outlasted(stream: Stream): void {
   rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', lateStatus(stream));
 }
 
+/** Envoy `access_log_flush_interval`: the stream goes on, and its chain's logs are told so. */
+export function onLogInterval(stream: Stream): void {
+  if (stream.live) inTurn(stream, logGoing);
+}
+
+function logGoing(stream: Stream): void {
+  const { logMoments } = stream.chain.settings;
+  if (logMoments === undefined) return;
+  stream.engine.recorder.logMoment(stream, 'periodic');
+  stream.armLogTimer(logMoments.everyMs);
+}
+
 /**
  * Whom it is to blame on: 408 a caller whose request is not there yet, 504 what is behind (RFC 9110 §15.5.9, §15.6.5). While a request
  * waits for the proxy itself, for its turn or for a filter, it is not read on: then nothing that is missing is the caller's fault.
