@@ -97,6 +97,7 @@ const NOT_IN_MEMORY = new Set([
   'original-dst',
   'ext-proc',
   'ext-authz-network',
+  'rate-limit-service',
   'filter-discovery',
   'upstream-proxy-protocol',
   'proxy-protocol-tlvs',

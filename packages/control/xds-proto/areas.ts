@@ -113,6 +113,7 @@ export const areas: readonly string[] = [
   'envoy/extensions/matching/common_inputs/ssl/v3',
   'envoy/extensions/matching/input_matchers/ip/v3',
   'envoy/extensions/matching/input_matchers/metadata/v3',
+  'envoy/extensions/rate_limit_descriptors/expr/v3',
   'envoy/extensions/retry/host',
   'envoy/extensions/retry/priority/previous_priorities/v3',
   'envoy/extensions/upstreams/http/v3',

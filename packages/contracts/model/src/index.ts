@@ -98,7 +98,14 @@ export type { FormatRewrite, PathRewrite, RegexRewrite, Rewrite } from './rewrit
 export type { ChainChoice, ChainCondition, ChainInput, ChosenNetworks } from './chain-choice.ts';
 export type { ChoiceCondition, RouteChoice } from './route-choice.ts';
 export { RATE_LIMITS } from './rate-limit-actions.ts';
-export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';
+export type {
+  OwnRateLimitActions,
+  RateLimitAction,
+  RateLimitActions,
+  RateLimitUnit,
+  RouteRateLimits,
+  StaticLimit,
+} from './rate-limit-actions.ts';
 export type { ListenAddress, ListenTcpAddress } from './address.ts';
 export { HBONE_PORT } from './hbone.ts';
 export { REACHABLE_PATTERN } from './reachable.ts';

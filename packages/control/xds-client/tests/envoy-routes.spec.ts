@@ -16,6 +16,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { HttpRequestHeaderMatchInputSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/http_inputs';
 import { PreviousPrioritiesConfigSchema } from '@tulle/xds-proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config';
+import { DescriptorSchema } from '@tulle/xds-proto/envoy/extensions/rate_limit_descriptors/expr/v3/expr';
 import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
 import { CorsPolicySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
@@ -27,6 +28,7 @@ import { describe, expect, it } from 'vitest';
 import { createResourceDecoder } from '../src/decode/resource.ts';
 
 const registry = createRegistry(
+  DescriptorSchema,
   PreviousPrioritiesConfigSchema,
   HttpRequestHeaderMatchInputSchema,
   EnvoyRouteSchema,
@@ -265,6 +267,73 @@ it('reads where a limit in place of the rate limit service’s own is found', ()
     limited({ key: 'own', path: [{ key: 'a' }, { key: 'b' }] }),
     limited({ key: 'own' }),
   ]).toMatchObject([{ rateLimits: [{ limit: { namespace: 'own', path: ['a', 'b'] } }] }, [`${at}.path`]]);
+});
+
+describe('rate limits of a route', () => {
+  const limited = (limit: Json): unknown => {
+    const got = readRoute({
+      route: { ...forward, rate_limits: [{ actions: [{ remote_address: {} }], ...limit }] },
+    });
+    return Array.isArray(got) ? got : (got.action as ForwardAction).rateLimits;
+  };
+  const at = `${ONLY}.route.rate_limits[0]`;
+  const actions = [{ kind: 'remote-address' }];
+
+  it('may have a limit in place of the service’s own', () => {
+    const of = (rate_limit: Json): unknown => limited({ limit: { rate_limit } });
+    expect([
+      of({ requests_per_unit: 3, unit: 'HOUR' }),
+      of({ requests_per_unit: 3 }),
+      of({ unit: 'DAY' }),
+      limited({ limit: {} }),
+    ]).toEqual([
+      [{ actions, limit: { requestsPerUnit: 3, unit: 'HOUR' } }],
+      [{ actions, limit: { requestsPerUnit: 3, unit: 'UNKNOWN' } }],
+      [{ actions, limit: { requestsPerUnit: 0, unit: 'DAY' } }],
+      [`${at}.limit`],
+    ]);
+  });
+
+  it('are told of at the end, and tell callers or not; how much a request counts says the filter alone, as in Envoy', () => {
+    expect([
+      limited({ apply_on_stream_done: true, x_ratelimit_option: 'DRAFT_VERSION_03' }),
+      limited({ x_ratelimit_option: 'OFF', hits_addend: { number: 3, is_negative_hits: true } }),
+      limited({ hits_addend: { format: '%REQ(a)%' } }),
+    ]).toEqual([
+      [{ actions, atEnd: true, rateHeaders: true }],
+      [{ actions, rateHeaders: false }],
+      [{ actions }],
+    ]);
+  });
+
+  it('may be made of expressions, as texts or parsed', () => {
+    const of = (fields: Json): unknown =>
+      limited({
+        actions: [
+          {
+            extension: {
+              name: 'any',
+              typed_config: {
+                '@type': 'type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor',
+                ...fields,
+              },
+            },
+          },
+        ],
+      });
+    const expression = `${at}.actions[0].extension.typed_config`;
+    expect([
+      of({ descriptor_key: 'k', text: 'request.path' }),
+      of({ descriptor_key: 'k', skip_if_error: true, parsed: { const_expr: { string_value: 'a' } } }),
+      of({ text: 'request.path' }),
+      of({ descriptor_key: 'k' }),
+    ]).toEqual([
+      [{ actions: [{ kind: 'cel', key: 'k', cel: 'request.path' }] }],
+      [{ actions: [{ kind: 'cel', key: 'k', cel: '"a"', optional: true }] }],
+      [`${expression}.descriptor_key`],
+      [expression],
+    ]);
+  });
 });
 
 describe('a hedge policy', () => {
@@ -566,7 +635,7 @@ describe('where a route sends requests', () => {
     ]);
   });
 
-  it('tells rate limits by networks, whose values are texts', () => {
+  it('tells rate limits by networks, whose values are texts, or have operators', () => {
     const of = (action: Json): unknown => {
       const got = readRoute({
         route: { cluster: 'c', rate_limits: [{ actions: [{ remote_address_match: action }] }] },
@@ -578,12 +647,20 @@ describe('where a route sends requests', () => {
     expect([
       of({ descriptor_value: '5%%', default_value: 'x', address_matcher: { ranges } }),
       of({ descriptor_key: 'k', descriptor_value: 'a', address_matcher: { ranges, invert_match: true } }),
-      of({ descriptor_value: '%REQ(A)%', address_matcher: { ranges } }),
+      of({ descriptor_value: '%REQ(A)%', default_value: 'x', address_matcher: { ranges } }),
       of({ descriptor_value: 'a' }),
     ]).toEqual([
       [{ kind: 'address-match', value: '5%', cidrs: ['10.0.0.0/8'] }],
       [{ kind: 'address-match', key: 'k', value: 'a', expect: false, cidrs: ['10.0.0.0/8'] }],
-      [`${at}.descriptor_value`],
+      [
+        {
+          kind: 'address-match',
+          value: '%REQ(A)%',
+          format: true,
+          fallback: 'x',
+          cidrs: ['10.0.0.0/8'],
+        },
+      ],
       [`${at}.address_matcher.ranges`],
     ]);
   });

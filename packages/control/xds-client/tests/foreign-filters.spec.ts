@@ -494,6 +494,80 @@ describe('local_ratelimit', () => {
     });
   });
 
+  it('describes requests itself, and leaves values open', () => {
+    const descriptors = (fields: JsonObject): unknown =>
+      httpConfig(local({ tokenBucket, filterEnabled: always, filterEnforced: always, ...fields }));
+    const actions = [{ genericKey: { descriptorValue: 'v' } }];
+    const base = { name: 's', bucket: { capacity: 10, tokens: 5, intervalMs: 1000 } };
+    const decoded = [{ kind: 'generic', value: 'v' }];
+    expect(
+      descriptors({
+        rateLimits: [
+          { actions, hitsAddend: { number: 3, isNegativeHits: true } },
+          { actions, hitsAddend: { format: '%REQ(a)%' }, xRatelimitOption: 'OFF' },
+          { actions, applyOnStreamDone: true },
+        ],
+        descriptors: [
+          {
+            entries: [{ key: 'a' }],
+            tokenBucket: { maxTokens: 1, fillInterval: '60s' },
+            shadowMode: true,
+          },
+        ],
+        maxDynamicDescriptors: 3,
+        enableRetryAfterHeader: true,
+      }),
+    ).toEqual({
+      limits: [],
+      descriptors: {
+        ...base,
+        rateLimits: [
+          { actions: decoded, hits: 3, giveBack: true },
+          { actions: decoded, hits: { format: '%REQ(a)%' }, rateHeaders: false },
+        ],
+        buckets: [
+          {
+            entries: [{ key: 'a', value: '' }],
+            bucket: { capacity: 1, tokens: 1, intervalMs: 60_000 },
+            shadow: true,
+          },
+        ],
+        maxDynamic: 3,
+        retryAfter: true,
+      },
+    });
+    // Those of routes do not count then, although nothing is left of its own.
+    expect(descriptors({ rateLimits: [{ actions, applyOnStreamDone: true }] })).toEqual({
+      limits: [],
+      descriptors: { ...base, rateLimits: [] },
+    });
+    expect(
+      descriptors({
+        maxDynamicDescriptors: 0,
+        rateLimits: [
+          { actions, stage: 0, disableKey: 'k', limit: { rateLimit: { requestsPerUnit: 1, unit: 'DAY' } } },
+          { actions, hitsAddend: {} },
+          { actions, hitsAddend: { number: '1000000001' } },
+          { actions, hitsAddend: { format: 'a' } },
+          { actions, hitsAddend: { number: 1, format: '%REQ(a)%' } },
+          {},
+        ],
+      }),
+    ).toEqual(
+      [
+        'max_dynamic_descriptors must be at least 1',
+        'rate_limits[0].stage must not be set',
+        'rate_limits[0].disable_key must not be set',
+        'rate_limits[1].hits_addend must have either a number or a format',
+        'rate_limits[2].hits_addend.number must be at most 1000000000',
+        'rate_limits[3].hits_addend.format must be one operator',
+        'rate_limits[4].hits_addend must have either a number or a format',
+        'rate_limits[5].actions is empty',
+        'rate_limits[0].limit must not be set',
+      ].map((text) => expect.stringContaining(text) as unknown),
+    );
+  });
+
   it('has buckets that can be', () => {
     expect(
       httpConfig(
@@ -554,16 +628,56 @@ describe('ratelimit', () => {
     });
   });
 
-  it('asks nobody by an address of its own, and knows no internal requests', () => {
+  it('asks about some requests, describes them itself, and refuses some', () => {
     expect(
       httpConfig(
         global({
           requestType: 'internal',
+          filterEnabled: { defaultValue: { numerator: 50 } },
+          filterEnforced: { defaultValue: { numerator: 0 } },
+          failureModeDenyPercent: { defaultValue: { numerator: 100 } },
+          rateLimits: [
+            {
+              actions: [{ remoteAddress: {} }],
+              hitsAddend: { number: 2 },
+              applyOnStreamDone: true,
+              limit: { rateLimit: { requestsPerUnit: 9, unit: 'SECOND' } },
+            },
+          ],
+          metadataNamespace: 'ns',
+          enableRetryAfterHeader: true,
+        }),
+      ),
+    ).toEqual({
+      domain: 'd',
+      cluster: 'limits',
+      requests: 'internal',
+      percent: 50,
+      enforcedPercent: 0,
+      denyPercent: 100,
+      rateLimits: [
+        {
+          actions: [{ kind: 'remote-address' }],
+          hits: 2,
+          atEnd: true,
+          limit: { requestsPerUnit: 9, unit: 'SECOND' },
+        },
+      ],
+      metadataNamespace: 'ns',
+      retryAfter: true,
+    });
+  });
+
+  it('asks nobody by an address of its own, and about no requests that there are not', () => {
+    expect(
+      httpConfig(
+        global({
+          requestType: 'none',
           rateLimitService: service({ googleGrpc: { targetUri: 'limits:8081', statPrefix: 's' } }),
         }),
       ),
     ).toEqual([
-      expect.stringContaining('request_type must be both'),
+      expect.stringContaining('request_type must be internal, external or both'),
       expect.stringContaining('rate_limit_service.grpc_service must be envoy_grpc'),
     ]);
   });
@@ -574,6 +688,8 @@ describe('ratelimit', () => {
         a: typed('http.ratelimit.v3.RateLimitPerRoute', {
           domain: 'e',
           vhRateLimits: 'INCLUDE',
+          // Envoy does not look at it.
+          overrideOption: 'IGNORE_POLICY',
           rateLimits: [{ actions: [{ genericKey: { descriptorValue: 'v' } }, { remoteAddress: {} }] }],
         }),
       }),

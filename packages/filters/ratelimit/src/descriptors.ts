@@ -1,43 +1,31 @@
-import { DYNAMIC_METADATA, pseudoHeader, type HttpStream } from '@tulle/filter';
-import {
-  compileCidrs,
-  compileHeaderMatch,
-  CompileContext,
-  compileQueryMatch,
-  compileStringMatch,
-  firstQueryValue,
-  loadedRegexEngine,
-  maskAddress,
-} from '@tulle/match';
+import { DYNAMIC_METADATA, type HttpStream } from '@tulle/filter';
+import { CompileContext, loadedRegexEngine } from '@tulle/match';
 import {
   RATE_LIMITS,
-  type RateLimitAction,
-  type RateLimitActions,
+  type OwnRateLimitActions,
+  type RateLimitUnit,
   type RouteRateLimits,
-  type ValueMatch,
+  type StaticLimit,
 } from '@tulle/model';
-
-/** One entry of a descriptor. */
-export interface Entry {
-  readonly key: string;
-  readonly value: string;
-}
+import { parseFormat, type Render } from '@tulle/record-format';
+import type { RateLimitUnit as Unit } from './gen/envoy/type/v3/ratelimit_unit_pb.js';
+import { compileAction, compileFormat, type Entry, type Step, within } from './compile-action.ts';
 
 /** What a request is described by. */
 export interface Descriptor {
   readonly entries: readonly Entry[];
   /** The limit that holds in place of the one that a service knows; `undefined`: that one does. */
-  readonly limit: Limit | undefined;
-}
-
-/** A limit as an earlier filter says it. */
-export interface Limit {
-  readonly requestsPerUnit: number;
-  readonly unit: keyof typeof LIMIT_UNITS;
+  readonly limit: StaticLimit | undefined;
+  /** How much the request counts; `undefined`: one, unsaid. */
+  readonly hits: number | undefined;
+  /** Whether that is given back. */
+  readonly giveBack: boolean;
+  /** Whether callers are told of it; `undefined`: as the filter has it. */
+  readonly rateHeaders: boolean | undefined;
 }
 
 /** Envoy's `type.v3.RateLimitUnit`, by name. */
-export const LIMIT_UNITS = {
+export const LIMIT_UNITS: Readonly<Record<RateLimitUnit, Unit>> = {
   UNKNOWN: 0,
   SECOND: 1,
   MINUTE: 2,
@@ -45,87 +33,158 @@ export const LIMIT_UNITS = {
   DAY: 4,
   MONTH: 5,
   YEAR: 6,
-} as const;
+};
 
 /** Whose actions count. */
 export type HostLimits = 'override' | 'include' | 'ignore';
 
-const NONE: readonly never[] = Object.freeze([]);
+/** Which actions are asked for: those of a request that begins, those of one that is over (`atEnd`), or both. */
+export type Moment = 'begin' | 'end' | 'any';
 
-/** An action that adds an entry, nothing (`undefined`), or takes the descriptor away (`null`). */
-type Step = (stream: HttpStream) => Entry | undefined | null;
-
-interface CompiledActions {
-  readonly stage: number;
-  readonly steps: readonly Step[];
-  /** Way to the limit in the metadata; `undefined`: there is none. */
-  readonly limit: readonly string[] | undefined;
+/** Gets to know whether there are actions for the end of the request. */
+export interface Later {
+  atEnd: boolean;
 }
 
-const compiled = new WeakMap<readonly RateLimitActions[], readonly CompiledActions[]>();
+const NONE: readonly never[] = Object.freeze([]);
 
-/** Actions of a route are the same object for every request, and compiled with the first one that needs them. */
-function compileOnce(list: readonly RateLimitActions[]): readonly CompiledActions[] {
+interface CompiledActions {
+  /** `undefined`: it is not said, which is 0 of what routes say, and any of what filters say. */
+  readonly stage: number | undefined;
+  readonly atEnd: boolean;
+  readonly steps: readonly Step[];
+  /** The limit, or the way to it in the metadata; `undefined`: there is none. */
+  readonly limit: StaticLimit | readonly string[] | undefined;
+  readonly hits: number | Render | undefined;
+  readonly giveBack: boolean;
+  readonly rateHeaders: boolean | undefined;
+}
+
+const compiled = new WeakMap<readonly OwnRateLimitActions[], readonly CompiledActions[]>();
+
+/**
+ * Actions are the same object for every request, and compiled with the first one that needs them.
+ * @throws TulleError with all that is wrong in them
+ */
+function compileOnce(list: readonly OwnRateLimitActions[]): readonly CompiledActions[] {
   let made = compiled.get(list);
   if (made === undefined) {
     const context = new CompileContext(loadedRegexEngine());
-    made = list.map(({ stage = 0, actions, limit }, index) => ({
-      stage,
-      limit: limit && [limit.namespace, ...limit.path],
-      steps: actions.map((action, at) => compileAction(action, context, `/${index}/actions/${at}`)),
-    }));
+    made = list.map((one, index) => compileActions(one, context, `/${index}`));
     context.finish('actions of rate limits');
     compiled.set(list, made);
   }
   return made;
 }
 
+/** Compiles what a filter says itself when it is made, so that a request finds it sound. @throws TulleError */
+export function checkOwn(list: readonly OwnRateLimitActions[] | undefined): void {
+  if (list !== undefined) compileOnce(list);
+}
+
+function compileActions(
+  { stage, actions, limit, atEnd = false, rateHeaders, hits, giveBack = false }: OwnRateLimitActions,
+  context: CompileContext,
+  path: string,
+): CompiledActions {
+  return {
+    stage,
+    atEnd,
+    rateHeaders,
+    giveBack,
+    limit: limit && ('path' in limit ? [limit.namespace, ...limit.path] : limit),
+    hits: typeof hits === 'object' ? compileHits(hits.format, context, `${path}/hits/format`) : hits,
+    steps: actions.map((action, at) => compileAction(action, context, `${path}/actions/${at}`)),
+  };
+}
+
+function compileHits(format: string, context: CompileContext, path: string): Render {
+  const parts = parseFormat(format, []);
+  if (parts.length !== 1 || parts[0]?.kind === 'literal')
+    context.issue(path, `must be one operator, e.g. %REQ(x-cost)%, but is ${JSON.stringify(format)}`);
+  return compileFormat(format, context, path);
+}
+
 /** The descriptors that a request's route and host give it, of one stage. */
-export function descriptorsOf(stream: HttpStream, stage: number, host: HostLimits): readonly Descriptor[] {
+export function descriptorsOf(
+  stream: HttpStream,
+  stage: number,
+  host: HostLimits,
+  moment: Moment,
+  later?: Later,
+): readonly Descriptor[] {
   const limits = stream.route?.metadata?.[RATE_LIMITS] as RouteRateLimits | undefined;
   if (limits === undefined) return NONE;
   const found: Descriptor[] = [];
-  collect(stream, limits.route, stage, found);
+  collect(stream, limits.route, stage, 0, moment, found, later);
   const hostCounts =
     host === 'include' || limits.includeHost || (host === 'override' && limits.route.length === 0);
-  if (hostCounts && host !== 'ignore') collect(stream, limits.host, stage, found);
+  if (hostCounts && host !== 'ignore') collect(stream, limits.host, stage, 0, moment, found, later);
   return found;
 }
 
-/** The descriptors that these actions give a request, of one stage. */
+/** The descriptors that a filter's own actions give a request. */
 export function describeBy(
   stream: HttpStream,
-  list: readonly RateLimitActions[],
+  list: readonly OwnRateLimitActions[],
   stage: number,
+  moment: Moment,
+  later?: Later,
 ): readonly Descriptor[] {
   const found: Descriptor[] = [];
-  collect(stream, list, stage, found);
+  collect(stream, list, stage, stage, moment, found, later);
   return found;
 }
 
+/** @param unsaid stage of those that say none */
 function collect(
   stream: HttpStream,
-  list: readonly RateLimitActions[],
+  list: readonly OwnRateLimitActions[],
   stage: number,
+  unsaid: number,
+  moment: Moment,
   into: Descriptor[],
+  later: Later | undefined,
 ): void {
   for (const actions of compileOnce(list)) {
-    if (actions.stage !== stage) continue;
+    if ((actions.stage ?? unsaid) !== stage) continue;
+    if (moment !== 'any' && actions.atEnd !== (moment === 'end')) {
+      if (actions.atEnd && later !== undefined) later.atEnd = true;
+      continue;
+    }
     const entries = describe(stream, actions.steps);
     if (entries.length === 0) continue;
-    const { limit } = actions;
-    into.push({ entries, limit: limit && limitOf(within(stream.get(DYNAMIC_METADATA), limit)) });
+    const { limit, giveBack, rateHeaders } = actions;
+    const hits = typeof actions.hits === 'function' ? countOf(stream.describe(actions.hits)) : actions.hits;
+    if (hits === INVALID) continue;
+    into.push({ entries, limit: limit && limitIn(stream, limit), hits, giveBack, rateHeaders });
   }
 }
 
+/** No number of hits. */
+const INVALID = -1;
+const MAX_HITS = 1_000_000_000;
+
+/** A number as Envoy reads it (Abseil's `SimpleAtod`), its fraction cut off. @returns {@link INVALID} for others */
+function countOf(text: string): number {
+  const trimmed = text.trim();
+  if (!/^[+-]?(?:0x[\da-f]+|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.test(trimmed)) return INVALID;
+  const count = Number(trimmed.replace(/^\+/, ''));
+  return count >= 0 && count <= MAX_HITS ? Math.floor(count) : INVALID;
+}
+
+function limitIn(stream: HttpStream, limit: StaticLimit | readonly string[]): StaticLimit | undefined {
+  return 'unit' in limit ? limit : limitOf(within(stream.get(DYNAMIC_METADATA), limit));
+}
+
 /** @returns `undefined` for what is no limit */
-function limitOf(said: unknown): Limit | undefined {
+function limitOf(said: unknown): StaticLimit | undefined {
   if (typeof said !== 'object' || said === null) return undefined;
   const { requests_per_unit: requestsPerUnit, unit } = said as Readonly<Record<string, unknown>>;
   if (typeof requestsPerUnit !== 'number' || typeof unit !== 'string') return undefined;
   if (!Number.isInteger(requestsPerUnit) || requestsPerUnit < 0 || requestsPerUnit > 0xffff_ffff)
     return undefined;
-  return Object.hasOwn(LIMIT_UNITS, unit) ? { requestsPerUnit, unit: unit as Limit['unit'] } : undefined;
+  return Object.hasOwn(LIMIT_UNITS, unit) ? { requestsPerUnit, unit: unit as RateLimitUnit } : undefined;
 }
 
 function describe(stream: HttpStream, steps: readonly Step[]): readonly Entry[] {
@@ -136,109 +195,4 @@ function describe(stream: HttpStream, steps: readonly Step[]): readonly Entry[] 
     if (entry !== undefined) entries.push(entry);
   }
   return entries;
-}
-
-/** Longer values are no descriptor: counters are kept by value, here or at a service. */
-const MAX_VALUE_LENGTH = 1_024;
-
-function compileAction(action: RateLimitAction, context: CompileContext, path: string): Step {
-  switch (action.kind) {
-    case 'source-cluster':
-      return ({ request }) =>
-        entry('source_cluster', request.headers.get('x-envoy-downstream-service-cluster') ?? '');
-    case 'destination-cluster':
-      return ({ route }) =>
-        route?.cluster === undefined ? null : entry('destination_cluster', route.cluster);
-    case 'remote-address':
-      return ({ connection }) =>
-        connection.remoteAddress === '' ? null : entry('remote_address', connection.remoteAddress);
-    case 'masked-remote-address': {
-      const { v4Bits = 32, v6Bits = 128 } = action;
-      return ({ connection }) => {
-        const network = maskAddress(connection.remoteAddress, v4Bits, v6Bits);
-        return network === undefined ? null : entry('masked_remote_address', network);
-      };
-    }
-    case 'header': {
-      const name = action.name.toLowerCase();
-      const absent = action.optional === true ? undefined : null;
-      return ({ request }) => {
-        const value = pseudoHeader(request, name) ?? request.headers.get(name);
-        return value === undefined ? absent : entry(action.key, value);
-      };
-    }
-    case 'query': {
-      const absent = action.optional === true ? undefined : null;
-      return ({ request: { query } }) => {
-        const value = query === undefined ? undefined : firstQueryValue(query, action.name);
-        return value === undefined ? absent : entry(action.key, value);
-      };
-    }
-    case 'address-match': {
-      const made = { key: action.key ?? 'remote_address_match', value: action.value };
-      const networks = compileCidrs(action.cidrs, context, `${path}/cidrs`);
-      const expected = action.expect ?? true;
-      return ({ connection: { remoteAddress } }) =>
-        remoteAddress !== '' && networks.has(remoteAddress) === expected ? made : null;
-    }
-    case 'generic': {
-      const made = { key: action.key ?? 'generic_key', value: action.value };
-      return () => made;
-    }
-    case 'header-match': {
-      const made = { key: action.key ?? 'header_match', value: action.value };
-      const tests = action.headers.map((one, index) => headerTest(one, context, `${path}/headers/${index}`));
-      const expected = action.expect ?? true;
-      return ({ request }) => (tests.every((test) => test(request)) === expected ? made : null);
-    }
-    case 'query-match': {
-      const made = { key: action.key ?? 'query_match', value: action.value };
-      const tests = action.query.map((one, index) =>
-        compileQueryMatch(one, context, `${path}/query/${index}`),
-      );
-      const expected = action.expect ?? true;
-      return ({ request }) => (tests.every((test) => test(request.query)) === expected ? made : null);
-    }
-    case 'metadata': {
-      const way = [action.namespace, ...action.path];
-      const absent = action.optional === true ? undefined : null;
-      return (stream) => {
-        const found = within(stream.get(DYNAMIC_METADATA), way);
-        // Texts alone are values of descriptors.
-        const value = typeof found === 'string' ? found : (action.fallback ?? '');
-        return value === '' ? absent : entry(action.key, value);
-      };
-    }
-  }
-}
-
-/** Also of `:path`, `:method` and the like, which routes cannot look at. */
-function headerTest(
-  condition: ValueMatch,
-  context: CompileContext,
-  path: string,
-): (request: HttpStream['request']) => boolean {
-  const name = condition.name.toLowerCase();
-  if (!name.startsWith(':')) {
-    const test = compileHeaderMatch(condition, context, path);
-    return ({ headers }) => test(headers);
-  }
-  const test = compileStringMatch(condition.match, context, `${path}/match`);
-  return (request) => {
-    const value = pseudoHeader(request, name);
-    return (value !== undefined && test(value)) !== (condition.invert === true);
-  };
-}
-
-function entry(key: string, value: string): Entry | null {
-  return value === '' || value.length > MAX_VALUE_LENGTH ? null : { key, value };
-}
-
-function within(metadata: unknown, way: readonly string[]): unknown {
-  let value = metadata;
-  for (const name of way) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Readonly<Record<string, unknown>>)[name];
-  }
-  return value;
 }

@@ -1,7 +1,9 @@
 import {
+  addMetadata,
   callGrpc,
   CONTINUE,
   defineHttpFilter,
+  DYNAMIC_METADATA,
   isTulleError,
   type FilterHost,
   type HookResult,
@@ -19,9 +21,16 @@ import {
   type GlobalRateLimitRouteConfig,
 } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
-import { descriptorsOf, describeBy, type Descriptor } from './descriptors.ts';
+import {
+  checkOwn,
+  descriptorsOf,
+  describeBy,
+  type Descriptor,
+  type Later,
+  type Moment,
+} from './descriptors.ts';
 import { applyEdits } from './header-edits.ts';
-import type { Answer } from './service-messages.ts';
+import type { Answer, RateFields } from './service-messages.ts';
 
 /** Decision notes (decision D10): the service's answer, and the lack of one; the value is how many descriptors it was asked about. */
 export const NOTE_WITHIN_LIMIT = 1;
@@ -32,13 +41,22 @@ export const NOTE_NO_ANSWER = 3;
 const MAX_ANSWER_BYTES = 262_144;
 
 /** What is remembered of a stream until its response. */
-interface CallState {
+interface CallState extends Later {
+  /** The stream is. */
   over: boolean;
+  /** The service has not answered yet. */
+  waiting: boolean;
+  /** Whether the answer refused the request. */
+  refused: boolean;
   answer: Answer | undefined;
+  rate: RateFields | undefined;
 }
 
 /** The configuration in force, a route's own actions with it. */
-type InForce = GlobalRateLimitFilterConfig & Pick<GlobalRateLimitRouteConfig, 'rateLimits'>;
+type InForce = GlobalRateLimitFilterConfig;
+
+/** Under which name later filters find what the service tells them. */
+const METADATA_NAMESPACE = 'envoy.filters.http.ratelimit';
 
 /**
  * Rate limits that a service counts for all proxies: it is asked about every request that its route describes. Where it gives
@@ -51,6 +69,11 @@ export const globalRateLimit: HttpFilter<GlobalRateLimitFilterConfig, GlobalRate
     summary: 'Asks a service, over gRPC, whether a request is within the limits of all proxies together.',
     config: jsonSchema<GlobalRateLimitFilterConfig>(globalRateLimitFilterSchema),
     routeConfig: jsonSchema<GlobalRateLimitRouteConfig>(globalRateLimitRouteSchema, { defaults: false }),
+    mergeRoute(base, override) {
+      checkOwn(override.rateLimits);
+      return { ...base, ...override };
+    },
+    provides: [DYNAMIC_METADATA],
     phase: 'limit',
     effects: 'external',
     notes: {
@@ -59,10 +82,18 @@ export const globalRateLimit: HttpFilter<GlobalRateLimitFilterConfig, GlobalRate
       [NOTE_NO_ANSWER]: 'no answer, descriptors',
     },
     state: {
-      create: () => ({ over: false, answer: undefined }),
+      create: () => ({
+        over: false,
+        waiting: false,
+        refused: false,
+        atEnd: false,
+        answer: undefined,
+        rate: undefined,
+      }),
       reset(state) {
-        state.over = false;
+        state.over = state.waiting = state.refused = state.atEnd = false;
         state.answer = undefined;
+        state.rate = undefined;
       },
     },
     create: createGlobalRateLimit,
@@ -70,10 +101,13 @@ export const globalRateLimit: HttpFilter<GlobalRateLimitFilterConfig, GlobalRate
 
 async function createGlobalRateLimit(
   host: FilterHost,
+  config: GlobalRateLimitFilterConfig,
 ): Promise<HttpHooks<GlobalRateLimitFilterConfig, CallState>> {
   // What routes say may have patterns.
   await loadRegexEngine();
-  const { decodeResponse, encodeRequest, METHOD } = await import('./service-messages.ts');
+  checkOwn(config.rateLimits);
+  const { decodeResponse, encodeRequest, METHOD, rateOf, secondsUntilReset } =
+    await import('./service-messages.ts');
   const counter = (result: string): ReturnType<FilterHost['counter']> =>
     host.counter('global_ratelimit_calls_total', 'Calls of the rate limit service by what came of them', {
       result,
@@ -92,27 +126,72 @@ async function createGlobalRateLimit(
 
   return {
     requestHeaders(stream, inForce: InForce, state): HookResult {
-      const { stage = 0, rateLimits, maxActiveCalls = 1_024 } = inForce;
+      const { percent, requests, maxActiveCalls = 1_024 } = inForce;
       // A route that answers itself costs nobody anything, as in Envoy.
       if (stream.route?.cluster === undefined) return CONTINUE;
-      const descriptors =
-        rateLimits === undefined
-          ? descriptorsOf(stream, stage, inForce.host ?? 'override')
-          : describeBy(stream, rateLimits, stage);
+      if (!draw(percent)) return CONTINUE;
+      if (
+        requests !== undefined &&
+        (stream.request.headers.get('x-envoy-internal') === 'true') !== (requests === 'internal')
+      )
+        return CONTINUE;
+      const descriptors = described(stream, inForce, 'begin', state);
       if (descriptors.length === 0) return CONTINUE;
       if (active >= maxActiveCalls)
         return unanswered(stream, inForce, descriptors.length, 'maxActiveCalls are under way');
       return ask(stream, inForce, state, descriptors);
     },
     responseHeaders(stream, inForce, state) {
-      if (state.answer !== undefined) mark(stream, inForce, state.answer);
+      if (state.answer !== undefined) mark(stream, inForce, state, state.answer);
       return CONTINUE;
     },
-    complete(_stream, _inForce, state) {
+    complete(stream, inForce, state) {
       state.over = true;
+      // What was not answered before is not told of either.
+      if (state.atEnd && !state.waiting) tell(inForce, described(stream, inForce, 'end'));
       return undefined;
     },
   };
+
+  function described(
+    stream: HttpStream,
+    { stage = 0, rateLimits, host: whose = 'override' }: InForce,
+    moment: Moment,
+    later?: Later,
+  ): readonly Descriptor[] {
+    return rateLimits === undefined
+      ? descriptorsOf(stream, stage, whose, moment, later)
+      : describeBy(stream, rateLimits, stage, moment, later);
+  }
+
+  function draw(percent: number | undefined): boolean {
+    return percent === undefined || percent >= 100 || host.random() * 100 < percent;
+  }
+
+  function call(
+    { cluster, authority, domain, timeoutMs = 20 }: InForce,
+    descriptors: readonly Descriptor[],
+  ): ReturnType<typeof callGrpc> {
+    return callGrpc(host, {
+      cluster,
+      ...(authority === undefined ? {} : { authority }),
+      path: METHOD,
+      message: encodeRequest(domain, descriptors),
+      timeoutMs,
+      maxBytes: MAX_ANSWER_BYTES,
+    });
+  }
+
+  /** Tells the service of a request that is over; nobody waits for what it says. */
+  function tell(inForce: InForce, descriptors: readonly Descriptor[]): void {
+    if (descriptors.length === 0 || active >= (inForce.maxActiveCalls ?? 1_024)) return;
+    activeGauge.set((active += 1));
+    void call(inForce, descriptors).then(told, told);
+  }
+
+  function told(): void {
+    activeGauge.set((active -= 1));
+  }
 
   async function ask(
     stream: HttpStream,
@@ -121,18 +200,11 @@ async function createGlobalRateLimit(
     descriptors: readonly Descriptor[],
   ): Promise<Verdict> {
     activeGauge.set((active += 1));
-    const { cluster, authority, domain, timeoutMs = 20 } = inForce;
+    state.waiting = true;
     let answer: Answer | undefined;
     let fault = '';
     try {
-      const reply = await callGrpc(host, {
-        cluster,
-        ...(authority === undefined ? {} : { authority }),
-        path: METHOD,
-        message: encodeRequest(domain, descriptors),
-        timeoutMs,
-        maxBytes: MAX_ANSWER_BYTES,
-      });
+      const reply = await call(inForce, descriptors);
       if (reply.status !== 0) fault = `status ${reply.status} ${reply.text}`;
       else {
         answer = reply.message && decodeResponse(reply.message);
@@ -144,8 +216,9 @@ async function createGlobalRateLimit(
     activeGauge.set((active -= 1));
     // The caller went away meanwhile: nobody acts on this verdict.
     if (state.over) return CONTINUE;
+    state.waiting = false;
     if (answer === undefined) return unanswered(stream, inForce, descriptors.length, fault);
-    return settle(stream, inForce, state, answer, descriptors.length);
+    return settle(stream, inForce, state, answer, descriptors);
   }
 
   function settle(
@@ -153,21 +226,26 @@ async function createGlobalRateLimit(
     inForce: InForce,
     state: CallState,
     answer: Answer,
-    count: number,
+    descriptors: readonly Descriptor[],
   ): Verdict {
     if (!working) {
       working = true;
       host.log.info('the rate limit service answers again');
     }
     state.answer = answer;
-    if (!answer.limited) {
-      within.add();
-      stream.note(NOTE_WITHIN_LIMIT, count);
+    state.rate = rateOf(
+      answer.statuses,
+      (index) => (descriptors[index]?.rateHeaders ?? inForce.rateHeaders) === true,
+    );
+    if (answer.metadata !== undefined)
+      addMetadata(stream, inForce.metadataNamespace ?? METADATA_NAMESPACE, answer.metadata);
+    (answer.limited ? overLimit : within).add();
+    stream.note(answer.limited ? NOTE_OVER_LIMIT : NOTE_WITHIN_LIMIT, descriptors.length);
+    if (!answer.limited || !draw(inForce.enforcedPercent)) {
       each(answer.requestHeaders, (name, value) => stream.request.headers.append(name, value));
       return CONTINUE;
     }
-    overLimit.add();
-    stream.note(NOTE_OVER_LIMIT, count);
+    state.refused = true;
     const grpc = inForce.resourceExhausted === true && isGrpcCall(stream);
     return stream.reply(
       inForce.status ?? 429,
@@ -186,7 +264,8 @@ async function createGlobalRateLimit(
       working = false;
       host.log.warn(`the rate limit service gives no answer: ${fault}`, { cluster: inForce.cluster });
     }
-    if (inForce.failureMode !== 'deny') {
+    const { failureMode, denyPercent = failureMode === 'deny' ? 100 : 0 } = inForce;
+    if (!draw(denyPercent)) {
       passed.add();
       return CONTINUE;
     }
@@ -202,19 +281,25 @@ async function createGlobalRateLimit(
   /** What the service and the operator say of responses. */
   function mark(
     stream: HttpStream,
-    { mark: marks, rateHeaders, responseHeaders }: InForce,
+    { mark: marks, responseHeaders, retryAfter }: InForce,
+    { rate, refused }: CallState,
     answer: Answer,
   ): void {
     const { headers } = stream.response;
     each(answer.responseHeaders, (name, value) => headers.append(name, value));
-    if (rateHeaders === true && answer.rate !== undefined) {
-      const [limit, remaining, reset] = answer.rate;
+    if (rate !== undefined) {
+      const [limit, remaining, reset] = rate;
       headers.set('x-ratelimit-limit', limit);
       headers.set('x-ratelimit-remaining', remaining);
       headers.set('x-ratelimit-reset', reset);
     }
     if (!answer.limited) return;
     if (marks !== false) headers.set('x-envoy-ratelimited', 'true');
+    if (!refused) return;
+    if (retryAfter === true && stream.response.status === 429 && !headers.has('retry-after')) {
+      const seconds = secondsUntilReset(answer.statuses);
+      if (seconds !== undefined) headers.set('retry-after', String(seconds));
+    }
     applyEdits(headers, responseHeaders);
   }
 }

@@ -18,7 +18,8 @@ import {
 import { loadRegexEngine } from '@tulle/match';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { KeyedBuckets, TokenBucket, type TokenLender } from '@tulle/time';
-import { DescriptorLimiter, type LimitState } from './descriptor-limits.ts';
+import { checkOwn } from './descriptors.ts';
+import { DescriptorLimiter, KEYS_EVICTED, type LimitState } from './descriptor-limits.ts';
 import { Leases } from './leased-bucket.ts';
 import { compileKey, type KeyOf } from './limit-key.ts';
 
@@ -78,7 +79,10 @@ function filterWith(
     config: jsonSchema<RateLimitFilterConfig>(rateLimitFilterSchema),
     routeConfig: jsonSchema<RateLimitFilterConfig>(rateLimitFilterSchema),
     /** A route's limits replace the chain's. The engine gives each place a configuration of its own, so buckets of its own. */
-    mergeRoute: (_base, override) => override,
+    mergeRoute(_base, override) {
+      checkOwn(override.descriptors?.rateLimits);
+      return override;
+    },
     applies: (config) => config.limits.length > 0 || config.descriptors !== undefined,
     phase: 'limit',
     // Looking for what there is costs tokens too.
@@ -86,10 +90,11 @@ function filterWith(
     effects: 'local',
     notes: { [NOTE_LIMITED]: 'limited by rule' },
     state: {
-      create: () => ({ refused: false, bucket: undefined }),
+      create: () => ({ refused: false, bucket: undefined, rateHeaders: undefined }),
       reset(state) {
         state.refused = false;
         state.bucket = undefined;
+        state.rateHeaders = undefined;
       },
     },
     create: (host, config) => createRateLimit(host, config, lender),
@@ -102,7 +107,8 @@ async function createRateLimit(
   lender: TokenLender | undefined,
 ): Promise<HttpHooks<RateLimitFilterConfig, LimitState>> {
   // What routes say may have patterns.
-  if (config.descriptors?.buckets !== undefined) await loadRegexEngine();
+  if (config.descriptors?.buckets !== undefined || config.descriptors?.rateLimits !== undefined)
+    await loadRegexEngine();
   const leases = new Set<Leases>();
   const compiledOf = perConfig((inForce: RateLimitFilterConfig): CompiledLimits => ({
     limits: inForce.limits.map((limit) => compileLimit(host, limit, lender, leases)),
@@ -188,11 +194,7 @@ function compileLimit(
 ): CompiledLimit {
   const intervalMs = limit.intervalMs ?? 1_000;
   const labels = { limit: limit.name };
-  const evicted = host.counter(
-    'ratelimit_keys_evicted_total',
-    'Buckets that gave way to new keys since maxKeys was reached',
-    labels,
-  );
+  const evicted = host.counter('ratelimit_keys_evicted_total', KEYS_EVICTED, labels);
   const bucket = {
     // A bucket of less than one token would never let anything pass.
     capacity: Math.max(limit.burst ?? limit.requests, 1),

@@ -1,4 +1,5 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { MetadataValues } from '@tulle/filter';
 import { type Descriptor, LIMIT_UNITS } from './descriptors.ts';
 import {
   RateLimitRequestSchema,
@@ -18,15 +19,22 @@ export interface Answer {
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
   readonly body: Uint8Array;
-  /** `x-ratelimit-limit`, `-remaining` and `-reset`; `undefined` where no limit is known. */
-  readonly rate: readonly [limit: string, remaining: string, reset: string] | undefined;
+  /** What later filters are told; `undefined`: nothing. */
+  readonly metadata: MetadataValues | undefined;
+  /** Of each descriptor that was asked about, in that order. */
+  readonly statuses: readonly DescriptorStatus[];
 }
+
+/** `x-ratelimit-limit`, `-remaining` and `-reset`. */
+export type RateFields = readonly [limit: string, remaining: string, reset: string];
 
 export function encodeRequest(domain: string, descriptors: readonly Descriptor[]): Uint8Array {
   const message = create(RateLimitRequestSchema, {
     domain,
-    descriptors: descriptors.map(({ entries, limit }) => ({
+    descriptors: descriptors.map(({ entries, limit, hits, giveBack }) => ({
       entries: entries.map(({ key, value }) => ({ key, value })),
+      ...(hits !== undefined && { hitsAddend: BigInt(hits) }),
+      isNegativeHits: giveBack,
       ...(limit && { limit: { requestsPerUnit: limit.requestsPerUnit, unit: LIMIT_UNITS[limit.unit] } }),
     })),
     hitsAddend: 1,
@@ -44,7 +52,8 @@ export function decodeResponse(bytes: Uint8Array): Answer | undefined {
       requestHeaders: fieldsOf(message.requestHeadersToAdd),
       responseHeaders: fieldsOf(message.responseHeadersToAdd),
       body: message.rawBody,
-      rate: rateOf(message.statuses),
+      metadata: metadataOf(message.dynamicMetadata),
+      statuses: message.statuses,
     };
   } catch {
     return undefined;
@@ -88,19 +97,42 @@ const SECONDS: ReadonlyMap<Unit, number> = new Map([
   [Unit.YEAR, 31_536_000],
 ]);
 
-/** Of the limit that is nearest to its end, with every limit as a policy (draft-polli-ratelimit-headers-03 §3). */
-function rateOf(statuses: readonly DescriptorStatus[]): Answer['rate'] {
+/**
+ * Of the limit that is nearest to its end, with every limit as a policy (draft-polli-ratelimit-headers-03 §3).
+ * @param told whether callers are told of the descriptor of this place
+ * @returns `undefined` where no limit is known, or of that one nothing is told
+ */
+export function rateOf(
+  statuses: readonly DescriptorStatus[],
+  told: (index: number) => boolean,
+): RateFields | undefined {
   let least: DescriptorStatus | undefined;
+  let isTold = false;
   let policies = '';
-  for (const status of statuses) {
+  for (const [index, status] of statuses.entries()) {
     const { currentLimit: limit } = status;
     const seconds = limit && SECONDS.get(limit.unit);
     if (limit === undefined || seconds === undefined) continue;
-    if (least === undefined || status.limitRemaining < least.limitRemaining) least = status;
+    if (least === undefined || status.limitRemaining < least.limitRemaining)
+      [least, isTold] = [status, told(index)];
+    if (!told(index)) continue;
     policies += `, ${limit.requestsPerUnit};w=${seconds}`;
     if (limit.name !== '') policies += `;name="${limit.name.replace(/[^\w .:/-]/g, '_')}"`;
   }
-  if (least?.currentLimit === undefined) return undefined;
+  if (least?.currentLimit === undefined || !isTold) return undefined;
   const reset = least.durationUntilReset === undefined ? 0 : Number(least.durationUntilReset.seconds);
   return [`${least.currentLimit.requestsPerUnit}${policies}`, String(least.limitRemaining), String(reset)];
+}
+
+/** When the last limit that is exceeded is reset, in whole seconds, at least 1. @returns `undefined` where the service does not say */
+export function secondsUntilReset(statuses: readonly DescriptorStatus[]): number | undefined {
+  let longest: number | undefined;
+  for (const { code, durationUntilReset: until } of statuses)
+    if (code === Code.OVER_LIMIT && until !== undefined)
+      longest = Math.max(longest ?? 1, Number(until.seconds));
+  return longest;
+}
+
+function metadataOf(said: JsonObject | undefined): MetadataValues | undefined {
+  return said === undefined || Object.keys(said).length === 0 ? undefined : said;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { service } from '@tulle/envoy-proxy/corpus';
 import { type ReceivedLog, readLogs } from '@tulle/otlp-collector';
 import { startAuthorizer } from './authorizer.ts';
+import { startLimiter } from './limiter.ts';
 import { startProcessor } from './processor.ts';
 
 /** The services that configurations of the corpus name. */
@@ -26,8 +27,18 @@ export interface CollectedLogs {
   readonly records: readonly ReceivedLog[];
 }
 
-/** Ports of HTTP services, of one that speaks TLS, of an external processor, of an authorization service and of a collector of logs. */
-const [PLAIN, TLS, PROCESSOR, AUTHORIZER, COLLECTOR] = [[9001, 9002], 9003, 9004, 9005, 9006] as const;
+/**
+ * Ports of HTTP services, of one that speaks TLS, of an external processor, of an authorization service, of a collector of logs and of a
+ * service that limits rates.
+ */
+const [PLAIN, TLS, PROCESSOR, AUTHORIZER, COLLECTOR, LIMITER] = [
+  [9001, 9002],
+  9003,
+  9004,
+  9005,
+  9006,
+  9007,
+] as const;
 
 export async function startServices(directory: string): Promise<Services> {
   const answers = new Map<string, ReturnType<typeof service>>();
@@ -81,6 +92,8 @@ export async function startServices(directory: string): Promise<Services> {
   ports.set(PROCESSOR, processor.port);
   const authorizer = await startAuthorizer();
   ports.set(AUTHORIZER, authorizer.port);
+  const limiter = await startLimiter();
+  ports.set(LIMITER, limiter.port);
   const socket = join(directory, 'service.sock');
   await listen(createServer(listenerOf('unix')), socket);
   return {
@@ -91,6 +104,7 @@ export async function startServices(directory: string): Promise<Services> {
     async close() {
       processor.close();
       authorizer.close();
+      limiter.close();
       for (const server of servers) {
         server.closeAllConnections();
         await new Promise<void>((resolve) => server.close(() => resolve()));

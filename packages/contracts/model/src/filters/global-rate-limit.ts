@@ -1,5 +1,5 @@
-import { rateLimitActionsSchema } from '../schema/rate-limit-actions.ts';
-import type { RateLimitActions } from '../rate-limit-actions.ts';
+import type { OwnRateLimitActions } from '../rate-limit-actions.ts';
+import { ownRateLimitActionsSchema } from '../schema/rate-limit-actions.ts';
 import type { HeaderEdits } from '../header-edits.ts';
 import { headerEditsSchema } from './headers.ts';
 import type { JsonSchema } from './json-schema.ts';
@@ -22,7 +22,19 @@ export interface GlobalRateLimitFilterConfig {
   readonly failureMode?: 'allow' | 'deny';
   /** Status of such a refusal, 400–599. Default 500 (Envoy `status_on_error`). */
   readonly statusOnError?: number;
-  /** Which `rateLimits` count, 0–10. Default 0. */
+  /** Share of requests without an answer that are refused, 0–100, in place of `failureMode` (Envoy `failure_mode_deny_percent`). */
+  readonly denyPercent?: number;
+  /** Requests from where alone are counted: `internal` and `external` are told apart by `x-envoy-internal`. Default: all. */
+  readonly requests?: 'internal' | 'external';
+  /** Share of requests that are counted, 0–100 (Envoy `filter_enabled`). Default 100. */
+  readonly percent?: number;
+  /** Share of those over the limit that are refused; the others go on, with what the service says (Envoy `filter_enforced`). Default 100. */
+  readonly enforcedPercent?: number;
+  /** How requests are described, in place of what routes and hosts say (Envoy `rate_limits`). */
+  readonly rateLimits?: readonly OwnRateLimitActions[];
+  /** Under which name later filters find the metadata of answers. Default `envoy.filters.http.ratelimit` (Envoy `metadata_namespace`). */
+  readonly metadataNamespace?: string;
+  /** Which `rateLimits` of routes and hosts count, 0–10. Default 0. */
   readonly stage?: number;
   /** Whose `rateLimits` count: the route's, else its host's (`override`, the default); both; or the route's alone. */
   readonly host?: 'override' | 'include' | 'ignore';
@@ -36,6 +48,11 @@ export interface GlobalRateLimitFilterConfig {
   readonly mark?: boolean;
   /** Say limit, rest and time to the next token in `x-ratelimit-…` (draft 03 of the IETF's ratelimit-headers). Default false. */
   readonly rateHeaders?: boolean;
+  /**
+   * Say in `retry-after` of a refusal with 429 after how many seconds the limits are reset, at least 1, where the service says so and says no
+   * `retry-after` itself (Envoy `enable_retry_after_header`). Default false.
+   */
+  readonly retryAfter?: boolean;
   /** Calls under way; further requests are treated as without an answer. Default 1,024, as a cluster's requests. */
   readonly maxActiveCalls?: number;
 }
@@ -44,8 +61,8 @@ export interface GlobalRateLimitFilterConfig {
 export interface GlobalRateLimitRouteConfig {
   readonly domain?: string;
   readonly host?: 'override' | 'include' | 'ignore';
-  /** In place of the route's and the host's. */
-  readonly rateLimits?: readonly RateLimitActions[];
+  /** In place of the filter's own, the route's and the host's. */
+  readonly rateLimits?: readonly OwnRateLimitActions[];
 }
 
 /** Id of the filter. */
@@ -57,6 +74,12 @@ const status = (fallback: number, description: string): JsonSchema => ({
   minimum: 400,
   maximum: 599,
   default: fallback,
+  description,
+});
+const share = (description: string): JsonSchema => ({
+  type: 'number',
+  minimum: 0,
+  maximum: 100,
   description,
 });
 const host: JsonSchema = {
@@ -87,6 +110,23 @@ export const globalRateLimitFilterSchema: JsonSchema = {
       description: 'What becomes of a request when the service gives no answer.',
     },
     statusOnError: status(500, 'Status of such a refusal.'),
+    denyPercent: share('Share of requests without an answer that are refused, in place of failureMode.'),
+    requests: {
+      enum: ['internal', 'external'],
+      description: 'Count only requests that are internal, or only others. Default: all.',
+    },
+    percent: { ...share('Share of requests that are counted.'), default: 100 },
+    enforcedPercent: { ...share('Share of those over the limit that are refused.'), default: 100 },
+    rateLimits: {
+      ...ownRateLimitActionsSchema,
+      description: 'How requests are described, in place of what routes and hosts say.',
+    },
+    metadataNamespace: {
+      type: 'string',
+      minLength: 1,
+      default: 'envoy.filters.http.ratelimit',
+      description: 'Under which name later filters find the metadata of answers.',
+    },
     stage: {
       type: 'integer',
       minimum: 0,
@@ -108,6 +148,11 @@ export const globalRateLimitFilterSchema: JsonSchema = {
       default: false,
       description: 'Say limit, rest and time to the next token in x-ratelimit-….',
     },
+    retryAfter: {
+      type: 'boolean',
+      default: false,
+      description: 'Say in retry-after of a refusal with 429 after how many seconds the limits are reset.',
+    },
     maxActiveCalls: {
       type: 'integer',
       minimum: 1,
@@ -125,6 +170,6 @@ export const globalRateLimitRouteSchema: JsonSchema = {
   properties: {
     domain: text('Which of the service’s limits are meant.'),
     host,
-    rateLimits: rateLimitActionsSchema,
+    rateLimits: ownRateLimitActionsSchema,
   },
 };

@@ -1,5 +1,7 @@
 import { headerEditsSchema } from './headers.ts';
 import type { HeaderEdits } from '../header-edits.ts';
+import type { OwnRateLimitActions } from '../rate-limit-actions.ts';
+import { ownRateLimitActionsSchema } from '../schema/rate-limit-actions.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /** Configuration of `tulle.http.ratelimit`: local token buckets. */
@@ -18,8 +20,18 @@ export interface DescriptorLimits {
   /** Shown in metrics and details (`stat_prefix`). */
   readonly name: string;
   readonly bucket: Bucket;
-  /** Buckets of the requests whose route gives them exactly these entries. */
+  /**
+   * How requests are described, in place of what routes and hosts say (Envoy `rate_limits`); an empty list describes none. What is there `atEnd`
+   * counts nowhere. A request that counts 0 is refused by the bucket of its descriptor; the default bucket always gives one token (both as in Envoy).
+   */
+  readonly rateLimits?: readonly OwnRateLimitActions[];
+  /** Buckets of the requests whose route gives them exactly these entries. An entry whose value is empty stands for every value. */
   readonly buckets?: readonly DescriptorBucket[];
+  /**
+   * Buckets kept at most for the values of one descriptor with empty values; past it the one unused longest goes. Default 20, as in Envoy
+   * (`max_dynamic_descriptors`).
+   */
+  readonly maxDynamic?: number;
   /** Which of the route's `rateLimits` count. Default 0. */
   readonly stage?: number;
   /** Whose `rateLimits` count: the route's, else its host's (`override`, the default); both; or the route's alone (`ignore`). */
@@ -42,6 +54,8 @@ export interface DescriptorLimits {
   readonly unenforcedHeaders?: HeaderEdits;
   /** Say limit, rest and time to the next token in `x-ratelimit-…` (draft 03 of the IETF's ratelimit-headers). Default false. */
   readonly rateHeaders?: boolean;
+  /** Say in `retry-after` of a refusal with 429 in how many seconds there is a token, at least 1 (Envoy `enable_retry_after_header`). Default false. */
+  readonly retryAfter?: boolean;
 }
 
 /** Tokens that come back. */
@@ -57,6 +71,8 @@ export interface Bucket {
 export interface DescriptorBucket {
   readonly entries: readonly { readonly key: string; readonly value: string }[];
   readonly bucket: Bucket;
+  /** Requests that find no token are counted, and go on (Envoy `shadow_mode`). Default false. */
+  readonly shadow?: boolean;
 }
 
 /** One limit. */
@@ -119,10 +135,15 @@ const descriptors: JsonSchema = {
   properties: {
     name: { type: 'string', minLength: 1, description: 'Shown in metrics and details.' },
     bucket: bucketSchema,
+    rateLimits: {
+      ...ownRateLimitActionsSchema,
+      description: 'How requests are described, in place of what routes and hosts say.',
+    },
     buckets: {
       type: 'array',
       maxItems: 10_000,
-      description: 'Buckets of requests whose route gives them exactly these entries.',
+      description:
+        'Buckets of requests whose route gives them exactly these entries; an empty value stands for every one.',
       items: {
         type: 'object',
         additionalProperties: false,
@@ -143,8 +164,20 @@ const descriptors: JsonSchema = {
             },
           },
           bucket: bucketSchema,
+          shadow: {
+            type: 'boolean',
+            default: false,
+            description: 'Count requests that find no token, and let them go on.',
+          },
         },
       },
+    },
+    maxDynamic: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 20,
+      description: 'Buckets kept at most for the values of one descriptor with empty values.',
     },
     stage: {
       type: 'integer',
@@ -186,6 +219,11 @@ const descriptors: JsonSchema = {
       type: 'boolean',
       default: false,
       description: 'Say limit, rest and time to the next token in x-ratelimit-….',
+    },
+    retryAfter: {
+      type: 'boolean',
+      default: false,
+      description: 'Say in retry-after of a refusal with 429 in how many seconds there is a token.',
     },
   },
 };

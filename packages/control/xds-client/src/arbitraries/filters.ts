@@ -160,6 +160,11 @@ export const globalRateLimitConfig: fc.Arbitrary<GlobalRateLimitFilterConfig> =
       responseHeaders: headerEdits,
       mark: fc.boolean(),
       rateHeaders: fc.boolean(),
+      retryAfter: fc.boolean(),
+      denyPercent: fc.nat(100),
+      enforcedPercent: fc.nat(100),
+      requests: fc.constantFrom('internal', 'external'),
+      metadataNamespace: label,
       maxActiveCalls: fc.integer({ min: 1, max: 100 }),
     },
   );

@@ -158,6 +158,19 @@ const rateLimitAction: fc.Arbitrary<RateLimitAction> = fc.oneof(
     },
     { key: label, expect: fc.boolean() },
   ),
+  object<RateLimitAction>(
+    {
+      kind: fc.constant('address-match'),
+      value: label.map((name) => `%REQ(${name})%`),
+      format: fc.constant(true),
+      cidrs: fc.constant(['10.0.0.0/8']),
+    },
+    { key: label, fallback: label },
+  ),
+  object<RateLimitAction>(
+    { kind: fc.constant('cel'), key: label, cel: fc.constantFrom('request.path', '"a" + request.host') },
+    { optional: fc.boolean() },
+  ),
   object<RateLimitAction>({ kind: fc.constant('generic'), value: label }, { key: label }),
   object<RateLimitAction>(
     { kind: fc.constant('header-match'), value: label, headers: condition },
@@ -182,10 +195,21 @@ const rateLimits: fc.Arbitrary<readonly RateLimitActions[]> = fc.array(
     { actions: fc.array(rateLimitAction, { minLength: 1, maxLength: 3 }) },
     {
       stage: fc.integer({ min: 0, max: 10 }),
-      limit: fc.record(
-        { namespace: label, path: fc.array(label, { minLength: 1, maxLength: 2 }) },
-        { noNullPrototype: true },
+      limit: fc.oneof(
+        fc.record(
+          { namespace: label, path: fc.array(label, { minLength: 1, maxLength: 2 }) },
+          { noNullPrototype: true },
+        ),
+        fc.record(
+          {
+            requestsPerUnit: uint32,
+            unit: fc.constantFrom('UNKNOWN' as const, 'SECOND' as const, 'YEAR' as const),
+          },
+          { noNullPrototype: true },
+        ),
       ),
+      atEnd: fc.constant(true),
+      rateHeaders: fc.boolean(),
     },
   ),
   { minLength: 1, maxLength: 2 },

@@ -55,6 +55,7 @@ import { LocalRateLimitSchema as ListenerRateLimitSchema } from '@tulle/xds-prot
 import { ConnectionLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/connection_limit/v3/connection_limit';
 import { LocalRateLimitSchema as NetworkRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit';
 import { ExtAuthzSchema as NetworkExtAuthzSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/ext_authz/v3/ext_authz';
+import { DescriptorSchema } from '@tulle/xds-proto/envoy/extensions/rate_limit_descriptors/expr/v3/expr';
 import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import {
   ExtAuthzPerRouteSchema,
@@ -195,6 +196,7 @@ export const decodableTypes: Registry = createRegistry(
   RBACSchema,
   RateLimitSchema,
   RateLimitPerRouteSchema,
+  DescriptorSchema,
   RBACPerRouteSchema,
   UriTemplateMatchConfigSchema,
   ExtAuthzSchema,

@@ -1,18 +1,17 @@
-import type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig, RateLimitActions } from '@tulle/model';
-import type { RateLimit as RouteRateLimit } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig } from '@tulle/model';
 import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import {
   type RateLimit,
   type RateLimitPerRoute,
-  RateLimitPerRoute_OverrideOptions as Options,
   RateLimitPerRoute_VhRateLimitsOptions as Host,
   RateLimit_XRateLimitHeadersRFCVersion as RateHeaders,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
-import { decodeAction, decodeLimit } from './rate-limit-actions.ts';
-import { filled, milliseconds, present } from './values.ts';
+import { percentOf } from './percent.ts';
+import { decodeOwnRateLimits } from './rate-limit-actions.ts';
+import { milliseconds, present } from './values.ts';
 
 export function decodeGlobalRateLimit(
   context: DecodeContext,
@@ -23,10 +22,10 @@ export function decodeGlobalRateLimit(
   if (message.domain === '') context.refuse(`${path}.domain`, 'is missing');
   if (service && service.transportApiVersion !== ApiVersion.V3)
     context.refuse(`${path}.rate_limit_service.transport_api_version`, 'must be V3');
-  if (requestType !== '' && requestType !== 'both')
+  if (!['', 'both', 'internal', 'external'].includes(requestType))
     context.refuse(
       `${path}.request_type`,
-      'must be both; this proxy knows no internal requests by where they come from',
+      `must be internal, external or both, but is ${JSON.stringify(requestType)}`,
     );
   if (stage > 10) context.refuse(`${path}.stage`, `must be 0 to 10, but is ${stage}`);
   const here = `${path}.rate_limit_service.grpc_service`;
@@ -41,6 +40,14 @@ export function decodeGlobalRateLimit(
     timeoutMs: milliseconds(message.timeout) || undefined,
     failureMode: message.failureModeDeny ? ('deny' as const) : undefined,
     statusOnError: onError < 400 || onError === 500 ? undefined : onError,
+    denyPercent:
+      message.failureModeDenyPercent && (percentOf(message.failureModeDenyPercent.defaultValue) ?? 100),
+    requests: requestType === 'internal' || requestType === 'external' ? requestType : undefined,
+    // Unlike those of a local limit these are of everybody where nothing is said.
+    percent: message.filterEnabled && percentOf(message.filterEnabled.defaultValue),
+    enforcedPercent: message.filterEnforced && percentOf(message.filterEnforced.defaultValue),
+    rateLimits: decodeOwnRateLimits(context, message.rateLimits, `${path}.rate_limits`),
+    metadataNamespace: message.metadataNamespace || undefined,
     stage: stage || undefined,
     // Less than 400 means 429 there.
     status: status < 400 || status === 429 ? undefined : status,
@@ -53,6 +60,7 @@ export function decodeGlobalRateLimit(
     ),
     mark: message.disableXEnvoyRatelimitedHeader ? false : undefined,
     rateHeaders: message.enableXRatelimitHeaders === RateHeaders.DRAFT_VERSION_03 ? true : undefined,
+    retryAfter: message.enableRetryAfterHeader ? true : undefined,
   });
 }
 
@@ -67,27 +75,9 @@ export function decodeGlobalRateLimitRoute(
   message: RateLimitPerRoute,
   path: string,
 ): GlobalRateLimitRouteConfig {
-  if (message.overrideOption !== Options.DEFAULT)
-    context.refuse(`${path}.override_option`, 'must be DEFAULT');
   return present({
     domain: message.domain || undefined,
     host: HOST.get(message.vhRateLimits),
-    rateLimits: filled(
-      message.rateLimits.map((limit, index) =>
-        decodeActions(context, limit, `${path}.rate_limits[${index}]`),
-      ),
-    ),
-  });
-}
-
-/** Of an override; its stage is that of the filter, where it says none. */
-function decodeActions(context: DecodeContext, limit: RouteRateLimit, path: string): RateLimitActions {
-  if (limit.actions.length === 0) context.refuse(`${path}.actions`, 'is empty');
-  return present({
-    stage: limit.stage || undefined,
-    actions: limit.actions.map((action, index) =>
-      decodeAction(context, action.actionSpecifier, `${path}.actions[${index}]`),
-    ),
-    limit: decodeLimit(context, limit.limit, `${path}.limit`),
+    rateLimits: decodeOwnRateLimits(context, message.rateLimits, `${path}.rate_limits`),
   });
 }

@@ -8,6 +8,7 @@ import type { LocalRateLimit } from '@tulle/xds-proto/envoy/extensions/filters/h
 import type { TokenBucket } from '@tulle/xds-proto/envoy/type/v3/token_bucket';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
+import { decodeOwnRateLimits } from './rate-limit-actions.ts';
 import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -25,6 +26,9 @@ export function decodeRateLimit(
   }
   const bucket = decodeBucket(context, message.tokenBucket, `${path}.token_bucket`);
   const limits = decodeLimits(context, message, bucket, path);
+  for (const [index, { limit }] of message.rateLimits.entries())
+    if (limit !== undefined)
+      context.refuse(`${path}.rate_limits[${index}].limit`, 'must not be set: its own buckets count here');
   if (limits.percent === 0) return { limits: [] };
   // One bucket for everybody, with nothing beside it, is a limit of Tulle's own.
   if (Object.keys(limits).length > 2) return { limits: [], descriptors: limits };
@@ -57,20 +61,27 @@ function decodeLimits(
     list: LocalRateLimit['responseHeadersToAdd'],
     field: string,
   ): DescriptorLimits['responseHeaders'] => decodeHeaderEdits(context, list, [], `${path}.${field}`);
+  if (message.maxDynamicDescriptors === 0)
+    context.refuse(`${path}.max_dynamic_descriptors`, 'must be at least 1');
   if (message.stage > 10) context.refuse(`${path}.stage`, `must be 0 to 10, but is ${message.stage}`);
   return present({
     name: message.statPrefix,
     bucket,
+    rateLimits: decodeOwnRateLimits(context, message.rateLimits, `${path}.rate_limits`)
+      // Nobody is told of the end here.
+      ?.filter(({ atEnd }) => atEnd !== true),
     buckets: filled(
-      message.descriptors.map(({ entries, tokenBucket }, index) => {
+      message.descriptors.map(({ entries, tokenBucket, shadowMode }, index) => {
         const here = `${path}.descriptors[${index}]`;
         if (entries.length === 0) context.refuse(`${here}.entries`, 'is empty');
-        return {
+        return present({
           entries: entries.map(({ key, value }) => ({ key, value })),
           bucket: decodeBucket(context, tokenBucket, `${here}.token_bucket`),
-        };
+          shadow: shadowMode ? true : undefined,
+        });
       }),
     ),
+    maxDynamic: message.maxDynamicDescriptors,
     stage: message.stage || undefined,
     host: HOST.get(message.vhRateLimits),
     alwaysDefault: message.alwaysConsumeDefaultTokenBucket === false ? false : undefined,
@@ -86,6 +97,7 @@ function decodeLimits(
       'request_headers_to_add_when_not_enforced',
     ),
     rateHeaders: message.enableXRatelimitHeaders === RateHeaders.DRAFT_VERSION_03 ? true : undefined,
+    retryAfter: message.enableRetryAfterHeader ? true : undefined,
   });
 }
 

@@ -51,6 +51,7 @@ const TABLE: readonly (readonly [field: RegExp, types: readonly string[]])[] = [
   [/InternalRedirectPolicy\.predicates/, matching(/internal_redirect/)],
   [/path_match_policy|Permission\.uri_template/, matching(/path\.match/)],
   [/path_rewrite_policy/, matching(/path\.rewrite/)],
+  [/RateLimit\.Action\.extension/, matching(/rate_limit_descriptors/)],
   [/compressor_library/, matching(/compression\./)],
   [/SinglePredicate\.input|MatcherTree\.input/, matching(/_inputs|CelMatchInput|matcher.*Input$/)],
   [

@@ -192,9 +192,12 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.config.route.v3.RateLimit.Action.generic_key envoy.config.route.v3.RateLimit.Action.GenericKey.default_value',
       'envoy.config.route.v3.RateLimit.Action.header_value_match envoy.config.route.v3.RateLimit.Action.HeaderValueMatch.default_value',
       'envoy.config.route.v3.RateLimit.Action.query_parameter_value_match envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch.default_value',
-      'envoy.config.route.v3.RateLimit.Action.remote_address_match envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch.default_value',
       'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.client_sampling envoy.type.v3.Percent.value',
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.upstream_http_protocol_options envoy.config.core.v3.UpstreamHttpProtocolOptions.override_auto_sni_header',
+    ],
+    'Envoy does not look at it.': [
+      'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.override_option',
+      'envoy.config.route.v3.RouteAction.rate_limits envoy.config.route.v3.RateLimit.hits_addend',
     ],
     'Notes of whoever wrote it.': [
       'envoy.config.route.v3.VirtualHost.metadata',

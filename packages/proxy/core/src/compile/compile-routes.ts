@@ -19,6 +19,7 @@ import {
 } from '@tulle/model';
 import type { Meter } from '@tulle/telemetry';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { checkRateLimits } from './check-rate-limits.ts';
 import { compileEdits } from './compile-edits.ts';
 import { compilePersistence } from './compile-persistence.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
@@ -148,6 +149,9 @@ function compileRoute(
   context: RouteContext,
 ): CompiledRoute {
   const { tables, issues } = context;
+  if (route === host.routes[0]) checkRateLimits(host.rateLimits, `${hostPath}/rateLimits`, issues);
+  if (route.action.kind === 'forward')
+    checkRateLimits(route.action.rateLimits, `${path}/action/rateLimits`, issues);
   const layers: OverrideLayer[] = [
     { configs: config.filterConfigs, path: configPath, place: '' },
     { configs: host.filterConfigs, path: hostPath, place: hostPlace },

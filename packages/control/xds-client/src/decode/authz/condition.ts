@@ -23,12 +23,17 @@ export function decodeCondition(
 type CelExpression = Extract<AuthzExpression, { readonly cel: string }>;
 
 function saidAsText(context: DecodeContext, expr: Expr, path: string): CelExpression {
+  return { cel: celOf(context, expr, path) };
+}
+
+/** An expression that comes parsed, as text. */
+export function celOf(context: DecodeContext, expr: Expr, path: string): string {
   try {
-    return { cel: textOf(expr, MAX_DEPTH) };
+    return textOf(expr, MAX_DEPTH);
   } catch (error) {
     if (!(error instanceof Unsayable)) throw error;
     context.refuse(path, error.message);
-    return { cel: 'false' };
+    return 'false';
   }
 }
 
