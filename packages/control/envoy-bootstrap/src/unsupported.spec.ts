@@ -158,8 +158,6 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${TLS}.common_tls_context.validation_context.custom_validator_config`, { name: 'x' }],
   // Newer than Envoy 1.31.
   [`${ROUTE}.route_specifiers`, [{ name: 'x' }]],
-  [`${ROUTE}.route.rate_limits[0].hits_addend`, { number: 2 }],
-  [`${ROUTE}.route.rate_limits[0].apply_on_stream_done`, true],
   [`${ROUTE}.route.flush_timeout`, '1s'],
   [`${HCM}.forward_client_cert_matcher`, {}],
   [`${HCM}.stream_flush_timeout`, '1s'],
