@@ -8,7 +8,6 @@ import {
   type StaticLimit,
 } from '@tulle/model';
 import { parseFormat, type Render } from '@tulle/record-format';
-import type { RateLimitUnit as Unit } from './gen/envoy/type/v3/ratelimit_unit_pb.js';
 import { compileAction, compileFormat, type Entry, type Step, within } from './compile-action.ts';
 
 /** What a request is described by. */
@@ -24,16 +23,16 @@ export interface Descriptor {
   readonly rateHeaders: boolean | undefined;
 }
 
-/** Envoy's `type.v3.RateLimitUnit`, by name. */
-export const LIMIT_UNITS: Readonly<Record<RateLimitUnit, Unit>> = {
-  UNKNOWN: 0,
-  SECOND: 1,
-  MINUTE: 2,
-  HOUR: 3,
-  DAY: 4,
-  MONTH: 5,
-  YEAR: 6,
-};
+/** Names of Envoy's `type.v3.RateLimitUnit`. */
+const LIMIT_UNITS: ReadonlySet<string> = new Set<RateLimitUnit>([
+  'UNKNOWN',
+  'SECOND',
+  'MINUTE',
+  'HOUR',
+  'DAY',
+  'MONTH',
+  'YEAR',
+]);
 
 /** Whose actions count. */
 export type HostLimits = 'override' | 'include' | 'ignore';
@@ -184,7 +183,7 @@ function limitOf(said: unknown): StaticLimit | undefined {
   if (typeof requestsPerUnit !== 'number' || typeof unit !== 'string') return undefined;
   if (!Number.isInteger(requestsPerUnit) || requestsPerUnit < 0 || requestsPerUnit > 0xffff_ffff)
     return undefined;
-  return Object.hasOwn(LIMIT_UNITS, unit) ? { requestsPerUnit, unit: unit as RateLimitUnit } : undefined;
+  return LIMIT_UNITS.has(unit) ? { requestsPerUnit, unit: unit as RateLimitUnit } : undefined;
 }
 
 function describe(stream: HttpStream, steps: readonly Step[]): readonly Entry[] {

@@ -1,16 +1,32 @@
 import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import type { MetadataValues } from '@tulle/filter';
-import { type Descriptor, LIMIT_UNITS } from './descriptors.ts';
+import type { Descriptor } from './descriptors.ts';
 import {
   RateLimitRequestSchema,
   RateLimitResponse_Code as Code,
-  type RateLimitResponse_DescriptorStatus as DescriptorStatus,
   RateLimitResponse_RateLimit_Unit as Unit,
   RateLimitResponseSchema,
 } from './gen/envoy/service/ratelimit/v3/rls_pb.js';
+import { RateLimitUnit } from './gen/envoy/type/v3/ratelimit_unit_pb.js';
 
 /** Package, service and method of Envoy's API. */
 export const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+
+/** What the service said of a descriptor (Envoy `RateLimitResponse.DescriptorStatus`), as far as it is looked at. */
+export interface LimitStatus {
+  readonly code: number;
+  /** The limit that it is under; none, if it is under none. */
+  readonly currentLimit?:
+    | {
+        readonly requestsPerUnit: number;
+        readonly unit: number;
+        /** `''` for none. */
+        readonly name: string;
+      }
+    | undefined;
+  readonly limitRemaining: number;
+  readonly durationUntilReset?: { readonly seconds: bigint } | undefined;
+}
 
 /** What the service said. */
 export interface Answer {
@@ -22,7 +38,7 @@ export interface Answer {
   /** What later filters are told; `undefined`: nothing. */
   readonly metadata: MetadataValues | undefined;
   /** Of each descriptor that was asked about, in that order. */
-  readonly statuses: readonly DescriptorStatus[];
+  readonly statuses: readonly LimitStatus[];
 }
 
 /** `x-ratelimit-limit`, `-remaining` and `-reset`. */
@@ -35,7 +51,7 @@ export function encodeRequest(domain: string, descriptors: readonly Descriptor[]
       entries: entries.map(({ key, value }) => ({ key, value })),
       ...(hits !== undefined && { hitsAddend: BigInt(hits) }),
       isNegativeHits: giveBack,
-      ...(limit && { limit: { requestsPerUnit: limit.requestsPerUnit, unit: LIMIT_UNITS[limit.unit] } }),
+      ...(limit && { limit: { requestsPerUnit: limit.requestsPerUnit, unit: RateLimitUnit[limit.unit] } }),
     })),
     hitsAddend: 1,
   });
@@ -88,7 +104,7 @@ function fieldsOf(
   });
 }
 
-const SECONDS: ReadonlyMap<Unit, number> = new Map([
+const SECONDS: ReadonlyMap<number, number> = new Map([
   [Unit.SECOND, 1],
   [Unit.MINUTE, 60],
   [Unit.HOUR, 3_600],
@@ -103,10 +119,10 @@ const SECONDS: ReadonlyMap<Unit, number> = new Map([
  * @returns `undefined` where no limit is known, or of that one nothing is told
  */
 export function rateOf(
-  statuses: readonly DescriptorStatus[],
+  statuses: readonly LimitStatus[],
   told: (index: number) => boolean,
 ): RateFields | undefined {
-  let least: DescriptorStatus | undefined;
+  let least: LimitStatus | undefined;
   let isTold = false;
   let policies = '';
   for (const [index, status] of statuses.entries()) {
@@ -125,7 +141,7 @@ export function rateOf(
 }
 
 /** When the last limit that is exceeded is reset, in whole seconds, at least 1. @returns `undefined` where the service does not say */
-export function secondsUntilReset(statuses: readonly DescriptorStatus[]): number | undefined {
+export function secondsUntilReset(statuses: readonly LimitStatus[]): number | undefined {
   let longest: number | undefined;
   for (const { code, durationUntilReset: until } of statuses)
     if (code === Code.OVER_LIMIT && until !== undefined)

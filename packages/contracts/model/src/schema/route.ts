@@ -57,7 +57,11 @@ const match: JsonSchema = fields(['path'], {
 });
 
 const pathRewrite = (...kinds: readonly string[]): JsonSchema => ({
-  anyOf: [fields(['kind', 'value'], { kind: oneOf(...kinds), value: text }), regexRewriteSchema],
+  anyOf: [
+    fields(['kind', 'value'], { kind: oneOf(...kinds), value: text }),
+    fields(['kind', 'value'], { kind: { const: 'format' }, value: text }),
+    regexRewriteSchema,
+  ],
 });
 
 const share = {
@@ -114,7 +118,7 @@ const action: JsonSchema = {
           ],
         },
         forwardHost: flag,
-        path: pathRewrite('full', 'prefix', 'template', 'format'),
+        path: pathRewrite('full', 'prefix', 'template'),
       }),
       hashPolicy: listOf(hashPolicySchema),
       persistence: sessionPersistenceSchema,
@@ -141,7 +145,7 @@ const action: JsonSchema = {
       scheme: oneOf('http', 'https'),
       host: name,
       port: { anyOf: [whole(1, 65_535), { const: 'asked' }] },
-      path: pathRewrite('full', 'prefix', 'format'),
+      path: pathRewrite('full', 'prefix'),
       stripQuery: flag,
       status: { enum: [301, 302, 303, 307, 308] },
     }),
