@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import type { ExtAuthzFilterConfig, ExtAuthzGrpcService, FilterConfigs } from '@tulle/model';
-import { testProxy, type Caller, type TestProxy, type TestRequest, wallClock } from '@tulle/testkit';
+import {
+  fakeClock,
+  testProxy,
+  type Caller,
+  type FakeClock,
+  type TestProxy,
+  type TestRequest,
+  wallClock,
+} from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { authServer, type Answer, type AuthServer } from '../tests/auth-server.ts';
 import { extAuthz } from './index.ts';
@@ -30,9 +38,10 @@ async function proxy(
   grpc: ExtAuthzGrpcService['grpc'],
   config: Partial<ExtAuthzFilterConfig> = {},
   filterConfigs: FilterConfigs = {},
+  clock: FakeClock = wallClock(),
 ): Promise<TestProxy> {
   const test = await testProxy({
-    clock: wallClock(),
+    clock,
     listeners: [
       {
         name: 'test',
@@ -343,11 +352,16 @@ describe('a gRPC service that gives no answer', () => {
 
   it('silence: refused after the time-out, and the service is told', async () => {
     const server = await serve(() => 'silence');
-    const test = await proxy({ target: server.address }, { timeoutMs: 100 });
-    const { status, record } = await ask(test);
-    expect([status, record?.details]).toEqual([403, 'ext_authz_error{timeout}']);
-    expect(record?.durationMs).toBeGreaterThanOrEqual(99);
-    while (server.cancelled === 0) await new Promise((resolve) => setImmediate(resolve));
+    const clock = fakeClock();
+    const test = await proxy({ target: server.address }, { timeoutMs: 100 }, {}, clock);
+    const [asked, answered] = [server.next(), ask(test)];
+    await asked;
+    await clock.advance(99);
+    expect(test.records).toHaveLength(0);
+    await clock.advance(1);
+    const { status, record } = await answered;
+    expect([status, record?.details, record?.durationMs]).toEqual([403, 'ext_authz_error{timeout}', 100]);
+    await server.gone;
   });
 
   it('a caller that goes away: the service is told, and no filter failed', async () => {
@@ -358,7 +372,7 @@ describe('a gRPC service that gives no answer', () => {
     client.send({});
     await asked;
     client.connection.close(true);
-    while (server.cancelled === 0) await new Promise((resolve) => setImmediate(resolve));
+    await server.gone;
     expect(test.meter.value('tulle_filter_errors_total')).toBe(0);
     expect(test.meter.value('tulle_filter_ext_authz_checks_active')).toBe(0);
   });

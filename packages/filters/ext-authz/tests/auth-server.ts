@@ -14,8 +14,8 @@ export interface AuthServer {
   /** What it answers from now on; a Buffer goes out as it stands. */
   answer: (request: CheckRequest) => Answer;
   readonly requests: CheckRequest[];
-  /** Checks whose caller went away. */
-  cancelled: number;
+  /** Resolves with the first check whose caller went away. */
+  readonly gone: Promise<void>;
   /** Resolves with the next request. */
   next(): Promise<void>;
   /** Closes every connection now. */
@@ -29,9 +29,10 @@ export async function authServer(
 ): Promise<AuthServer> {
   const server = new Server({ 'grpc.max_send_message_length': -1 });
   const waiting: (() => void)[] = [];
+  const { promise: gone, resolve: went } = Promise.withResolvers<void>();
   const handler = (call: ServerUnaryCall<CheckRequest, Buffer>, reply: sendUnaryData<Buffer>): void => {
     self.requests.push(call.request);
-    call.on('cancelled', () => (self.cancelled += 1));
+    call.on('cancelled', () => went());
     const given = self.answer(call.request);
     if (given instanceof Error) reply(given);
     else if (Buffer.isBuffer(given)) reply(null, given);
@@ -62,7 +63,7 @@ export async function authServer(
     address: address.startsWith('unix:') ? address : `127.0.0.1:${port}`,
     answer,
     requests: [],
-    cancelled: 0,
+    gone,
     next: () => new Promise((resolve) => waiting.push(resolve)),
     stop: () => server.forceShutdown(),
   };

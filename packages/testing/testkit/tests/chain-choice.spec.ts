@@ -10,16 +10,18 @@ import { anything, started } from './support.ts';
 /** The first message of a real TLS client. */
 async function clientHello(servername: string | undefined, alpn: readonly string[] = []): Promise<Buffer> {
   const written: Buffer[] = [];
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const wire = new Duplex({
     read() {},
     write(chunk: Buffer, _encoding, done) {
       written.push(chunk);
       done();
+      begin();
     },
   });
   const socket = tlsConnect({ socket: wire, ...(servername && { servername }), ALPNProtocols: [...alpn] });
   socket.on('error', () => {});
-  while (written.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+  await begun;
   socket.destroy();
   return Buffer.concat(written);
 }
