@@ -102,6 +102,7 @@ const NOT_IN_MEMORY = new Set([
   'upstream-proxy-protocol',
   'proxy-protocol-tlvs',
   'ext-authz-fields',
+  'compressor-answers',
   'internal-listeners',
   'tunnel-answers',
   'connect-attempts',

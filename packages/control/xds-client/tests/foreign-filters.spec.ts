@@ -1018,6 +1018,7 @@ describe('compressor', () => {
       contentTypes: ['text/html'],
       levels: { gzip: 1 },
       skipEtag: true,
+      removeEtag: true,
       hideAcceptEncoding: true,
     };
     expect(
@@ -1048,6 +1049,32 @@ describe('compressor', () => {
         }),
       ),
     ).toEqual(expected);
+  });
+
+  it('says what becomes of etags, which statuses pass, and whether callers are told', () => {
+    const compressor = (fields: JsonObject) =>
+      httpConfig(
+        typed('http.compressor.v3.Compressor', { compressorLibrary: gzip, responseDirectionConfig: fields }),
+      );
+    expect(compressor({})).toMatchObject({ removeEtag: true });
+    // What is weakened is compressed, whatever else is said of etags.
+    const weakened = compressor({ weakenEtagOnCompress: true, disableOnEtagHeader: true });
+    expect(weakened).not.toHaveProperty('removeEtag');
+    expect(weakened).not.toHaveProperty('skipEtag');
+    expect(compressor({ uncompressibleResponseCodes: [404, 500], statusHeaderEnabled: true })).toMatchObject({
+      skipStatuses: [404, 500],
+      tellStatus: true,
+    });
+    for (const codes of [
+      [200, 199],
+      [599, 600],
+      [404, 404],
+    ])
+      expect(compressor({ uncompressibleResponseCodes: codes })).toEqual([
+        expect.stringContaining(
+          'response_direction_config.uncompressible_response_codes[1] must be',
+        ) as string,
+      ]);
   });
 
   it('is off, of requests too, and another on a route', () => {

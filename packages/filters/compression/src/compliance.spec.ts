@@ -13,12 +13,14 @@ describe('compliance', () => {
       {},
       { codings: ['gzip'], minBytes: 0, contentTypes: ['text/*'], levels: { gzip: 1 }, maxActive: 1 },
       { codings: ['br', 'zstd'], levels: { br: 9, zstd: 12 } },
+      { removeEtag: true, skipStatuses: [404], tellStatus: true },
     ],
     invalidConfigs: [
       {
         config: { codings: ['deflate'], minBytes: -1, contentTypes: ['html'], levels: { br: 11, lz4: 1 } },
         pointers: ['/codings/0', '/minBytes', '/contentTypes/0', '/levels/br', '/levels/lz4'],
       },
+      { config: { skipStatuses: [200, 199] }, pointers: ['/skipStatuses/1'] },
     ],
     routeConfigs: [{ codings: ['gzip'] }],
     requests: ['gzip', 'br', '*', 'identity'].map((coding) => ({ headers: { 'accept-encoding': coding } })),

@@ -19,10 +19,11 @@ import { jsonSchema, perConfig } from '@tulle/schema';
 import { chooseAmong, chooseCoding } from './accept-encoding.ts';
 import {
   compileTypes,
-  isEligible,
   isEligibleRequest,
   isProbe,
   varyByCoding,
+  whyUnfit,
+  type Eligibility,
   type TypeTest,
 } from './eligible.ts';
 import { Encoder } from './encoder.ts';
@@ -34,16 +35,18 @@ export const NOTE_REQUEST_COMPRESSED = 2;
 const CODINGS: readonly CompressionCoding[] = ['gzip', 'br', 'zstd'];
 const LEVELS: Readonly<Record<CompressionCoding, number>> = { gzip: 6, br: 4, zstd: 3 };
 
-interface Rules {
+/** Tells the caller what was done (Envoy `status_header_enabled`). */
+const STATUS_HEADER = 'x-envoy-compression-status';
+
+interface Rules extends Eligibility {
   /** Of responses. */
   readonly enabled: boolean;
   /** Of requests. */
   readonly requests: { readonly isWanted: TypeTest; readonly minBytes: number } | undefined;
   readonly codings: readonly CompressionCoding[];
-  readonly isWanted: TypeTest;
-  readonly minBytes: number;
   readonly maxActive: number;
-  readonly skipEtag: boolean;
+  readonly removeEtag: boolean;
+  readonly tellStatus: boolean;
   readonly level: (coding: CompressionCoding) => number;
 }
 
@@ -184,11 +187,16 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
     rules: Rules,
     { passed, hidden }: CompressionState,
   ): CompressionCoding | undefined {
-    if (rules.skipEtag && stream.response.headers.has('etag')) return undefined;
-    if (!isEligible(stream, rules.isWanted, rules.minBytes)) return undefined;
+    const isHead = stream.request.method === 'HEAD';
+    const unfit = whyUnfit(stream, rules);
+    if (unfit !== undefined) {
+      if (rules.tellStatus && unfit !== 'fixed' && !isHead && stream.response.bodyLength !== 0)
+        stream.response.headers.append(STATUS_HEADER, `${rules.codings[0]};${unfit}`);
+      return undefined;
+    }
     varyByCoding(stream);
     // The answer to HEAD has no body, and says of it what is known without making it.
-    if (!passed || stream.request.method === 'HEAD' || isProbe(stream)) return undefined;
+    if (!passed || isHead || isProbe(stream)) return undefined;
     const coding =
       hidden === undefined
         ? chooseCoding(stream.request.headers, rules.codings)
@@ -203,7 +211,11 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
     state.coding = coding;
     activeGauge.set((active += 1));
     counters.get(coding)?.responses.add();
-    stream.response.headers.set('content-encoding', coding);
+    const { headers, bodyLength } = stream.response;
+    headers.set('content-encoding', coding);
+    if (rules.removeEtag && !/^w\/./i.test(headers.get('etag') ?? 'W/""')) headers.remove('etag');
+    if (rules.tellStatus)
+      headers.append(STATUS_HEADER, `${coding};Compressed;OriginalLength=${bodyLength ?? ''}`);
     stream.note(NOTE_COMPRESSED, CODINGS.indexOf(coding));
   }
 
@@ -246,6 +258,9 @@ function compile(config: CompressionFilterConfig): Rules {
     minBytes: config.minBytes ?? 1_024,
     maxActive: config.maxActive ?? 128,
     skipEtag: config.skipEtag ?? false,
+    removeEtag: config.removeEtag ?? false,
+    skipStatuses: new Set(config.skipStatuses),
+    tellStatus: config.tellStatus ?? false,
     level: (coding) => config.levels?.[coding] ?? LEVELS[coding],
   };
 }

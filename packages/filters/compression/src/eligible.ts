@@ -19,17 +19,37 @@ export function compileTypes(types: readonly string[]): TypeTest {
     ends.some((end) => type.endsWith(end));
 }
 
-/** Whether a response could be compressed for somebody: what a cache must know, whoever asks now. */
-export function isEligible(stream: HttpStream, isWanted: TypeTest, minBytes: number): boolean {
-  const { status, headers } = stream.response;
+/** Which responses are compressed. */
+export interface Eligibility {
+  readonly isWanted: TypeTest;
+  readonly minBytes: number;
+  readonly skipEtag: boolean;
+  readonly skipStatuses: ReadonlySet<number>;
+}
+
+/** Why a response is compressed for nobody; Envoy's words where it has one, in the order in which it looks. */
+export type Unfit =
+  | 'ContentLengthTooSmall'
+  | 'ContentTypeNotAllowed'
+  | 'EtagNotAllowed'
+  | 'StatusCodeNotAllowed'
+  | 'fixed';
+
+/** @returns `undefined` where a response could be compressed for somebody: what a cache must know, whoever asks now. */
+export function whyUnfit(
+  stream: HttpStream,
+  { isWanted, minBytes, skipEtag, skipStatuses }: Eligibility,
+): Unfit | undefined {
+  const { status, headers, bodyLength } = stream.response;
   // No body, or a part of one: ranges count octets of the representation as it is (RFC 9110 §14.4).
-  if (status === 204 || status === 205 || status === 206 || status === 304) return false;
-  if (headers.has('content-encoding') || headers.has('content-range')) return false;
+  if (status === 204 || status === 205 || status === 206 || status === 304) return 'fixed';
+  if (headers.has('content-encoding') || headers.has('content-range')) return 'fixed';
+  if (saysNoTransform(headers) || saysNoTransform(stream.request.headers)) return 'fixed';
+  if (bodyLength !== undefined && bodyLength < minBytes) return 'ContentLengthTooSmall';
   const [type = ''] = (headers.get('content-type') ?? '').split(';');
-  if (!isWanted(type.trim().toLowerCase())) return false;
-  if (saysNoTransform(headers) || saysNoTransform(stream.request.headers)) return false;
-  const { bodyLength } = stream.response;
-  return bodyLength === undefined || bodyLength >= minBytes;
+  if (!isWanted(type.trim().toLowerCase())) return 'ContentTypeNotAllowed';
+  if (skipEtag && headers.has('etag')) return 'EtagNotAllowed';
+  return skipStatuses.has(status) ? 'StatusCodeNotAllowed' : undefined;
 }
 
 /** Whether a request's body is to be compressed. */

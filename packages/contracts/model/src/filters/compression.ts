@@ -15,6 +15,15 @@ export interface CompressionFilterConfig {
   readonly levels?: { readonly gzip?: number; readonly br?: number; readonly zstd?: number };
   /** Leave responses alone that have an `etag` (Envoy `disable_on_etag_header`). Default false: a strong one becomes weak. */
   readonly skipEtag?: boolean;
+  /** A strong `etag` of what is compressed goes, as in Envoy without `weaken_etag_on_compress`. Default false: it becomes weak. */
+  readonly removeEtag?: boolean;
+  /** Statuses whose responses pass as they are (Envoy `uncompressible_response_codes`). Default none. */
+  readonly skipStatuses?: readonly number[];
+  /**
+   * Tell the caller in `x-envoy-compression-status` by which coding a response was compressed and how long it was, or why it was not (Envoy
+   * `status_header_enabled`). Default false.
+   */
+  readonly tellStatus?: boolean;
   /** Hide from the service which codings the caller takes (Envoy `remove_accept_encoding_header`). Default false. */
   readonly hideAcceptEncoding?: boolean;
   /** Whether responses are compressed. Default true. */
@@ -114,6 +123,24 @@ export const compressionFilterSchema: JsonSchema = {
       },
     },
     skipEtag: { type: 'boolean', default: false, description: 'Leave responses alone that have an etag.' },
+    removeEtag: {
+      type: 'boolean',
+      default: false,
+      description: 'Remove a strong etag of what is compressed, in place of making it weak.',
+    },
+    skipStatuses: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 400,
+      uniqueItems: true,
+      items: { type: 'integer', minimum: 200, maximum: 599 },
+      description: 'Statuses whose responses pass as they are.',
+    },
+    tellStatus: {
+      type: 'boolean',
+      default: false,
+      description: 'Tell the caller in x-envoy-compression-status what was done, or why nothing was.',
+    },
     hideAcceptEncoding: {
       type: 'boolean',
       default: false,

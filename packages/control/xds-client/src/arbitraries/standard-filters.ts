@@ -150,6 +150,9 @@ export const singleCompressionConfig: fc.Arbitrary<CompressionFilterConfig> = fc
       {
         minBytes: fc.integer({ min: 0, max: 1_048_576 }),
         levels: object<object>({ [coding]: fc.integer({ min: 1, max: most }) }),
+        removeEtag: fc.constant(true),
+        skipStatuses: fc.uniqueArray(fc.integer({ min: 200, max: 599 }), { minLength: 1, maxLength: 3 }),
+        tellStatus: fc.constant(true),
         requests: object<object>({
           minBytes: fc.integer({ min: 0, max: 1_048_576 }),
           contentTypes: fc.uniqueArray(wholeType, { minLength: 1 }),

@@ -35,12 +35,25 @@ export function decodeCompression(
   if (level !== undefined && (level < least || level > most))
     context.refuse(here, `its level must be ${least} to ${most}, but is ${level}`);
   const common = response?.commonConfig;
+  const statuses = response?.uncompressibleResponseCodes ?? [];
+  const strange = statuses.findIndex(
+    (status, i) => status < 200 || status > 599 || statuses.indexOf(status) < i,
+  );
+  if (strange !== -1)
+    context.refuse(
+      `${path}.response_direction_config.uncompressible_response_codes[${strange}]`,
+      `must be 200 to 599, and no other's, but is ${String(statuses[strange])}`,
+    );
   return present({
     codings: [coding] as const,
     minBytes: common?.minContentLength ?? (response ? undefined : compressor.contentLength) ?? 30, // the field's default
     contentTypes: filled(common?.contentType ?? (response ? [] : compressor.contentType)) ?? ENVOY_TYPES,
     levels: level === undefined ? undefined : { [coding]: level },
-    skipEtag: (response ?? compressor).disableOnEtagHeader ? true : undefined,
+    skipEtag:
+      !response?.weakenEtagOnCompress && (response ?? compressor).disableOnEtagHeader ? true : undefined,
+    removeEtag: response?.weakenEtagOnCompress ? undefined : true,
+    skipStatuses: filled(statuses),
+    tellStatus: response?.statusHeaderEnabled ? true : undefined,
     hideAcceptEncoding: (response ?? compressor).removeAcceptEncodingHeader ? true : undefined,
     enabled: enabled?.defaultValue === false ? false : undefined,
     requests:

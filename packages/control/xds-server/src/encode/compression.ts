@@ -13,6 +13,18 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { hasOnly, isFilledList, isInteger, isObject, isText } from './shape.ts';
 
+/** What Envoy's type has a place for. */
+const SAID: readonly string[] = [
+  'codings',
+  'minBytes',
+  'contentTypes',
+  'levels',
+  'requests',
+  'removeEtag',
+  'skipStatuses',
+  'tellStatus',
+];
+
 type Bodies = Pick<CompressionFilterConfig, 'minBytes' | 'contentTypes'>;
 type SingleCoding = CompressionFilterConfig & {
   readonly codings: readonly [CompressionCoding];
@@ -30,7 +42,12 @@ export function encodeCompression(config: unknown): Compressor | undefined {
   const level = config.levels?.[coding] ?? LEVELS[coding];
   return create(CompressorSchema, {
     compressorLibrary: { name: coding, typedConfig: library(coding, level) },
-    responseDirectionConfig: { commonConfig: bodies(config) },
+    responseDirectionConfig: {
+      commonConfig: bodies(config),
+      weakenEtagOnCompress: config.removeEtag !== true,
+      uncompressibleResponseCodes: [...(config.skipStatuses ?? [])],
+      statusHeaderEnabled: config.tellStatus === true,
+    },
     ...(config.requests !== undefined && {
       requestDirectionConfig: { commonConfig: bodies(config.requests) },
     }),
@@ -61,8 +78,10 @@ function pack<Desc extends DescMessage>(desc: Desc, fields: MessageInitShape<Des
 }
 
 function isSingleCoding(config: unknown): config is SingleCoding {
-  if (!isObject(config) || !hasOnly(config, ['codings', 'minBytes', 'contentTypes', 'levels', 'requests']))
-    return false;
+  if (!isObject(config) || !hasOnly(config, SAID)) return false;
+  const { removeEtag, skipStatuses, tellStatus } = config;
+  if ((removeEtag ?? true) !== true || (tellStatus ?? true) !== true) return false;
+  if (skipStatuses !== undefined && !isFilledList(skipStatuses, isStatus)) return false;
   const { codings, levels, requests } = config;
   if (!Array.isArray(codings) || codings.length !== 1) return false;
   const coding: unknown = codings[0];
@@ -82,6 +101,10 @@ function areBodies({ minBytes, contentTypes }: Readonly<Record<string, unknown>>
   return (
     (minBytes === undefined || isInteger(minBytes, 0, 1_048_576)) && isFilledList(contentTypes, isWholeType)
   );
+}
+
+function isStatus(status: unknown): status is number {
+  return isInteger(status, 200, 599);
 }
 
 /** Envoy compares whole types. */
