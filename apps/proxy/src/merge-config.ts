@@ -1,5 +1,6 @@
 import type { Discovery, Translation } from '@tulle/envoy-bootstrap';
 import type { ProxyConfig } from '@tulle/model';
+import { addRetrySlots } from '@tulle/xds-client';
 
 /** Names of the static resources that discovery was started with. */
 export interface FixedNames {
@@ -50,19 +51,23 @@ export function mergeConfig(
   const fixed = startConfig(translation);
   if (whole === undefined) return fixed;
   const waiting = waitingResources(translation);
+  const clusters = replaced(
+    whole.clusters,
+    fixed.clusters,
+    (name) => names.clusters.has(name) && !waiting.has(`clusters ${name}`),
+  );
+  const listeners = replaced(
+    whole.listeners,
+    fixed.listeners,
+    (name) => names.listeners.has(name) && !waiting.has(`listeners ${name}`),
+  );
+  const routes = new Map(whole.routes.map((one) => [one.name, one]));
   return {
     ...whole,
     version: whole.version === '' ? fixed.version : `${fixed.version}+${whole.version}`,
-    listeners: replaced(
-      whole.listeners,
-      fixed.listeners,
-      (name) => names.listeners.has(name) && !waiting.has(`listeners ${name}`),
-    ),
-    clusters: replaced(
-      whole.clusters,
-      fixed.clusters,
-      (name) => names.clusters.has(name) && !waiting.has(`clusters ${name}`),
-    ),
+    // A cluster that was discovered may ask for retries of a listener that was not.
+    listeners: listeners.map((one) => addRetrySlots(one, (name) => routes.get(name), clusters)),
+    clusters,
   };
 }
 

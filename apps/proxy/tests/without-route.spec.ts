@@ -51,7 +51,7 @@ describe('a request that no route takes', () => {
       const { id, scope, stage, unrouted } = definition;
       return scope === 'attempt' || stage === 'before-route' || unrouted === true ? [] : [id];
     });
-    // What a service counts is described by routes.
+    // Envoy's global limit does not ask about them.
     expect(left).toEqual([GLOBAL_RATE_LIMIT_FILTER]);
   });
 

@@ -23,15 +23,33 @@ function has({ file, test }: Proof): boolean {
   );
 }
 
+/** The text of a test, its table before it included, to where the next one begins, with the constants of others that it names. */
+function statementOf({ file, test }: Proof): string {
+  const text = textOf(file);
+  const at = text.indexOf(test.replaceAll("'", "\\'"));
+  const begins = [...text.matchAll(/^ {2}it(?:\.each)?\(/gm)].map(({ index }) => index);
+  const from = begins.findLast((index) => index <= at) ?? 0;
+  const own = text.slice(
+    from,
+    begins.find((index) => index > at),
+  );
+  const constants = `${text}\n${textOf('packages/control/plane/tests/gateway-mesh.ts')}`.matchAll(
+    /^ {0,2}(?:export )?const (\w+)\b[^;]*;/gm,
+  );
+  return [
+    own,
+    ...[...constants].flatMap(([all, name]) => (new RegExp(`\\b${name}\\b`).test(own) ? [all] : [])),
+  ].join('\n');
+}
+
 describe('reasons of conditions of the Gateway API', () => {
   const nameOf = (one: (typeof REASONS)[number]): string => `${one.of} ${one.condition} ${one.reason}`;
 
   it('have tests that exist and that say them, or a word why nothing is said so', () => {
-    const shared = textOf('packages/control/plane/tests/gateway-mesh.ts');
     const faults = REASONS.flatMap((one) => [
       ...(one.proofs.length > 0 === (one.never !== undefined) ? [`${nameOf(one)}: neither, or both`] : []),
       ...one.proofs
-        .filter((proof) => !has(proof) || !`${textOf(proof.file)}${shared}`.includes(one.reason))
+        .filter((proof) => !has(proof) || !new RegExp(`\\b${one.reason}\\b`).test(statementOf(proof)))
         .map(({ file, test }) => `${nameOf(one)}: ${file}: ${test}`),
     ]);
     expect(faults).toEqual([]);

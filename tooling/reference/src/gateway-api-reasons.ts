@@ -220,6 +220,7 @@ export const REASONS: readonly Reason[] = [
     'gateway-reasons',
     'is said of a listener of a ListenerSet twice',
   ),
+  said('ListenerSet', 'Programmed', 'ListenersNotValid', 'listener-sets', PRECEDENCE),
   said(
     'ListenerSet',
     'Programmed',

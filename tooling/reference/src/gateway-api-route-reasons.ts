@@ -9,8 +9,8 @@ const BACKENDS = 'say what is wrong with their backends: no grant, not there, a 
 export const ROUTE_REASONS: readonly Reason[] = [
   said('Route', 'Accepted', 'Accepted', 'gateway', 'backends that are not there'),
   said('Route', 'Accepted', 'NotAllowedByListeners', 'gateway', 'another namespace than the listeners allow'),
-  said('Route', 'Accepted', 'NoMatchingListenerHostname', 'gateway', '%s'),
-  said('Route', 'Accepted', 'NoMatchingParent', 'gateway', '%s'),
+  said('Route', 'Accepted', 'NoMatchingListenerHostname', 'gateway', 'is said by each parent: %s'),
+  said('Route', 'Accepted', 'NoMatchingParent', 'gateway', 'is said by each parent: %s'),
   said(
     'Route',
     'Accepted',

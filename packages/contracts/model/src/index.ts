@@ -97,7 +97,7 @@ export type {
 export type { FormatRewrite, PathRewrite, RegexRewrite, Rewrite } from './rewrite.ts';
 export type { ChainChoice, ChainCondition, ChainInput, ChosenNetworks } from './chain-choice.ts';
 export type { ChoiceCondition, RouteChoice } from './route-choice.ts';
-export { RATE_LIMITS } from './rate-limit-actions.ts';
+export { RATE_LIMIT_UNITS, RATE_LIMITS } from './rate-limit-actions.ts';
 export type {
   OwnRateLimitActions,
   RateLimitAction,

@@ -39,8 +39,11 @@ export interface StaticLimit {
   readonly unit: RateLimitUnit;
 }
 
-/** Envoy's `type.v3.RateLimitUnit`. */
-export type RateLimitUnit = 'UNKNOWN' | 'SECOND' | 'MINUTE' | 'HOUR' | 'DAY' | 'MONTH' | 'YEAR';
+/** Names of Envoy's `type.v3.RateLimitUnit`. */
+export const RATE_LIMIT_UNITS = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR'] as const;
+
+/** One of {@link RATE_LIMIT_UNITS}. */
+export type RateLimitUnit = (typeof RATE_LIMIT_UNITS)[number];
 
 /**
  * - `source-cluster`: name of the caller's service (`x-envoy-downstream-service-cluster`).

@@ -1,4 +1,12 @@
 import type { Listener, ProxyConfig, RouteConfig } from '@tulle/model';
+import type { Listener as EnvoyListener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { openAny } from './types.ts';
+
+const MANAGER = HttpConnectionManagerSchema.typeName;
 
 /** A cluster that a route written into a listener names and that is not there. */
 export interface MissingCluster {
@@ -10,29 +18,33 @@ export interface MissingCluster {
 }
 
 /**
- * Envoy refuses routes that are written into a listener and name a cluster that it does not have (`validate_clusters`, default true
- * there).
+ * Envoy refuses routes that are written into a listener and name a cluster that it does not have, unless they say that it need not be
+ * there yet (`validate_clusters`, default true there).
+ * @param unchecked whether these routes of a listener say so
  */
-export function missingClusters({
-  listeners,
-  clusters,
-}: Pick<ProxyConfig, 'listeners' | 'clusters'>): MissingCluster[] {
+export function missingClusters(
+  { listeners, clusters }: Pick<ProxyConfig, 'listeners' | 'clusters'>,
+  unchecked: (listener: number, routeConfig: string) => boolean,
+): MissingCluster[] {
   const known = new Set(clusters.map(({ name }) => name));
   return listeners.flatMap((listener, index) =>
     inlineRoutes(listener).flatMap((routes) =>
-      routes.virtualHosts.flatMap((host) =>
-        host.routes.flatMap(({ action }) => {
-          const named = action.kind === 'forward' ? action.clusters.flatMap(({ name }) => name ?? []) : [];
-          return named
-            .filter((cluster) => cluster !== '' && !known.has(cluster))
-            .map((cluster) => ({
-              listener: index,
-              routeConfig: routes.name,
-              virtualHost: host.name,
-              cluster,
-            }));
-        }),
-      ),
+      unchecked(index, routes.name)
+        ? []
+        : routes.virtualHosts.flatMap((host) =>
+            host.routes.flatMap(({ action }) => {
+              const named =
+                action.kind === 'forward' ? action.clusters.flatMap(({ name }) => name ?? []) : [];
+              return named
+                .filter((cluster) => cluster !== '' && !known.has(cluster))
+                .map((cluster) => ({
+                  listener: index,
+                  routeConfig: routes.name,
+                  virtualHost: host.name,
+                  cluster,
+                }));
+            }),
+          ),
     ),
   );
 }
@@ -44,5 +56,25 @@ function inlineRoutes({ filterChains }: Listener): RouteConfig[] {
           'virtualHosts' in routes ? [routes] : [],
         )
       : [],
+  );
+}
+
+/** Whether routes that are written into a listener say `validate_clusters: false`, by their name; those without have that of the listener. */
+export function uncheckedRoutes({
+  name,
+  filterChains,
+  defaultFilterChain,
+}: EnvoyListener): ReadonlySet<string> {
+  const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
+  return new Set(
+    chains.flatMap(({ filters }) =>
+      filters.flatMap(({ configType }) => {
+        const found = configType.case === 'typedConfig' ? openAny(configType.value) : undefined;
+        if (found?.$typeName !== MANAGER) return [];
+        const { routeSpecifier } = found as HttpConnectionManager;
+        const inline = routeSpecifier.case === 'routeConfig' ? routeSpecifier.value : undefined;
+        return inline?.validateClusters === false ? [inline.name || name] : [];
+      }),
+    ),
   );
 }

@@ -103,6 +103,12 @@ describe('the static resources', () => {
     ]);
   });
 
+  it('need not have those that they say may come later', () => {
+    const checked = `validate_clusters: false\n                  virtual_hosts:`;
+    const later = listener('b').replace('virtual_hosts:', checked);
+    expect(faults(`static_resources:${later}${CLUSTERS}`)).toEqual([]);
+  });
+
   it('may not have two of one name', () => {
     expect(faults(`static_resources:${CLUSTERS}    - name: a\n      connect_timeout: 2s\n`)).toEqual([
       'envoy.yaml:6:7: static_resources.clusters[1].name: there is a cluster "a" already',

@@ -27,7 +27,7 @@ import { type BootstrapOverload, readOverload } from './overload.ts';
 import { readTracer } from './tracer.ts';
 import { checkProcessSettings, readAdmin } from './process-settings.ts';
 import type { BootstrapText } from './read-bootstrap.ts';
-import { missingClusters } from './references.ts';
+import { missingClusters, uncheckedRoutes } from './references.ts';
 import { readRuntime, runtimeKeys } from './runtime-layers.ts';
 import { bootstrapTypes, openAny } from './types.ts';
 
@@ -127,10 +127,17 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     clusters: clusters.map(({ resource }) => resource),
   };
   const allClusters = (statics?.clusters ?? []).map(({ name }) => ({ name }) as Cluster);
-  for (const { listener, routeConfig, virtualHost, cluster } of missingClusters({
-    listeners: resources.listeners,
-    clusters: allClusters, // one that was refused is there, and has been spoken of
-  }))
+  const unchecked = listeners.map(({ index }) => {
+    const listener = statics?.listeners[index];
+    return listener === undefined ? new Set<string>() : uncheckedRoutes(listener);
+  });
+  for (const { listener, routeConfig, virtualHost, cluster } of missingClusters(
+    {
+      listeners: resources.listeners,
+      clusters: allClusters, // one that was refused is there, and has been spoken of
+    },
+    (index, name) => unchecked[index]?.has(name) === true,
+  ))
     refuse(
       `static_resources.listeners[${listeners[listener]?.index ?? 0}]`,
       `the virtual host ${JSON.stringify(virtualHost)} of the routes ${JSON.stringify(routeConfig)} names the cluster ${JSON.stringify(cluster)}, which static_resources.clusters does not have`,

@@ -149,7 +149,6 @@ export function touchBy(
   }
 }
 
-/** A Gateway, and the Services that ask for it as their waypoint. @param gateway {@link gatewayKey} */
 /** Services that a policy of the Gateway API is for. */
 function touchTargets(
   { metadata, spec }: BackendTLSPolicy | BackendTrafficPolicy,
@@ -159,6 +158,7 @@ function touchTargets(
     if (isServiceTarget(target)) services.add(`${metadata.namespace}/${target.name}`);
 }
 
+/** A Gateway, and the Services that ask for it as their waypoint. @param gateway {@link gatewayKey} */
 function touchWaypoint(world: World, gateway: string | undefined, services: Set<string>): void {
   if (gateway === undefined) return;
   services.add(gateway);

@@ -260,7 +260,7 @@ describe('what is said of a route', () => {
       '{ parentRefs: [{ name: edge, port: 80 }], hostnames: [a.example.com] }',
       'Accepted=True/Accepted',
     ],
-  ])('%s', async (_, spec, accepted) => {
+  ])('is said by each parent: %s', async (_, spec, accepted) => {
     const cp = make();
     await put(cp, GATEWAY, SHOP, route(spec));
     expect(saidOfRoute(cp)).toEqual([[accepted, 'ResolvedRefs=True/ResolvedRefs']]);

@@ -225,7 +225,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0313: finding(
     'error',
     'CA certificates not found',
-    'A BackendTLSPolicy, or a Gateway for its callers, names a ConfigMap that is not there or has no `ca.crt`, or something that is no ConfigMap. Where none is left nobody is believed: calls fail and are never sent in clear; a listener that has no other is not served.',
+    'A BackendTLSPolicy, or a Gateway for its callers, names a ConfigMap that is not there or has no `ca.crt`, something that is no ConfigMap, or CAs by a well-known name other than `System`. Where none is left nobody is believed: calls fail and are never sent in clear; a listener that has no other is not served.',
   ),
   TULLE0314: finding(
     'error',
@@ -260,7 +260,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0320: finding(
     'error',
     'Kind not served',
-    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, parameters of a GatewayClass, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute, what a BackendTLSPolicy or XBackendTrafficPolicy is for where that is no Service. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`).',
+    'A reference names a kind that Tulle does not serve there: a backend that is no Service, an ExtensionRef, a certificate that is no Secret, parameters of a GatewayClass, CAs that are no ConfigMap, a Service as parent of a TLSRoute, TCPRoute or UDPRoute. Nothing passes for it: requests are answered with 500, connections and datagrams are refused, and status says so (`ResolvedRefs` or `Accepted` is `False`). Or a BackendTLSPolicy or XBackendTrafficPolicy is for what is no Service: it does nothing there (`TargetNotFound`).',
   ),
   TULLE0321: finding(
     'warning',

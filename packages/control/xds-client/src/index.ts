@@ -18,6 +18,7 @@ export type { DecodeContext } from './decode/context.ts';
 export type { FieldRules } from './decode/field-walk.ts';
 export { decodeAddress } from './decode/address.ts';
 export { decodeProvider } from './decode/tracing.ts';
+export { addRetrySlots } from './session/retry-slots.ts';
 export { proxyConfigOf } from './session/store.ts';
 export { createXdsClient } from './client/xds-client.ts';
 export type {

@@ -110,7 +110,7 @@ function linesOf(
 }
 
 function lineOf(key: string, value: string): { key: string; rawValue: Uint8Array } {
-  return { key, rawValue: Uint8Array.from(Buffer.from(value, 'latin1')) };
+  return { key, rawValue: Buffer.from(value, 'latin1') };
 }
 
 /** Octets of a field as protobuf's text; what is no UTF-8 cannot be said there and becomes U+FFFD. */

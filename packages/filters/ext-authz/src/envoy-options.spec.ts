@@ -1,5 +1,12 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import { addMetadata, CONTINUE, defineHttpFilter, DYNAMIC_METADATA } from '@tulle/filter';
+import {
+  addMetadata,
+  type ConnFilterUse,
+  CONTINUE,
+  defineConnFilter,
+  defineHttpFilter,
+  DYNAMIC_METADATA,
+} from '@tulle/filter';
 import type { ExtAuthzFilterConfig, ExtAuthzHttpService, FilterConfigs } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
 import {
@@ -271,6 +278,7 @@ describe('a cluster over gRPC', () => {
   async function proxyWith(
     answer: (request: CheckRequest) => MessageInitShape<typeof CheckResponseSchema> | number | 'silence',
     config: Partial<ExtAuthzFilterConfig> = {},
+    connectionFilters: readonly ConnFilterUse[] = [],
   ) {
     const clock = fakeClock();
     const network = memoryNetwork(clock);
@@ -295,6 +303,7 @@ describe('a cluster over gRPC', () => {
               name: 'http',
               handler: {
                 kind: 'http',
+                connectionFilters,
                 filters: [
                   says({}),
                   extAuthz(
@@ -370,6 +379,30 @@ describe('a cluster over gRPC', () => {
     expect(http?.headers).toMatchObject({ 'x-a': '1' });
     expect(Object.keys(http?.headers ?? {})).not.toContain('x-secret');
     expect(checks[0]?.attributes?.metadataContext?.filterMetadata).toEqual({
+      n: { policy: 'ext-authz-1', other: 1 },
+    });
+  });
+
+  it('is told what is known of the connection, of which that of the request takes the place', async () => {
+    const knows = defineConnFilter<object>({
+      apiVersion: 1,
+      id: 'tulle-filter-knows',
+      config: jsonSchema<object>({ type: 'object' }),
+      create: () => ({
+        connect(connection) {
+          connection.set(DYNAMIC_METADATA, { vpc: { id: 'one' }, n: { other: 2 } });
+          return CONTINUE;
+        },
+      }),
+    });
+    const { proxy, checks } = await proxyWith(
+      () => ({ status: { code: 0 } }),
+      { metadataNamespaces: ['vpc', 'n', 'absent'] },
+      [knows({})],
+    );
+    expect((await proxy.client().request()).status).toBe(200);
+    expect(checks[0]?.attributes?.metadataContext?.filterMetadata).toEqual({
+      vpc: { id: 'one' },
       n: { policy: 'ext-authz-1', other: 1 },
     });
   });

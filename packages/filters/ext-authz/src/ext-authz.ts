@@ -134,6 +134,10 @@ async function createExtAuthz(
     context.finish('conditions of external authorization');
     return test;
   });
+  const rematchedBy = perConfig(
+    ({ rematchHeaders }: ExtAuthzFilterConfig): { readonly names?: readonly string[] } =>
+      rematchHeaders === undefined ? {} : { names: rematchHeaders.map((name) => name.toLowerCase()) },
+  );
   if (JSON.stringify(config.when ?? null).includes('"regex"')) await loadRegexEngine();
   conditionOf(config);
   const checks = (result: string): ReturnType<FilterHost['counter']> =>
@@ -227,7 +231,7 @@ async function createExtAuthz(
         stream.note(NOTE_ALLOWED, 0);
         const { request } = stream;
         const claimed = dropClaimed(stream);
-        const isOther = changes(outcome, claimed, inForce.rematchHeaders);
+        const isOther = changes(outcome, claimed, rematchedBy(inForce).names);
         for (const name of outcome.remove) request.headers.remove(name);
         edit(request.headers, outcome.edits);
         if (outcome.removeQuery.length > 0 || outcome.setQuery.length > 0)
@@ -313,7 +317,7 @@ function metadataOf(
 /**
  * Whether an answer changes what routes look at.
  * @param claimed names of what was dropped
- * @param names of fields that they look at, in any case; absent: all
+ * @param names of fields that they look at, in lower case; absent: all
  */
 function changes(
   { remove, edits, removeQuery, setQuery }: Allowed,
@@ -322,10 +326,10 @@ function changes(
 ): boolean {
   if (removeQuery.length + setQuery.length > 0) return true;
   if (names === undefined) return claimed.length + remove.length + edits.length > 0;
-  return names.some((given) => {
-    const wanted = given.toLowerCase();
-    return claimed.includes(wanted) || remove.includes(wanted) || edits.some(({ name }) => name === wanted);
-  });
+  return names.some(
+    (wanted) =>
+      claimed.includes(wanted) || remove.includes(wanted) || edits.some(({ name }) => name === wanted),
+  );
 }
 
 /** Characters are cut through, as Envoy does. */

@@ -10,7 +10,7 @@ import {
   maskAddress,
 } from '@tulle/match';
 import type { RateLimitAction, ValueMatch } from '@tulle/model';
-import { compileText, type FormatIssue, type Render } from '@tulle/record-format';
+import { compilePlain, metadataAt, type Render } from '@tulle/record-format';
 
 /** One entry of a descriptor. */
 export interface Entry {
@@ -92,7 +92,7 @@ export function compileAction(action: RateLimitAction, context: CompileContext, 
       const way = [action.namespace, ...action.path];
       const absent = action.optional === true ? undefined : null;
       return (stream) => {
-        const found = within(stream.get(DYNAMIC_METADATA), way);
+        const found = metadataAt(stream.get(DYNAMIC_METADATA), way);
         // Texts alone are values of descriptors.
         const value = typeof found === 'string' ? found : (action.fallback ?? '');
         return value === '' ? absent : entry(action.key, value);
@@ -123,27 +123,11 @@ function entry(key: string, value: string): Entry | null {
   return value === '' || value.length > MAX_VALUE_LENGTH ? null : { key, value };
 }
 
-/** What stands at the end of a way into metadata. */
-export function within(metadata: unknown, way: readonly string[]): unknown {
-  let value = metadata;
-  for (const name of way) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Readonly<Record<string, unknown>>)[name];
-  }
-  return value;
-}
-
 /** A text with operators of access logs, of which those without a value come to nothing. */
 export function compileFormat(format: string, context: CompileContext, path: string): Render {
-  const faults: FormatIssue[] = [];
-  const render = compileText(format, faults, {
-    query: 'keep',
-    maxFieldChars: MAX_VALUE_LENGTH,
-    omitEmpty: true,
-    valueText: (value) => value,
-  });
-  for (const { at, message } of faults) context.issue(path, `column ${at + 1}: ${message}`);
-  return render;
+  return compilePlain(format, { omitEmpty: true, maxFieldChars: MAX_VALUE_LENGTH }, (message) =>
+    context.issue(path, message),
+  );
 }
 
 /** What comes to an empty text is an entry all the same, as in Envoy. */

@@ -309,6 +309,28 @@ it('each connection has buckets of its own where that is asked for', async () =>
   await proxy.stop();
 });
 
+describe('limits of which something is wrong', () => {
+  const matches = (cidr: string): readonly RateLimitActions[] => [
+    {
+      actions: [
+        { kind: 'generic', value: 'a' },
+        { kind: 'address-match', value: 'near', cidrs: ['10.0.0.0/8', cidr] },
+      ],
+    },
+  ];
+  const limits = { name: 'd', bucket: bucket(1) };
+
+  it('are refused with the configuration, by their place, not with the first request', async () => {
+    await expect(proxyWith(limits, route(matches('nowhere')))).rejects.toThrow(
+      /routes\/0\/action\/rateLimits\/0\/actions\/1\/cidrs\/1/,
+    );
+    await expect(proxyWith(limits, route(), matches('10.0.0.0/40'))).rejects.toThrow(
+      /virtualHosts\/0\/rateLimits\/0\/actions\/1\/cidrs\/1/,
+    );
+    await (await proxyWith(limits, route(matches('192.0.2.0/24')), matches('2001:db8::/32'))).stop();
+  });
+});
+
 describe("a host's actions", () => {
   const actions = (value: string) => [{ actions: [{ kind: 'generic', value } as const] }];
 

@@ -24,8 +24,10 @@ export interface LimitState {
 
 /** A bucket that counts, and how much it counts of the request. */
 interface Matched extends FoundBucket {
-  /** Tokens to take, or to give back where it is negative. */
+  /** Tokens. */
   readonly count: number;
+  /** They are given back, not taken. */
+  readonly giveBack: boolean;
   readonly rateHeaders: boolean | undefined;
 }
 
@@ -109,8 +111,8 @@ export class DescriptorLimiter {
     const buckets = this.#bucketsOf(stream.connection);
     const nowMs = this.#host.nowMs();
     const matched = this.#matched(stream, buckets, nowMs);
-    for (const { bucket, count, shadow, rateHeaders } of matched) {
-      if (count < 0) bucket.giveBack(-count);
+    for (const { bucket, count, giveBack, shadow, rateHeaders } of matched) {
+      if (giveBack) bucket.giveBack(count);
       // Nothing is never to be had.
       else if (count === 0 || !bucket.take(count, nowMs)) {
         if (shadow) {
@@ -140,7 +142,7 @@ export class DescriptorLimiter {
       const found = buckets.find(entries, nowMs);
       if (found === undefined) continue;
       const { bucket, shadow } = found;
-      matched.push({ bucket, shadow, count: giveBack ? -hits : hits, rateHeaders });
+      matched.push({ bucket, shadow, count: hits, giveBack, rateHeaders });
     }
     if (matched.length > 1) matched.sort((a, b) => a.bucket.refillPerMs - b.bucket.refillPerMs);
     return matched;

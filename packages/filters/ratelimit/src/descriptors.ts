@@ -1,14 +1,15 @@
 import { DYNAMIC_METADATA, type HttpStream } from '@tulle/filter';
 import { CompileContext, loadedRegexEngine } from '@tulle/match';
 import {
+  RATE_LIMIT_UNITS,
   RATE_LIMITS,
   type OwnRateLimitActions,
   type RateLimitUnit,
   type RouteRateLimits,
   type StaticLimit,
 } from '@tulle/model';
-import { parseFormat, type Render } from '@tulle/record-format';
-import { compileAction, compileFormat, type Entry, type Step, within } from './compile-action.ts';
+import { metadataAt, parseFormat, type Render } from '@tulle/record-format';
+import { compileAction, compileFormat, type Entry, type Step } from './compile-action.ts';
 
 /** What a request is described by. */
 export interface Descriptor {
@@ -23,16 +24,7 @@ export interface Descriptor {
   readonly rateHeaders: boolean | undefined;
 }
 
-/** Names of Envoy's `type.v3.RateLimitUnit`. */
-const LIMIT_UNITS: ReadonlySet<string> = new Set<RateLimitUnit>([
-  'UNKNOWN',
-  'SECOND',
-  'MINUTE',
-  'HOUR',
-  'DAY',
-  'MONTH',
-  'YEAR',
-]);
+const LIMIT_UNITS: ReadonlySet<string> = new Set(RATE_LIMIT_UNITS);
 
 /** Whose actions count. */
 export type HostLimits = 'override' | 'include' | 'ignore';
@@ -173,7 +165,7 @@ function countOf(text: string): number {
 }
 
 function limitIn(stream: HttpStream, limit: StaticLimit | readonly string[]): StaticLimit | undefined {
-  return 'unit' in limit ? limit : limitOf(within(stream.get(DYNAMIC_METADATA), limit));
+  return 'unit' in limit ? limit : limitOf(metadataAt(stream.get(DYNAMIC_METADATA), limit));
 }
 
 /** @returns `undefined` for what is no limit */

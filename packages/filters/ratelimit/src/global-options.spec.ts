@@ -113,6 +113,7 @@ describe('the end of a request', () => {
     await settled();
     expect(asked).toHaveLength(1);
     expect(proxy.meter.value('tulle_filter_global_ratelimit_calls_active')).toBe(0);
+    expect(proxy.meter.value('tulle_filter_global_ratelimit_calls_total', { result: 'error' })).toBe(1);
   });
 });
 

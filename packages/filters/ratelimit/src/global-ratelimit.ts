@@ -59,7 +59,7 @@ type InForce = GlobalRateLimitFilterConfig;
 const METADATA_NAMESPACE = 'envoy.filters.http.ratelimit';
 
 /**
- * Rate limits that a service counts for all proxies: it is asked about every request that its route describes. Where it gives
+ * Rate limits that a service counts for all proxies: it is asked about every request that it or its route describes. Where it gives
  * no answer in time the request goes on, unless the operator said otherwise.
  */
 export const globalRateLimit: HttpFilter<GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig, CallState> =
@@ -115,7 +115,7 @@ async function createGlobalRateLimit(
   const [within, overLimit, errors] = [counter('ok'), counter('over_limit'), counter('error')];
   const passed = host.counter(
     'global_ratelimit_failure_mode_allowed_total',
-    'Requests that went on without an answer, since failureMode is allow',
+    'Requests that went on without an answer',
   );
   const activeGauge = host.gauge(
     'global_ratelimit_calls_active',
@@ -184,13 +184,21 @@ async function createGlobalRateLimit(
 
   /** Tells the service of a request that is over; nobody waits for what it says. */
   function tell(inForce: InForce, descriptors: readonly Descriptor[]): void {
-    if (descriptors.length === 0 || active >= (inForce.maxActiveCalls ?? 1_024)) return;
+    if (descriptors.length === 0) return;
+    if (active >= (inForce.maxActiveCalls ?? 1_024)) {
+      errors.add();
+      return;
+    }
     activeGauge.set((active += 1));
-    void call(inForce, descriptors).then(told, told);
+    void call(inForce, descriptors).then(
+      ({ status }) => told(status === 0),
+      () => told(false),
+    );
   }
 
-  function told(): void {
+  function told(taken: boolean): void {
     activeGauge.set((active -= 1));
+    if (!taken) errors.add();
   }
 
   async function ask(

@@ -126,15 +126,18 @@ describe('how much a request counts', () => {
     const rateLimits = [
       { actions: [{ kind: 'header' as const, name: 'x-add', key: 'user' }], hits: 3 },
       { actions: [{ kind: 'header' as const, name: 'x-back', key: 'user' }], hits: 2, giveBack: true },
+      { actions: [{ kind: 'header' as const, name: 'x-nothing', key: 'user' }], hits: 0, giveBack: true },
     ];
     const add = { headers: { 'x-add': 'ann' } };
     const back = { headers: { 'x-back': 'ann' } };
-    expect(await told({ rateLimits, buckets }, [back, add, add, back, back, add])).toEqual([
+    const nothing = { headers: { 'x-nothing': 'ann' } };
+    expect(await told({ rateLimits, buckets }, [back, add, add, back, back, add, nothing])).toEqual([
       '200 10 10',
       '200 10 7',
       '200 10 4',
       '200 10 6',
       '200 10 8',
+      '200 10 5',
       '200 10 5',
     ]);
   });

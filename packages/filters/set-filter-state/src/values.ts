@@ -2,10 +2,7 @@ import { hasCel, loadCelEngine } from '@tulle/cel';
 import { type HoldsSlots, putFilterState, TulleError } from '@tulle/filter';
 import { parseIpPort } from '@tulle/match';
 import type { FilterStateValue } from '@tulle/model';
-import { compileText, type FormatIssue, type Render } from '@tulle/record-format';
-
-/** Values are cut past this: what a caller sends must not decide how much a stream weighs. */
-const MAX_VALUE_CHARS = 4_096;
+import { compilePlain, type Render } from '@tulle/record-format';
 
 /** One of the values, with what makes it. */
 export interface CompiledValue {
@@ -37,15 +34,9 @@ export function putValues(of: Described, compiled: readonly CompiledValue[]): vo
 function compile(values: readonly FilterStateValue[]): readonly CompiledValue[] {
   const issues: { path: string; message: string }[] = [];
   const compiled = values.map((value, index): CompiledValue => {
-    const faults: FormatIssue[] = [];
-    const render = compileText(value.format, faults, {
-      query: 'keep',
-      maxFieldChars: MAX_VALUE_CHARS,
-      omitEmpty: value.omitEmpty ?? false,
-      valueText: (text) => text,
-    });
-    for (const { at, message } of faults)
-      issues.push({ path: `/values/${index}/format`, message: `column ${at + 1}: ${message}` });
+    const render = compilePlain(value.format, { omitEmpty: value.omitEmpty ?? false }, (message) =>
+      issues.push({ path: `/values/${index}/format`, message }),
+    );
     return { value, render };
   });
   if (issues.length > 0)

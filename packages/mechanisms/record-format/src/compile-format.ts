@@ -97,6 +97,32 @@ function textOf(pieces: readonly Piece[], record: StreamRecord, unset: string): 
   return line;
 }
 
+/** Values are cut past this where nobody says otherwise. */
+const MAX_VALUE_CHARS = 4_096;
+
+/**
+ * Compiles a text whose values stand in it as they are: in no line that they could break.
+ * @param report gets what is wrong, by its column
+ */
+export function compilePlain(
+  format: string,
+  {
+    omitEmpty,
+    maxFieldChars = MAX_VALUE_CHARS,
+  }: { readonly omitEmpty: boolean; readonly maxFieldChars?: number },
+  report: (message: string) => void,
+): Render {
+  const faults: FormatIssue[] = [];
+  const render = compileText(format, faults, {
+    query: 'keep',
+    maxFieldChars,
+    omitEmpty,
+    valueText: (value) => value,
+  });
+  for (const { at, message } of faults) report(`column ${at + 1}: ${message}`);
+  return render;
+}
+
 /** Compiles an object of formats to JSON text; what is wrong goes to `faults`. @param where pointer to it */
 export function compileJson(
   format: JsonFormat,
@@ -107,7 +133,7 @@ export function compileJson(
   const entries = Object.entries(format).map(([key, value], i) => {
     const at = `${where}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     const render =
-      typeof value === 'object' && value !== null
+      typeof value === 'object' && value !== null && !Array.isArray(value)
         ? compileJson(value, at, faults, options)
         : compileValue(value, at, faults, options);
     return { before: `${i === 0 ? '{' : ','}${jsonText(key, key.length)}:`, render };

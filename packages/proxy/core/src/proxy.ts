@@ -431,6 +431,7 @@ export class ProxyRuntime implements Proxy {
       ref.current?.close();
       ref.current = undefined;
     }
+    await this.engine.closing.end(this.engine, LAST_RECORDS_MS); // what clusters told files of
     this.engine.fetcher.close();
     for (const connection of [...this.engine.connections]) connection.close();
     await this.#admin?.close();

@@ -111,6 +111,26 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
     await output.writer.close();
   };
 
+  /** A use of a place, which others may have too; closed once, whoever closes it again. */
+  const lease = async (
+    to: AccessLogOutput,
+  ): Promise<Pick<Output, 'writer' | 'lines'> & { readonly name: string; close(): Promise<void> }> => {
+    const { name } = placeOf(to);
+    const output = await outputOf(to);
+    output.users++;
+    let closed = false;
+    return {
+      name,
+      writer: output.writer,
+      lines: output.lines,
+      async close() {
+        if (closed) return;
+        closed = true;
+        await letGo(name, output);
+      },
+    };
+  };
+
   return {
     name: 'access-loggers',
     accessLoggers: {
@@ -126,11 +146,7 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
           omitEmpty: format.omitEmpty ?? false,
           where: '/text',
         });
-        const { name } = placeOf(to);
-        const output = await outputOf(to);
-        output.users++;
-        const { writer, lines } = output;
-        let closed = false;
+        const { name, writer, lines, close } = await lease(to);
         return {
           name: `access log ${name}`,
           record(record) {
@@ -139,31 +155,18 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
             writer.commit();
           },
           flush: async () => writer.flush(),
-          async close() {
-            if (closed) return;
-            closed = true;
-            await letGo(name, output);
-          },
+          close,
         };
       },
       async openFile(path): Promise<LineFile> {
-        const to = { kind: 'file', path } as const;
-        const { name } = placeOf(to);
-        const output = await outputOf(to);
-        output.users++;
-        const { writer, lines } = output;
-        let closed = false;
+        const { writer, lines, close } = await lease({ kind: 'file', path });
         return {
           write(line) {
             writer.begin();
             lines.utf8(`${line}\n`);
             writer.commit();
           },
-          async close() {
-            if (closed) return;
-            closed = true;
-            await letGo(name, output);
-          },
+          close,
         };
       },
       async flush() {

@@ -1,5 +1,5 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import { logTypeOf } from '@tulle/record-format';
+import { logTypeOf, type TagOf } from '@tulle/record-format';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { AddressSchema } from './gen/envoy/config/core/v3/address_pb.js';
 import { RequestMethod } from './gen/envoy/config/core/v3/base_pb.js';
@@ -12,7 +12,6 @@ import {
   ResponseFlags_Unauthorized_Reason as Reason,
   TCPAccessLogEntrySchema,
 } from './gen/envoy/data/accesslog/v3/accesslog_pb.js';
-import type { TagOf } from './custom-tags.ts';
 import { filterStateObjects } from './filter-state.ts';
 
 /** What entries hold beside the usual. */

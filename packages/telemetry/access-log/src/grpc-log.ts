@@ -1,9 +1,9 @@
+import { compileTag } from '@tulle/record-format';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { GrpcAccessLogOutput } from '@tulle/model';
 import type { TelemetryHost } from '@tulle/telemetry';
 import type { AccessLoggersOptions } from './access-loggers.ts';
-import { tagOf } from './custom-tags.ts';
 import { overGrpc } from './deliver.ts';
 import { httpEntry, tcpEntry, type EntryOptions } from './grpc-entry.ts';
 import { StreamAccessLogsMessage_IdentifierSchema } from './gen/envoy/service/accesslog/v3/als_pb.js';
@@ -25,7 +25,7 @@ export function createGrpcLog(
   const options: EntryOptions = {
     requestHeaders: (to.requestHeaders ?? []).map((name) => name.toLowerCase()),
     responseHeaders: (to.responseHeaders ?? []).map((name) => name.toLowerCase()),
-    tags: (to.customTags ?? []).map((tag) => tagOf(tag, env)),
+    tags: (to.customTags ?? []).map((tag) => compileTag(tag, env)),
     filterState: to.filterState ?? [],
   };
   const identifier = toBinary(

@@ -1,9 +1,9 @@
+import { compileTag, type TagOf } from '@tulle/record-format';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { TulleError, type ConfigIssue } from '@tulle/filter';
 import type { OtlpAccessLogOutput } from '@tulle/model';
 import type { StreamRecord, TelemetryHost } from '@tulle/telemetry';
 import type { AccessLoggersOptions } from './access-loggers.ts';
-import { tagOf, type TagOf } from './custom-tags.ts';
 import { overGrpc, overHttp } from './deliver.ts';
 import { environmentAttributes } from './environment-attributes.ts';
 import { filterStateJson } from './filter-state.ts';
@@ -39,7 +39,8 @@ export function createOtlpLog(
     to.builtinLabels === false
       ? {}
       : { log_name: to.logName, zone_name: '', cluster_name: node?.cluster ?? '', node_name: node?.id ?? '' };
-  const detected = to.environment === true ? environmentAttributes(env) : {};
+  const detected =
+    to.environment === true ? environmentAttributes(env, (message) => host.log.warn(message)) : {};
   const resource = new BinaryWriter();
   for (const [name, value] of Object.entries({ ...labels, ...detected, ...to.resource }))
     writeKeyValue(resource, RESOURCE_ATTRIBUTES, name, encodeValue(value, `/to/resource/${name}`, issues));
@@ -51,7 +52,7 @@ export function createOtlpLog(
     );
   const found: readonly TagOf[] = [
     ...(to.filterState ?? []).map((key): TagOf => [key, (record) => filterStateJson(record, key)]),
-    ...(to.customTags ?? []).map((tag) => tagOf(tag, env)),
+    ...(to.customTags ?? []).map((tag) => compileTag(tag, env)),
   ];
   const resourceBytes = resource.finish();
 

@@ -1,10 +1,8 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ConfigIssue } from '@tulle/filter';
 import type { OtlpFormat } from '@tulle/model';
-import { compileText, type FormatIssue } from '@tulle/record-format';
+import { compilePlain } from '@tulle/record-format';
 import type { StreamRecord } from '@tulle/telemetry';
-
-const MAX_FIELD_CHARS = 4_096;
 
 // Fields of opentelemetry/proto/common/v1/common.proto.
 const KEY = 1;
@@ -24,14 +22,7 @@ export type RenderValue = (record: StreamRecord) => Uint8Array;
 /** @param issues gets what is no format, by where it stands */
 export function compileValue(format: unknown, path: string, issues: ConfigIssue[]): RenderValue {
   if (typeof format === 'string') {
-    const found: FormatIssue[] = [];
-    const render = compileText(format, found, {
-      query: 'keep',
-      maxFieldChars: MAX_FIELD_CHARS,
-      // Nothing here is a line that a value could break.
-      valueText: (value) => value,
-    });
-    for (const { at, message } of found) issues.push({ path, message: `column ${at + 1}: ${message}` });
+    const render = compilePlain(format, { omitEmpty: false }, (message) => issues.push({ path, message }));
     return (record) => stringValue(render(record));
   }
   if (Array.isArray(format)) {

@@ -1,6 +1,6 @@
-import { metadataText } from '@tulle/record-format';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { CustomTag, HandlerTracing, OtlpTraceProvider } from '@tulle/model';
+import { compileTag, type TagOf } from '@tulle/record-format';
 import type { StreamRecord, TelemetryHost } from '@tulle/telemetry';
 import { createBuildSpans } from './build-spans.ts';
 import { Environment } from './environment.ts';
@@ -86,40 +86,20 @@ function resourceOf(
 function compileTags(
   own: readonly CustomTag[],
   env: Readonly<Record<string, string | undefined>>,
-): (record: StreamRecord) => readonly SpanTag[] {
-  const tags = own.map((tag) => tagOf(tag, env));
-  const byRoute = new WeakMap<readonly object[], readonly SpanTag[]>();
+): (record: StreamRecord) => readonly TagOf[] {
+  const tags = own.map((tag) => compileTag(tag, env));
+  const byRoute = new WeakMap<readonly object[], readonly TagOf[]>();
   return ({ routeTags }) => {
     if (routeTags === undefined) return tags;
     let both = byRoute.get(routeTags);
     if (both === undefined) {
-      const ofRoute = (routeTags as readonly CustomTag[]).map((tag) => tagOf(tag, env));
+      const ofRoute = (routeTags as readonly CustomTag[]).map((tag) => compileTag(tag, env));
       const names = new Set(ofRoute.map(([name]) => name));
       both = [...tags.filter(([name]) => !names.has(name)), ...ofRoute];
       byRoute.set(routeTags, both);
     }
     return both;
   };
-}
-
-/** An attribute of every span, or none where it is unset. */
-export type SpanTag = readonly [name: string, value: (record: StreamRecord) => string | undefined];
-
-function tagOf(tag: CustomTag, env: Readonly<Record<string, string | undefined>>): SpanTag {
-  switch (tag.kind) {
-    case 'literal':
-      return [tag.name, () => tag.value];
-    case 'environment': {
-      const value = env[tag.variable] ?? tag.byDefault;
-      return [tag.name, () => value];
-    }
-    case 'header': {
-      const header = tag.header.toLowerCase();
-      return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
-    }
-    case 'metadata':
-      return [tag.name, (record) => metadataText(record, tag.namespace, tag.path, tag.of) ?? tag.byDefault];
-  }
 }
 
 function observe(batch: SpanBatch, cluster: string, { meter }: TracersOptions): (() => void)[] {

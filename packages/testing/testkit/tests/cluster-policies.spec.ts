@@ -46,6 +46,16 @@ describe('a cluster that says where its requests are copied', () => {
     expect(test.upstream('10.0.0.3:80').requests).toEqual([]);
   });
 
+  it('gives its copies fields of expressions, also where nobody else has any', async () => {
+    const set = [{ name: 'x-made', value: '%CEL(request.method)%', format: true }];
+    const test = await withPolicies({ mirrors: [{ cluster: 'copies', edits: [{ set }] }] }, () => ({
+      body: 'ok',
+    }));
+    await test.client().request();
+    await test.clock.settle();
+    expect(test.upstream('10.0.0.2:80').requests.map((request) => request.header('x-made'))).toEqual(['GET']);
+  });
+
   it('copies nothing of copies, and lets routes speak where it says nothing', async () => {
     const test = await withPolicies(
       { mirrors: [], failedAnswers: { kind: 'any', of: [] } },

@@ -62,6 +62,21 @@ describe('several health checks', () => {
     expect([value('healthy', 'web'), value('healthy', 'store')]).toEqual([1, 0]);
   });
 
+  it('go on from what was found before where the cluster is built anew', async () => {
+    const test = await started(options({}));
+    await test.clock.advance(100);
+    const healthy = (): (number | undefined)[] =>
+      ['web', 'store'].map((name) =>
+        test.meter.value('tulle_cluster_health_check_healthy', { cluster: 'api', check: name }),
+      );
+    expect(healthy()).toEqual([1, 1]);
+    const { version, ...config } = test.proxy.config;
+    const clusters = config.clusters.map((one) => ({ ...one, connectTimeoutMs: 700 }));
+    await test.proxy.update({ ...config, version: `${version}+`, clusters });
+    expect(healthy()).toEqual([1, 1]);
+    expect(await status(test)).toBe(200);
+  });
+
   it('all hear of an answer that says that its endpoint is ill', async () => {
     const given = options({});
     const test = await started({

@@ -105,6 +105,14 @@ export function fitsInOneSpelling(configuration: Named, mark: string, path: stri
   return fits(match, path);
 }
 
+/** The route that a request finds in the first virtual host, by its names, paths and prefixes; `undefined`: none. */
+export function routeOf({ routes }: Named, { host = 'one.test', path = '/' }: Exchange): Json | undefined {
+  const domains = (list(routes?.['virtual_hosts'])[0]?.['domains'] ?? []) as readonly string[];
+  if (!domains.includes('*') && !domains.includes(host)) return undefined;
+  const route = routeTaken({ routes } as Named, path);
+  return Object.keys(route).length === 0 ? undefined : route;
+}
+
 /** The first route of the virtual host of all that a path fits, by paths and prefixes. */
 export function routeTaken({ routes }: Named, path: string): Json {
   const all = list(list(routes?.['virtual_hosts'])[0]?.['routes']);

@@ -172,6 +172,24 @@ describe('what is meant to differ', () => {
     const post: Exchange = { method: 'POST', body: 'x' };
     expect(judge(closed(refused(403)), refused(403), post).left).toEqual([]);
     expect(judge(closed(passed(post)), passed(post), post).left).toEqual(['reply.fate']);
+    // A service that takes part fails: not where an origin answered.
+    const processed = { httpFilters: [{ name: 'envoy.filters.http.ext_proc' }] };
+    expect(judge(closed(refused(500)), refused(500), {}, processed).left).toEqual([]);
+    expect(judge(closed(refused(500)), refused(500), {}).left).toEqual(['reply.fate']);
+    expect(judge(closed(passed({})), passed({}), {}, processed).left).toEqual(['reply.fate']);
+    // What asks behind it is answered by its route, or by a filter, where there are filters.
+    const raw: Exchange = { protocol: 'raw' };
+    const statuses = (tulle: string, configuration: object = {}): string[] => {
+      const answered = (all: string): Observation => ({
+        ...refused(400),
+        reply: { ...refused(400).reply, statuses: all.split(' ') },
+      });
+      return judge(answered('400'), answered(tulle), raw, configuration).left;
+    };
+    expect(statuses('400 299')).toEqual([]);
+    expect(statuses('400 403', processed)).toEqual([]);
+    expect(statuses('400 400')).toEqual(['reply.statuses']);
+    expect(statuses('400 299 403')).toEqual(['reply.statuses']);
   });
 
   it('authorization-as-said: what a caller says, and not what authorization says', () => {

@@ -158,11 +158,14 @@ export const EXPLANATIONS: readonly Explanation[] = [
       ((exchange?.body !== undefined && told(observations?.envoy, 'x-origin') === undefined) ||
         exchange?.protocol === 'raw' ||
         observations?.envoy.reply.status === 400 ||
-        isProcessed(configuration) ||
+        (isProcessed(configuration) && told(observations?.envoy, 'x-origin') === undefined) ||
         observations?.tulle.reply.status === 400) &&
       observations?.envoy.reply.outcome === 'answered' &&
       ((aspect === 'reply.fate' && envoy === 'closed' && tulle === 'open') ||
-        (aspect === 'reply.statuses' && tulle.replace(/ \d{3}$/, '') === envoy) ||
+        (aspect === 'reply.statuses' &&
+          // What asks whether the connection is there may itself be refused by a filter.
+          (tulle === `${envoy} 299` ||
+            (configuration.httpFilters !== undefined && tulle.replace(/ \d{3}$/, '') === envoy))) ||
         (aspect === 'reply.header.connection' && envoy === 'close' && tulle === '(none)')),
   },
   {

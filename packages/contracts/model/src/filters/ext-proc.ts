@@ -165,7 +165,7 @@ const names = (description: string): JsonSchema =>
   list(
     {
       type: 'string',
-      pattern: "^\\*?:?[!#$%&'+.^_`|~0-9A-Za-z-]*[!#$%&'+.^_`|~0-9A-Za-z*-]$",
+      pattern: "^(?:\\*|\\*?:?[!#$%&'+.^_`|~0-9A-Za-z-]+\\*?)$",
       description: 'A name, or the start, the end or a part of names with *.',
     },
     description,

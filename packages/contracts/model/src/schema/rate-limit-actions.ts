@@ -1,13 +1,11 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import type { RateLimitUnit } from '../rate-limit-actions.ts';
+import { RATE_LIMIT_UNITS } from '../rate-limit-actions.ts';
 import { fields, flag, listOf, name, names, oneOf, text, whole } from './parts.ts';
 import { stringMatchSchema } from './string-match.ts';
 
 const conditions: JsonSchema = listOf(
   fields(['name', 'match'], { name, match: stringMatchSchema, invert: flag }),
 );
-
-const UNITS: readonly RateLimitUnit[] = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR'];
 
 const actions: JsonSchema = listOf({
   anyOf: [
@@ -61,7 +59,7 @@ const common: Readonly<Record<string, JsonSchema>> = {
       fields(['namespace', 'path'], { namespace: name, path: names }),
       fields(['requestsPerUnit', 'unit'], {
         requestsPerUnit: whole(0, 4_294_967_295),
-        unit: oneOf(...UNITS),
+        unit: oneOf(...RATE_LIMIT_UNITS),
       }),
     ],
   },

@@ -31,7 +31,9 @@ export function backendTrafficConditions(
     ...(spec.sessionPersistence === undefined || below === 'Gateway'
       ? []
       : targets.flatMap((target) =>
-          isServiceTarget(target)
+          // Of sessions that another policy makes nothing is lost by this one.
+          isServiceTarget(target) &&
+          !beaten(world, policy, target.name).some(({ part }) => part === 'sessionPersistence')
             ? sessionsLostBy(`${metadata.namespace}/${target.name}`, sessions.values())
             : [],
         )),

@@ -4,6 +4,7 @@ import { isServiceTarget } from '../kinds/metadata.ts';
 import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
 import type { Workload } from '../kinds/workload.ts';
 import type { LocatedResource } from '../resource.ts';
+import { compareAge } from '../routes.ts';
 import { connectionPorts, isHttpPort, selects, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
@@ -201,7 +202,7 @@ function impossiblePart(rule: AuthorizationRule): string | undefined {
 function analyzeOverlaps(host: AnalysisHost): void {
   analyzeBudgets(host);
   const first = new Map<string, LocatedResource>();
-  const policies = located(host.subjects, 'TrafficPolicy').toSorted((a, b) => (order(a) < order(b) ? -1 : 1));
+  const policies = located(host.subjects, 'TrafficPolicy').toSorted(byAge);
   for (const subject of policies) {
     const { spec, metadata } = subject.resource;
     for (const target of spec.targetRefs) {
@@ -234,9 +235,7 @@ function analyzeBudgets(host: AnalysisHost): void {
       if (target.kind === 'Service' && target.sectionName === undefined)
         first.set(key(metadata.namespace, target.name), own(subject));
   }
-  const policies = located(host.subjects, 'XBackendTrafficPolicy').toSorted((a, b) =>
-    order(a) < order(b) ? -1 : 1,
-  );
+  const policies = located(host.subjects, 'XBackendTrafficPolicy').toSorted(byAge);
   const sessions = new Map<string, string>();
   for (const [part, what, taken] of [
     ['retryConstraint', 'the retry budget', first],
@@ -261,8 +260,7 @@ function analyzeBudgets(host: AnalysisHost): void {
     }
 }
 
-/** Older first, then by name, as the control plane decides. */
-function order(subject: LocatedResource): string {
-  const { creationTimestamp, name } = subject.resource.metadata;
-  return `${creationTimestamp === undefined ? '~' : new Date(creationTimestamp).toISOString()} ${name}`;
+/** As the control plane decides. */
+function byAge(a: LocatedResource, b: LocatedResource): number {
+  return compareAge(a.resource, b.resource);
 }

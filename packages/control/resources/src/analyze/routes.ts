@@ -1,6 +1,7 @@
 import type { HTTPBackendRef } from '../kinds/http-route.ts';
 import {
   incompatibleRules,
+  refusalOf,
   unsupportedFilters,
   type AnyRoute,
   type RequestRoute,
@@ -39,7 +40,10 @@ export function analyzeRoutes(host: AnalysisHost): void {
     for (const [i, rule] of (subject.resource.spec.rules ?? []).entries())
       analyzeBackends(rule, subject, `/spec/rules/${i}`, host);
   }
-  analyzeShadows(routes, host);
+  analyzeShadows(
+    routes.filter(({ resource }) => refusalOf(resource) === undefined),
+    host,
+  );
 }
 
 function analyzeBackends(

@@ -2,7 +2,7 @@ import { comparePrecedence } from '@tulle/match';
 import type { HeaderMatch, PathMatch, RouteMatch, ValueMatch } from '@tulle/model';
 import type { LocatedResource } from '../resource.ts';
 import { createdMs } from '../route-match.ts';
-import { matchesOfRule, type RequestRoute } from '../routes.ts';
+import { incompatibleRules, matchesOfRule, type RequestRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { placesOf } from './places.ts';
 
@@ -92,7 +92,9 @@ function candidatesOf(subject: LocatedResource<RequestRoute>, host: AnalysisHost
   const { spec, metadata } = subject.resource;
   const created = createdMs(metadata);
   const places = placesOf(subject.resource, host);
-  return [...(spec.rules ?? []).keys()].flatMap((rule) =>
+  const dropped = incompatibleRules(subject.resource);
+  const rules = [...(spec.rules ?? []).keys()].filter((rule) => !dropped.includes(rule));
+  return rules.flatMap((rule) =>
     matchesOfRule(subject.resource, rule).map(({ match }, index) => ({
       subject,
       rule,

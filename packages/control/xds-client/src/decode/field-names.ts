@@ -12,6 +12,8 @@ export function decodeNames(
     const { value } = matchPattern;
     if (typeof value === 'string' && value.includes('*'))
       context.refuse(here, `${JSON.stringify(value)} has a *, which names here may not have`);
+    if ((matchPattern.case === 'suffix' || matchPattern.case === 'contains') && value === '')
+      context.refuse(here, `${matchPattern.case} is empty, which every name is`);
     switch (matchPattern.case) {
       case 'exact':
         return matchPattern.value;

@@ -19,7 +19,7 @@ import { decodeForwarding } from './forwarding.ts';
 import { decodeHttp2 } from './http2.ts';
 import { checkKeyFormat } from './key-format.ts';
 import { decodeLocalReplies } from './local-replies.ts';
-import { decodeLogMoments } from './log-moments.ts';
+import { decodeHttpLogMoments } from './log-moments.ts';
 import { decodeRouteConfig } from './route-config.ts';
 import { decodeScopedRoutes } from './scoped-routes.ts';
 import { decodeTracing } from './tracing.ts';
@@ -103,7 +103,7 @@ export function decodeHttpHandler(
       { spawns: router?.startChildSpan === true, samplesAll: samplesAll(context, manager, path) },
     ),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`, 'http'),
-    logMoments: decodeLogMoments(context, manager, path),
+    logMoments: decodeHttpLogMoments(context, manager, path),
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();

@@ -1,4 +1,4 @@
-import type { FilterEntry, TcpHandler, TcpLogMoments, TcpTunnel } from '@tulle/model';
+import type { FilterEntry, TcpHandler, TcpTunnel } from '@tulle/model';
 import type { BackoffStrategy } from '@tulle/xds-proto/envoy/config/core/v3/backoff';
 import type {
   TcpProxy,
@@ -7,6 +7,7 @@ import type {
 import { decodeAccessLogs } from './access-logs.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeRouteEdits } from './header-edits.ts';
+import { decodeTcpLogMoments } from './log-moments.ts';
 import { decodeTcpTlvs } from './proxy-protocol.ts';
 import { subsetsOf } from './labels.ts';
 import { filled, milliseconds, present } from './values.ts';
@@ -48,7 +49,7 @@ export function decodeTcpHandler(
     proxyTlvs: decodeTcpTlvs(context, proxy, path),
     tunnel: decodeTunnel(context, proxy.tunnelingConfig, `${path}.tunneling_config`),
     accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
-    logMoments: decodeLogMoments(context, proxy, path),
+    logMoments: decodeTcpLogMoments(context, proxy, path),
   });
 }
 
@@ -91,23 +92,4 @@ function decodeTunnel(
       ...(propagateResponseTrailers ? ['trailers' as const] : []),
     ]),
   });
-}
-
-/** The fields beside `access_log_options` are the older form; Envoy takes one of the two. */
-function decodeLogMoments(context: DecodeContext, proxy: TcpProxy, path: string): TcpLogMoments | undefined {
-  const { accessLogOptions: options } = proxy;
-  const older = proxy.flushAccessLogOnConnected || proxy.accessLogFlushInterval !== undefined;
-  if (options !== undefined && older)
-    context.refuse(
-      `${path}.access_log_options`,
-      'must not stand beside access_log_flush_interval and flush_access_log_on_connected',
-    );
-  const { accessLogFlushInterval: interval, flushAccessLogOnConnected: connected } = options ?? proxy;
-  const start = options?.flushAccessLogOnStart ?? false;
-  const everyMs = milliseconds(interval);
-  const base = options === undefined ? path : `${path}.access_log_options`;
-  if (everyMs !== undefined && everyMs < 1)
-    context.refuse(`${base}.access_log_flush_interval`, 'must be at least 1ms');
-  if (!start && !connected && everyMs === undefined) return undefined;
-  return present({ start: start ? true : undefined, connected: connected ? true : undefined, everyMs });
 }

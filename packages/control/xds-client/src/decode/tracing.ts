@@ -118,7 +118,7 @@ export function decodeTags(
   return filled(tags.flatMap((tag, index) => decodeTag(context, tag, `${path}[${index}]`)));
 }
 
-export function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag, path: string): CustomTag[] {
+function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag, path: string): CustomTag[] {
   if (name === '') context.refuse(`${path}.tag`, 'is missing');
   const byDefault = (text: string): { byDefault?: string } => (text === '' ? {} : { byDefault: text });
   switch (type.case) {

@@ -92,7 +92,6 @@ export function encodeUpstreamTls(tls: UpstreamTls, form: EncodeForm): Transport
 }
 
 /** Plain text. */
-
 export function rawBuffer(): TransportSocket {
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.raw_buffer',

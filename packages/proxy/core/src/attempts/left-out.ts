@@ -4,7 +4,7 @@ import type { UpstreamEndpoint } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 
 /**
- * Endpoints that the next attempt leaves out: those that were tried, and where the route says so those with certain labels, and all
+ * Endpoints that the next attempt leaves out: those that were tried, and where the cluster or the route says so those with certain labels, and all
  * others of the priorities that were tried. The balancer then takes the next priority that has one.
  */
 export function leftOut(stream: Stream): readonly UpstreamEndpoint[] {

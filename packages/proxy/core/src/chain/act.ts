@@ -168,7 +168,10 @@ function limitDuration(stream: Stream, maxMs: number): void {
 /** Protocols that a server may ignore being offered (RFC 9110 §7.8): the request is answered in HTTP/1.1 instead. */
 const IGNORED_UPGRADES: ReadonlySet<string> = new Set(['h2c', 'h2', 'http/2.0']);
 
-/** Whether the caller asks an endpoint for a protocol that the route does not let pass: no filter is asked then. */
+/**
+ * Chooses the protocols that the caller asks an endpoint for, of those that the route lets pass. @returns whether it lets none of them
+ * pass: then no filter is asked
+ */
 export function refusesUpgrade(stream: Stream): boolean {
   const action = stream.route?.action;
   return action?.kind === 'forward' && !chooseUpgrade(stream, action.allowUpgrades);
@@ -178,6 +181,8 @@ export function refusesUpgrade(stream: Stream): boolean {
 function chooseUpgrade(stream: Stream, allowUpgrades: readonly string[]): boolean {
   const asked = stream.requestHead.upgrade;
   if (asked === undefined || stream.isConnect || stream.requestBodyKind !== BODY_NONE) return true;
+  // What another route let pass this one may not.
+  stream.upgrade = undefined;
   const allowed: string[] = [];
   let refused = false;
   for (const part of asked.split(',')) {

@@ -39,13 +39,14 @@ function rewriteByFormats(stream: Stream, { hostFormat, forwardHost, path }: Com
   }
   if (path?.kind !== 'format' || stream.path === '*') return true;
   const made = formatted(stream, path);
+  if (made === '') return false;
   const query = made.indexOf('?');
   if (query >= 0) {
     const own = made.slice(query + 1);
     stream.query = stream.query === undefined ? own : `${own}?${stream.query}`;
   }
   stream.path = query < 0 ? made : made.slice(0, query);
-  return made !== '';
+  return true;
 }
 
 /** A path, and its query where that is made too; `''`: none comes out. */

@@ -1,18 +1,23 @@
-import type { Sink } from '@tulle/telemetry';
+import type { LineFile, Sink } from '@tulle/telemetry';
 import type { Closable, Services } from '../services.ts';
 import { withDeadline } from '../deadline.ts';
 
 /** As the other sinks have. */
 const CLOSE_DEADLINE_MS = 5_000;
 
-/** Sinks of chains that are gone, while they send what they hold. */
+/** What is closed of a sink. */
+type Closing = Pick<Sink, 'name' | 'close'>;
+
+const NOBODY: Closable = { close() {} };
+
+/** Sinks of chains, and files of clusters, that are gone, while they send what they hold. */
 export class ClosingSinks {
   readonly #closing = new Set<Promise<void>>();
   readonly #hosts = new Set<Closable>();
   #over = false;
 
   /** Closes sinks, then the host by which they call; a failure is logged. */
-  close(engine: Services, host: Closable, sinks: readonly Sink[]): void {
+  close(engine: Services, host: Closable, sinks: readonly Closing[]): void {
     this.#hosts.add(host);
     const closed: Promise<void> = Promise.all(sinks.map(async (sink) => closeOne(engine, sink))).then(() => {
       host.close();
@@ -21,6 +26,16 @@ export class ClosingSinks {
     });
     this.#closing.add(closed);
     if (this.#over) host.close();
+  }
+
+  /** Likewise files that lines were appended to. @param name for the log */
+  closeFiles(engine: Services, name: string, files: readonly LineFile[]): void {
+    if (files.length > 0)
+      this.close(
+        engine,
+        NOBODY,
+        files.map((file) => ({ name, close: async () => file.close() })),
+      );
   }
 
   /**
@@ -36,7 +51,7 @@ export class ClosingSinks {
   }
 }
 
-async function closeOne(engine: Services, sink: Sink): Promise<void> {
+async function closeOne(engine: Services, sink: Closing): Promise<void> {
   try {
     await withDeadline(
       engine,

@@ -29,7 +29,7 @@ export interface ClusterRefs {
 }
 
 /** Whether a cluster says anything of its own. */
-export function hasPolicies({ retry, mirrors = [], failedAnswers }: Cluster): boolean {
+function hasPolicies({ retry, mirrors = [], failedAnswers }: Cluster): boolean {
   return retry !== undefined || mirrors.length > 0 || failedAnswers !== undefined;
 }
 

@@ -1,6 +1,6 @@
 import { findInvalidName, findInvalidValue, knownNameId, LAST_FRAMING } from '@tulle/fields';
 import type { RouteHeaderEdits, RouteHeaderValue } from '@tulle/model';
-import { compileText, type FormatIssue, type Render } from '@tulle/record-format';
+import { compilePlain, type Render } from '@tulle/record-format';
 import type { CompiledEdits, DependingEdit } from './compiled.ts';
 import type { Issues } from './issues.ts';
 
@@ -71,18 +71,12 @@ function checkConditional(edits: RouteHeaderEdits, path: string, issues: Issues)
     }
 }
 
-/** Values are cut past this. */
-const MAX_VALUE_CHARS = 4_096;
-
-/** A text with operators; what it finds goes to the issues. */
-export function compileValue(format: string, path: string, issues: Issues): Render {
-  const faults: FormatIssue[] = [];
-  const render = compileText(format, faults, {
-    query: 'keep',
-    maxFieldChars: MAX_VALUE_CHARS,
-    omitEmpty: true,
-    valueText: (value) => value,
-  });
-  for (const { at, message } of faults) issues.add(path, `column ${at + 1}: ${message}`);
-  return render;
+/** A text with operators; what it finds goes to the issues. @param omitEmpty nothing in the place of a value that is not there, else `-` */
+export function compileValue(
+  format: string,
+  path: string,
+  issues: Pick<Issues, 'add'>,
+  omitEmpty = true,
+): Render {
+  return compilePlain(format, { omitEmpty }, (message) => issues.add(path, message));
 }

@@ -9,7 +9,9 @@ import {
   rewriteByTemplate,
 } from '@tulle/match';
 import type { PathMatch, PathRewrite, RedirectAction, Rewrite } from '@tulle/model';
-import { compileText, parseFormat, type FormatIssue, type Render } from '@tulle/record-format';
+import { parseFormat, type Render } from '@tulle/record-format';
+import { isQuery } from '../stream/request-edits.ts';
+import { compileValue } from './compile-edits.ts';
 import type { CompiledPathRewrite, CompiledRedirect, CompiledRewrite } from './compiled.ts';
 
 /** Compiles what is changed of a request's target. @param match of the route, whose variables a template may name */
@@ -62,7 +64,7 @@ export function compileRedirect(
     return { ...others, path: compilePath(rewrite, match, `${path}/path`, context) };
   const query = rewrite.value.indexOf('?');
   const text = rewrite.value.slice(query);
-  if (!isQuery(text))
+  if (!/^[?!$&-;=@-Z_a-z~%]*$/.test(text))
     context.issue(`${path}/path/value`, `${JSON.stringify(text)} has a character that no query may have`);
   const full = compilePath(
     { ...rewrite, value: rewrite.value.slice(0, query) },
@@ -122,20 +124,9 @@ function compilePath(
   }
 }
 
-/** Values are cut past this. */
-const MAX_VALUE_CHARS = 4_096;
-
 /** A text with operators. @param omitEmpty nothing in the place of a value that is not there, else `-` */
 function compileFormat(format: string, omitEmpty: boolean, path: string, context: CompileContext): Render {
-  const faults: FormatIssue[] = [];
-  const render = compileText(format, faults, {
-    query: 'keep',
-    maxFieldChars: MAX_VALUE_CHARS,
-    omitEmpty,
-    valueText: (value) => value,
-  });
-  for (const { at, message } of faults) context.issue(path, `column ${at + 1}: ${message}`);
-  return render;
+  return compileValue(format, path, { add: (at, message) => context.issue(at, message) }, omitEmpty);
 }
 
 /** One that is the same for all requests is looked at here. */
@@ -158,11 +149,6 @@ export function targetOf(made: string, slashes: EscapedSlashes): string {
   if (query < 0) return rooted(made, slashes);
   const path = rooted(made.slice(0, query), slashes);
   return path === '' || !isQuery(made.slice(query)) ? '' : path + made.slice(query);
-}
-
-/** RFC 3986 §3.4, with its `?`. */
-function isQuery(text: string): boolean {
-  return /^[?!$&-;=@-Z_a-z~%]*$/.test(text);
 }
 
 /** A path in its canonical spelling, whatever groups of the request's were put together; `''`: it has none. */

@@ -70,6 +70,8 @@ export function compileRouteConfig(
   let index = first;
   const positions = positionsOf(config, path);
   checkHostHeader(config, path, context.issues);
+  for (const [at, { rateLimits }] of config.virtualHosts.entries())
+    checkRateLimits(rateLimits, `${path}/virtualHosts/${at}/rateLimits`, context.issues);
   return context.issues.guard(path, () =>
     compileRoutes<CompiledRoute>(
       config,
@@ -149,7 +151,6 @@ function compileRoute(
   context: RouteContext,
 ): CompiledRoute {
   const { tables, issues } = context;
-  if (route === host.routes[0]) checkRateLimits(host.rateLimits, `${hostPath}/rateLimits`, issues);
   if (route.action.kind === 'forward')
     checkRateLimits(route.action.rateLimits, `${path}/action/rateLimits`, issues);
   const layers: OverrideLayer[] = [

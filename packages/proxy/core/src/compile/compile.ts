@@ -20,7 +20,7 @@ import { checkModel } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { checkPolicies } from './cluster-policies.ts';
 import { believesAnybody, compileCluster, type CompiledCluster } from './compile-cluster.ts';
-import { NO_EVENT_FILES, openEventFiles, type EventFiles } from './event-files.ts';
+import { NO_EVENT_FILES, openEventFiles, wantsEventFiles, type EventFiles } from './event-files.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig } from './compile-routes.ts';
 import { compileChooser } from './compile-chain-choice.ts';
@@ -202,12 +202,11 @@ class Compilation {
     { config, kept }: Pick<CompiledCluster, 'config' | 'kept'>,
     path: string,
   ): Promise<EventFiles> {
-    if (kept) return NO_EVENT_FILES;
+    if (kept || !wantsEventFiles(config)) return NO_EVENT_FILES;
+    const { engine, loggers } = this.#base;
     const opened: LineFile[] = [];
-    this.#undo.push(() => {
-      for (const file of opened) void file.close();
-    });
-    return openEventFiles(config, path, this.#base.loggers, this.#issues, opened);
+    this.#undo.push(() => engine.closing.closeFiles(engine, `event logs of cluster ${config.name}`, opened));
+    return openEventFiles(config, path, loggers, this.#issues, opened);
   }
 
   // — listeners —

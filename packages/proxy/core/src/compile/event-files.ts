@@ -13,6 +13,12 @@ export interface EventFiles {
 /** Of clusters that have none, which are nearly all. */
 export const NO_EVENT_FILES: EventFiles = { ejections: undefined, health: [] };
 
+/** Whether a cluster asks for any. */
+export function wantsEventFiles({ outlier, healthCheck, moreHealthChecks = [] }: Cluster): boolean {
+  const checks = healthCheck === undefined ? [] : [healthCheck, ...moreHealthChecks];
+  return outlier?.eventLog !== undefined || checks.some(({ eventLogs }) => eventLogs !== undefined);
+}
+
 /**
  * Opens what a cluster asks for; what cannot be had goes to `issues`.
  * @param path JSON pointer of the cluster
@@ -27,7 +33,6 @@ export async function openEventFiles(
 ): Promise<EventFiles> {
   const log = outlier?.eventLog;
   const checks = healthCheck === undefined ? [] : [healthCheck, ...moreHealthChecks];
-  if (log === undefined && checks.every(({ eventLogs }) => eventLogs === undefined)) return NO_EVENT_FILES;
   const maker = loggers.find(({ openFile }) => openFile !== undefined);
   const open = async (file: string, at: string): Promise<readonly LineFile[]> => {
     if (maker?.openFile === undefined) {

@@ -9,7 +9,7 @@ import { needsRegex } from './needs-regex.ts';
  * @returns `undefined` where there is no pattern
  */
 export async function loadEngines(config: ProxyConfig, sound: SoundParts): Promise<RegexEngine | undefined> {
-  const { listeners, routes } = config;
-  if (loadedCelEngine() === undefined && (hasCel(listeners) || hasCel(routes))) await loadCelEngine();
+  const { listeners, routes, clusters } = config;
+  if (loadedCelEngine() === undefined && [listeners, routes, clusters].some(hasCel)) await loadCelEngine();
   return needsRegex(config, sound) ? loadRegexEngine() : undefined;
 }

@@ -202,6 +202,7 @@ export class Recorder {
     record.spanShared = trace.shared;
     record.traceFlags = trace.flags;
     record.traceState = trace.state;
+    record.upstreamOperation = '';
     record.operation = trace.operation || (stream.route?.decorator?.operation ?? '');
     if (trace.traceId !== '') {
       record.traceId = trace.traceId;

@@ -421,7 +421,7 @@ export abstract class StreamExtras extends StreamFlags {
     if (this.#extras !== undefined || value !== undefined) this.own().receiveTimer = value;
   }
 
-  /** Where request and response must be over in some time. */
+  /** Where its chain's logs are told, time and again, that it goes on. */
   get logTimer(): WheelTimer | undefined {
     return this.#extras === undefined ? undefined : this.#extras.logTimer;
   }
@@ -430,6 +430,7 @@ export abstract class StreamExtras extends StreamFlags {
     if (this.#extras !== undefined || value !== undefined) this.own().logTimer = value;
   }
 
+  /** Where request and response must be over in some time. */
   get durationTimer(): WheelTimer | undefined {
     return this.#extras === undefined ? undefined : this.#extras.durationTimer;
   }

@@ -59,7 +59,8 @@ export class EjectionLog {
 
   close(): void {
     this.#timer.cancel();
-    void this.#file.close();
+    const { engine, name } = this.#cluster;
+    engine.closing.closeFiles(engine, `ejection log of cluster ${name}`, [this.#file]);
   }
 
   #write(

@@ -1,3 +1,4 @@
+import { PROBE_PATH } from '../byte-clients.ts';
 import type { Chance } from '../chance.ts';
 import type { Area, Configuration, Exchange, Field, Json } from '../configuration.ts';
 import { FILTERS, type FilterMaker } from './without-route-filters.ts';
@@ -35,7 +36,7 @@ export const withoutRoute: Area = {
             name: 'known',
             domains: ['one.test'],
             routes: [
-              { match: { path: PROBE }, direct_response: { status: 299 } },
+              { match: { path: PROBE_PATH }, direct_response: { status: 299 } },
               { match: { prefix: '/there' }, route: { cluster: 'a' }, ...at('route', 0.3) },
               { match: { path: '/moved' }, redirect: { path_redirect: '/there' }, ...at('moved', 0.3) },
               {
@@ -64,7 +65,6 @@ export const withoutRoute: Area = {
   },
 };
 
-const PROBE = '/probe';
 /** Long enough to be compressed. */
 const LONG = 'said by the route itself, '.repeat(8);
 

@@ -1,6 +1,6 @@
 import type { Difference } from '../compare.ts';
-import type { Exchange } from '../configuration.ts';
-import { asked, hostPolicy, ownPolicy, routeTaken, told } from '../expected.ts';
+import type { Exchange, Json } from '../configuration.ts';
+import { asked, hostPolicy, ownPolicy, routeOf, told } from '../expected.ts';
 import type { Pair } from './pair.ts';
 import { isPassedOn } from './whole.ts';
 
@@ -32,8 +32,12 @@ export function explainsCors(difference: Difference, pair: Pair): boolean {
         (aspect === 'reply.header.content-length' && envoy === '0' && tulle === '(none)'))
     );
   // Policies hold where a route answers itself, too, which Envoy leaves alone.
-  if (isAnsweredByRoute(pair) && envoy === '(none)')
-    return field === 'access-control-allow-origin' ? tulle === origin : true;
+  const answered = policyOfAnswer(pair);
+  if (answered !== undefined && envoy === '(none)' && field !== 'vary') {
+    if (!isListedIn(answered, origin)) return false;
+    if (field === 'access-control-allow-origin') return tulle === origin;
+    if (field === 'access-control-allow-methods') return isPreflight && tulle === answered['allow_methods'];
+  }
   if (field === 'vary') return envoy === '(none)' && tulle === (isPreflight ? PREFLIGHT_VARY : 'Origin');
   // An origin that is not listed is told nothing else either.
   const isListed = [observations.envoy, observations.tulle].some(
@@ -43,10 +47,18 @@ export function explainsCors(difference: Difference, pair: Pair): boolean {
   return explainsField(field, envoy, tulle, exchange, isPreflight);
 }
 
-/** Whether the request's route is a redirect or a direct response. */
-function isAnsweredByRoute({ configuration, exchange }: Pair): boolean {
-  const route = routeTaken(configuration, exchange?.path ?? '/');
-  return route['redirect'] !== undefined || route['direct_response'] !== undefined;
+/** The policy in force where the request's route is a redirect or a direct response; `undefined`: there is none, or it is neither. */
+function policyOfAnswer({ configuration, exchange }: Pair): Json | undefined {
+  const route = routeOf(configuration, exchange ?? {});
+  if (route === undefined || (route['redirect'] ?? route['direct_response']) === undefined) return undefined;
+  const own = (route['typed_per_filter_config'] as Json | undefined)?.[CORS] as Json | undefined;
+  const ofTable = (configuration.routes?.['typed_per_filter_config'] as Json | undefined)?.[CORS];
+  return own ?? hostPolicy(configuration, CORS) ?? (ofTable as Json | undefined);
+}
+
+function isListedIn(policy: Json, origin: string): boolean {
+  const listed = (policy['allow_origin_string_match'] ?? []) as readonly Json[];
+  return listed.some(({ exact }) => exact === origin);
 }
 
 function explainsField(

@@ -88,17 +88,22 @@ describe('an entry of the list', () => {
   });
 
   it('authorization-as-said: it is asked about what no route takes', () => {
-    const filters = (cluster: string) => ({
-      httpFilters: [{ name: 'envoy.filters.http.ext_authz', typed_config: { http_service: { cluster } } }],
+    const filters = (cluster: string, more: Json) => ({
+      httpFilters: [
+        { name: 'envoy.filters.http.ext_authz', typed_config: { http_service: { cluster }, ...more } },
+      ],
       routes: { virtual_hosts: [{ domains: ['one.test'], routes: [{ match: { prefix: '/there' } }] }] },
     });
     const question = seen({ origin: 'd' });
     const says = (status: number): Exchange => ({ path: '/none', answers: { d: [{ status }] } });
-    const asked = (tulle: Observation, exchange: Exchange, cluster = 'd'): string[] =>
-      judge(observed(404), tulle, exchange, filters(cluster)).left;
+    const asked = (tulle: Observation, exchange: Exchange, cluster = 'd', more: Json = {}): string[] =>
+      judge(observed(404), tulle, exchange, filters(cluster, more)).left;
     expect(asked(observed(403, [question]), says(403))).toEqual([]);
     expect(asked(observed(404, [question]), says(200))).toEqual([]);
     expect(asked(observed(403), { path: '/none' }, 'gone')).toEqual([]);
+    // Not where nobody's answer lets requests in.
+    const open = { failure_mode_allow: true };
+    expect(asked(observed(403), { path: '/none' }, 'gone', open)).not.toEqual([]);
     // Not another answer than authorization's, nor somebody else who is asked, nor where there is a route.
     expect(asked(observed(404, [question], { 'x-edited': 'chain' }), says(200))).not.toEqual([]);
     expect(asked(observed(200, [question]), says(403))).not.toEqual([]);
@@ -108,15 +113,48 @@ describe('an entry of the list', () => {
 
   it('cors-answers: policies hold where the route answers itself', () => {
     const origin: Exchange = { path: '/moved', headers: [['origin', 'https://one.test']] };
-    const asked = (action: string, headers: Record<string, string>): string[] =>
-      judge(observed(301), observed(301, [], headers), origin, {
+    const allows = (exact: string): Json => ({
+      typed_per_filter_config: {
+        'envoy.filters.http.cors': { allow_origin_string_match: [{ exact }], allow_methods: 'GET' },
+      },
+    });
+    const policy = allows('https://one.test');
+    const asked = (
+      action: string,
+      headers: Record<string, string>,
+      at: { readonly route?: Json; readonly host?: Json; readonly table?: Json } = {},
+      given: Exchange = origin,
+    ): string[] =>
+      judge(observed(301), observed(301, [], headers), given, {
         httpFilters: [{ name: 'envoy.filters.http.cors' }],
-        routes: { virtual_hosts: [{ routes: [{ match: { path: '/moved' }, [action]: {} }] }] },
+        routes: {
+          virtual_hosts: [
+            {
+              domains: ['one.test'],
+              routes: [{ match: { path: '/moved' }, [action]: {}, ...at.route }],
+              ...at.host,
+            },
+          ],
+          ...at.table,
+        },
       }).left;
     const named = (value: string): Record<string, string> => ({ 'access-control-allow-origin': value });
-    expect(asked('redirect', named('https://one.test'))).toEqual([]);
-    expect(asked('redirect', named('https://two.test'))).not.toEqual([]);
-    expect(asked('route', named('https://one.test'))).not.toEqual([]);
+    expect(asked('redirect', named('https://one.test'), { route: policy })).toEqual([]);
+    expect(asked('redirect', named('https://one.test'), { host: policy })).toEqual([]);
+    expect(asked('redirect', named('https://one.test'), { table: policy })).toEqual([]);
+    expect(asked('redirect', { vary: 'Origin' }, { route: policy })).toEqual([]);
+    // Not another origin, nor one that is not listed, nor what no policy says, nor without a policy, nor of another route or host.
+    expect(asked('redirect', named('https://two.test'), { route: policy })).not.toEqual([]);
+    const evil: Exchange = { ...origin, headers: [['origin', 'https://evil.invalid']] };
+    expect(asked('redirect', named('https://evil.invalid'), { route: policy }, evil)).not.toEqual([]);
+    const other: Exchange = { ...origin, host: 'none.test' };
+    expect(asked('redirect', named('https://one.test'), { route: policy }, other)).not.toEqual([]);
+    const credentials = { ...named('https://one.test'), 'access-control-allow-credentials': 'true' };
+    expect(asked('redirect', credentials, { route: policy })).not.toEqual([]);
+    expect(asked('redirect', named('https://one.test'))).not.toEqual([]);
+    const two = allows('https://two.test');
+    expect(asked('redirect', named('https://one.test'), { route: two, host: policy })).not.toEqual([]);
+    expect(asked('route', named('https://one.test'), { route: policy })).not.toEqual([]);
   });
 
   it('lengths-as-known: of a body that was collected', () => {

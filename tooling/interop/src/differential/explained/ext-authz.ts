@@ -1,6 +1,6 @@
 import { type Difference, ordered } from '../compare.ts';
 import type { Answer, Exchange, Json, Named } from '../configuration.ts';
-import { answerTo, reachedOnlyAt, routeAt, routeTaken } from '../expected.ts';
+import { answerTo, reachedOnlyAt, routeAt, routeOf } from '../expected.ts';
 import type { Observations } from '../observe.ts';
 import type { Pair } from './pair.ts';
 import { isPassedOn, isRefused } from './whole.ts';
@@ -64,8 +64,13 @@ function isAskedWithoutRoute(
 ): boolean {
   const { envoy, tulle } = observations ?? {};
   if (envoy === undefined || tulle === undefined || envoy.reply.status === undefined) return false;
-  if (hasRoute(configuration, exchange) || envoy.seen.length > 0) return false;
-  if (isUnreachable(configuration)) return tulle.seen.length === 0 && tulle.reply.status === 403;
+  if (routeOf(configuration, exchange) !== undefined || envoy.seen.length > 0) return false;
+  if (isUnreachable(configuration))
+    return (
+      tulle.seen.length === 0 &&
+      tulle.reply.status === 403 &&
+      filterOf(configuration)['failure_mode_allow'] !== true
+    );
   return (
     tulle.seen.length === 1 &&
     tulle.seen[0]?.origin === 'd' &&
@@ -73,12 +78,10 @@ function isAskedWithoutRoute(
   );
 }
 
-/** Whether a virtual host of this name has a route that a request's path fits, by the areas that ask without. */
-function hasRoute({ routes }: Named, { host = 'one.test', path = '/' }: Exchange): boolean {
-  const [one] = (routes?.['virtual_hosts'] ?? []) as readonly Json[];
-  const domains = (one?.['domains'] ?? []) as readonly string[];
-  if (!domains.includes('*') && !domains.includes(host)) return false;
-  return Object.keys(routeTaken({ routes } as Named, path)).length > 0;
+/** What authorization's filter says, wherever in the chain it stands. */
+function filterOf({ httpFilters = [] }: Named): Json {
+  const found = httpFilters.find(({ name }) => name === 'envoy.filters.http.ext_authz');
+  return typedConfig(found?.['typed_config']);
 }
 
 /**

@@ -31,6 +31,8 @@ export function encodeGrpcCluster(cluster: ModelCluster, form: EncodeForm): Clus
     proxyHeader: 'gRPC speaks no PROXY protocol',
     passthrough: 'gRPC knows no listeners of its own process',
     tlsMatches: 'gRPC has one kind of TLS a Service',
+    retry: 'gRPC reads of routes what is tried again',
+    mirrors: 'gRPC clients make no copies of calls',
   });
   const { maxRequests } = cluster.limits ?? {};
   return create(ClusterSchema, {

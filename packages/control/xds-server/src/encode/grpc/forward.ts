@@ -24,6 +24,7 @@ export function encodeGrpcForward(
     mirrors: 'gRPC clients make no copies of calls',
     clusterHeader: 'which Service is called is no choice of the call',
     splitHeader: 'gRPC chooses shares by chance only',
+    splitByHash: 'gRPC chooses shares by chance only',
     rateLimits: 'gRPC has no rate limits',
     grpcTimeoutOffsetMs: 'gRPC takes nothing off a deadline',
     internalRedirect: 'gRPC clients follow no redirects',

@@ -181,8 +181,19 @@ describe('routes of a gRPC channel', () => {
       /filterConfigs\/tulle\.http\.headers: /,
     ],
     ['a template', { match: { path: { kind: 'template', value: '/{a}' } } }, /match\/path: /],
+    [
+      'shares by a hash',
+      { action: { kind: 'forward', clusters: [{ name: 'a' }], splitByHash: true } },
+      /action\/splitByHash: /,
+    ],
   ])('with %s are refused by path, not sent without', (_what, fields, words) => {
     expect(() => encodeResource('route', route(fields), FORM)).toThrow(words);
+  });
+
+  it('find no virtual host by a field', () => {
+    expect(() => encodeResource('route', route({}, { hostHeader: 'x-host' }), FORM)).toThrow(
+      /\/hostHeader: /,
+    );
   });
 });
 
@@ -241,6 +252,15 @@ describe('clusters of a gRPC channel', () => {
     expect(() => encodeResource('cluster', { name: 'a', discovery: { kind: 'eds' }, tls }, without)).toThrow(
       /certificate provider.*tulle agent --grpc-bootstrap/,
     );
+  });
+});
+
+describe('clusters for gRPC', () => {
+  it.each<[keyof Cluster, Partial<Cluster>]>([
+    ['retry', { retry: { policy: { retries: 1 } } }],
+    ['mirrors', { mirrors: [{ cluster: 'b' }] }],
+  ])('do not say %s, which a client would leave out', (field, fields) => {
+    expect(() => cluster(fields)).toThrow(new RegExp(`/${field}: `));
   });
 });
 

@@ -31,7 +31,10 @@ const NO_EDITS = {
 
 /** Routes of a gRPC channel (gRFC A28, A31, A44). What only a proxy could do is refused by path. */
 export function encodeGrpcRoutes(config: RouteConfig): RouteConfiguration {
-  refuseFields('', config, NO_EDITS);
+  refuseFields('', config, {
+    ...NO_EDITS,
+    hostHeader: 'gRPC clients find virtual hosts by what they call',
+  });
   return create(RouteConfigurationSchema, {
     name: config.name,
     virtualHosts: config.virtualHosts.map((host, i) =>

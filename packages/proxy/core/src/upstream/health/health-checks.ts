@@ -35,7 +35,9 @@ export class HealthChecks implements CheckOwner {
     this.events = files.length === 0 ? undefined : new HealthEvents(cluster, config, files);
     this.cluster = cluster;
     this.config = config;
-    this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, config.name, () =>
+    // One alone has no name in statistics.
+    const checkName = own === cluster.own ? undefined : config.name;
+    this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, checkName, () =>
       own.endpoints.reduce((sum, { check }) => sum + (check === 'passed' ? 1 : 0), 0),
     );
   }

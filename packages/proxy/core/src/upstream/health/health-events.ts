@@ -69,7 +69,8 @@ export class HealthEvents {
   }
 
   close(): void {
-    for (const file of this.#files) void file.close();
+    const { engine, name } = this.#cluster;
+    engine.closing.closeFiles(engine, `health log of cluster ${name}`, this.#files);
   }
 
   /** @param early what stands before the time, as Envoy has it in the order of its fields @param late what stands behind it */

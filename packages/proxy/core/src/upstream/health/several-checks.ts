@@ -89,6 +89,14 @@ export class SeveralChecks {
 
   warm(): void {
     const { own, engine } = this.#cluster;
+    // What an endpoint inherited from the cluster before it holds for each check.
+    for (const [whole, parts] of this.#parts)
+      if (whole.check === 'passed')
+        for (const part of parts)
+          if (part.check === 'pending') {
+            part.check = 'passed';
+            part.checkedDegraded = whole.checkedDegraded;
+          }
     if (own.endpoints.length > 0 && own.endpoints.every(({ check }) => check !== 'pending'))
       own.warmed(engine.clock.nowMs());
   }
