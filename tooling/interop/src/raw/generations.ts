@@ -29,6 +29,8 @@ export interface Ingredients {
 export interface ListenerAnswers {
   /** Changes whenever its routes do; routes add it to responses as `x-routes`. */
   readonly routes: string;
+  /** What its route configuration is called: a listener for which that changes is another one. */
+  readonly routeName: string;
   /** Cluster by path. */
   readonly clusters: ReadonlyMap<string, string>;
   /** Name in the certificate that it shows; absent in plain text. */
@@ -208,12 +210,13 @@ export function* generations({
         ),
       ],
       answers: new Map(
-        [...active].map(([at, { revision, clusters: paths }]) => {
+        [...active].map(([at, { revision, routeName, clusters: paths }]) => {
           const certificate = certificateOf(at);
           return [
             at,
             {
               routes: String(revision),
+              routeName,
               clusters: new Map(paths),
               ...(certificate === undefined ? {} : { certificate }),
             },

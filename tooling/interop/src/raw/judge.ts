@@ -49,12 +49,24 @@ export function questionsOf(generations: readonly Generation[]): Question[] {
     .flatMap((listener) => PATHS.map((path) => ({ listener, path })));
 }
 
-/** Asks everything again and again until `done` settles. @returns how often, and what was wrong */
+/** What came of {@link askUntil}. */
+export interface Asked {
+  readonly asked: number;
+  readonly faults: readonly string[];
+  /** Answers that would be faults, but that no server can avoid. */
+  readonly unavoidable: number;
+}
+
+/**
+ * Asks everything again and again until `done` settles.
+ * @param isUnavoidable of an answer that is none of `allowed`, and of when it was asked for (`performance.now()`)
+ */
 export async function askUntil(
   done: Promise<unknown>,
   allowed: readonly Generation[],
   ask: (question: Question) => Promise<Answer>,
-): Promise<{ readonly asked: number; readonly faults: readonly string[] }> {
+  isUnavoidable: (answer: Answer, beganMs: number) => boolean = () => false,
+): Promise<Asked> {
   let going = true;
   const stop = (): void => void (going = false);
   done.then(stop, stop);
@@ -62,19 +74,26 @@ export async function askUntil(
   const questions = allowed.length < 2 ? [] : questionsOf(allowed);
   const faults: string[] = [];
   let asked = 0;
+  let unavoidable = 0;
+
+  async function askOne(question: Question): Promise<string | undefined> {
+    const beganMs = performance.now();
+    try {
+      const answer = await ask(question);
+      const fault = faultOf(answer, allowed);
+      if (fault === undefined || !isUnavoidable(answer, beganMs)) return fault;
+      unavoidable++;
+      return undefined;
+    } catch (error) {
+      return `listener ${question.listener} ${question.path}: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
   do {
-    const answers = await Promise.all(
-      questions.map((question) =>
-        ask(question).then(
-          (answer) => faultOf(answer, allowed),
-          (error: unknown) =>
-            `listener ${question.listener} ${question.path}: ${error instanceof Error ? error.message : String(error)}`,
-        ),
-      ),
-    );
+    const answers = await Promise.all(questions.map(askOne));
     asked += answers.length;
     faults.push(...answers.filter((fault) => fault !== undefined));
     await new Promise((resolve) => setImmediate(resolve));
   } while (going && faults.length === 0);
-  return { asked, faults };
+  return { asked, faults, unavoidable };
 }

@@ -17,6 +17,7 @@ import { until } from '../until.ts';
 import { bootstrapCases } from './bootstrap-cases.ts';
 import { rawBootstrap, type RawProtocol, singleSource } from './bootstrap.ts';
 import { generations, type Generation, type ListenerCertificate, type Place } from './generations.ts';
+import { createHandover } from './handover.ts';
 import { type Answer, askUntil, faultOf, type Question, questionsOf } from './judge.ts';
 
 /** Snapshots of one run. */
@@ -205,7 +206,12 @@ function judged(protocol: RawProtocol): Case<Setting> {
       const envoy = await startEnvoy(node, protocol);
       const ask = asker(listeners);
       const allowed: Generation[] = [];
+      const handover = createHandover(() => performance.now());
+      const stopNoting = server.subscribe((event) => {
+        if (event.node === node) handover.note(event);
+      });
       let asked = 0;
+      let unavoidable = 0;
       let slowestMs = 0;
       for (const generation of generations({
         random: seededRandom(20_26),
@@ -215,16 +221,26 @@ function judged(protocol: RawProtocol): Case<Setting> {
       })) {
         const { version, changes } = generation;
         const what = `${version}: ${changes.join(', ')}`;
+        const [previous] = allowed;
         allowed.push(generation);
+        handover.begin();
         const startedMs = performance.now();
         server.setSnapshot(node, generation.resources, { version });
         const taken = server.acked(node, { timeoutMs: WARM_MS });
-        const during = await askUntil(taken, allowed, ask);
+        const during = await askUntil(
+          taken,
+          allowed,
+          ask,
+          (answer, beganMs) =>
+            previous !== undefined && handover.leftBehind(answer, beganMs, previous, generation),
+        );
         asked += during.asked;
-        assert.deepEqual(during.faults, [], what);
+        unavoidable += during.unavoidable;
+        assertNone(what, during.faults);
         await taken.catch((cause: unknown) => {
           throw new Error(what, { cause });
         });
+        assertNone(what, handover.faults());
         slowestMs = Math.max(slowestMs, performance.now() - startedMs);
         // It has answered; its worker takes the change over in a moment.
         await until(`${what}: only what is in it is answered`, async () => {
@@ -250,10 +266,19 @@ function judged(protocol: RawProtocol): Case<Setting> {
       const nacks = streams.flatMap(({ types }) => types).reduce((sum, type) => sum + type.nacks, 0);
       assert.equal(nacks, 0);
       assert(resources.every((one) => one.state === 'synced'));
+      stopNoting();
       await envoy.stop();
-      return `${asked} answers, the slowest change took ${Math.round(slowestMs)} ms`;
+      return (
+        `${asked} answers, the slowest change took ${Math.round(slowestMs)} ms` +
+        (unavoidable > 0 ? `, ${unavoidable} on connections of a listener of before, its cluster gone` : '')
+      );
     },
   };
+}
+
+/** The faults themselves are what is to be read where a case fails: they are not seen a second time. */
+function assertNone(what: string, faults: readonly string[]): void {
+  assert(faults.length === 0, [`${what}:`, ...faults].join('\n  '));
 }
 
 /** Over streams of their own types come in any order: what is asked meanwhile may fail, the end may not. */
