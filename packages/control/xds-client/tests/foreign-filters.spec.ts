@@ -396,6 +396,22 @@ describe('jwt_authn', () => {
 });
 
 describe('faults', () => {
+  it('say in what words they answer, and what is known of a request then', () => {
+    const asked = (abort: JsonObject) =>
+      httpConfig(
+        fault({ abort: { responseBody: 'on purpose', ...abort }, filterMetadata: { a: { b: [1] } } }),
+      );
+    expect(asked({ httpStatus: 503 })).toMatchObject({
+      abort: { status: 503, body: 'on purpose' },
+      metadata: { a: { b: [1] } },
+    });
+    expect(asked({ grpcStatus: 8 })).toMatchObject({ abort: { grpcStatus: 8, body: 'on purpose' } });
+    expect(asked({ headerAbort: {} })).toMatchObject({ byHeader: { abort: { body: 'on purpose' } } });
+    expect(httpConfig(fault({ abort: { httpStatus: 503, responseBody: '' } }))).toEqual({
+      abort: { status: 503, percent: 0 },
+    });
+  });
+
   it('are as a request asks for them, for some requests, and slow responses down', () => {
     expect(
       httpConfig(

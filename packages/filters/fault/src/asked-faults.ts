@@ -30,12 +30,16 @@ function askedDelay(headers: Headers, share: FaultShare): Faults {
     : { delay: { durationMs, percent: percentOf(headers, 'delay-request', share) } };
 }
 
-function askedAbort(headers: Headers, share: FaultShare): Faults {
+function askedAbort(
+  headers: Headers,
+  share: NonNullable<FaultFilterConfig['byHeader']>['abort'] & {},
+): Faults {
+  const body = share.body === undefined ? {} : { body: share.body };
   const percent = percentOf(headers, 'abort-request', share);
   const status = numberOf(headers, 'abort-request', 200, 599);
-  if (status !== undefined) return { abort: { status, percent } };
+  if (status !== undefined) return { abort: { status, percent, ...body } };
   const grpcStatus = numberOf(headers, 'abort-grpc-request', 0, 16);
-  return grpcStatus === undefined ? {} : { abort: { status: 200, grpcStatus, percent } };
+  return grpcStatus === undefined ? {} : { abort: { status: 200, grpcStatus, percent, ...body } };
 }
 
 function askedRate(headers: Headers, share: FaultShare): Faults {

@@ -10,6 +10,11 @@ describe('compliance', () => {
     validConfigs: [
       { abort: { status: 503, percent: 50 } },
       { abort: { status: 200 }, headers: { 'x-fault': 'yes' } },
+      {
+        abort: { status: 503, body: 'on purpose' },
+        byHeader: { abort: { body: 'asked' } },
+        metadata: { a: 1 },
+      },
     ],
     waitingConfigs: [{ delay: { durationMs: 100, percent: 50 }, abort: { status: 504, percent: 50 } }],
     invalidConfigs: [

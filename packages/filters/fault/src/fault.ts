@@ -1,10 +1,13 @@
 import {
+  addMetadata,
   CONTINUE,
   defineHttpFilter,
+  DYNAMIC_METADATA,
   type FilterHost,
   type HttpFilter,
   type HttpHooks,
   type HttpStream,
+  type MetadataValues,
   type Verdict,
 } from '@tulle/filter';
 import {
@@ -40,6 +43,8 @@ export const NOTE_FAULT_SKIPPED = 5;
 interface FaultState {
   /** Ends the delay without touching the stream. */
   abandon: (() => void) | undefined;
+  /** What is to be known of it; `undefined` once it is. */
+  metadata: MetadataValues | undefined;
   /** Whether it counts among the faults under way. */
   faulty: boolean;
   /** Of the response's body; 0 for as fast as it comes. */
@@ -73,6 +78,7 @@ export const fault: HttpFilter<FaultFilterConfig, FaultOverride, FaultState> = d
   phase: 'fault',
   unrouted: true,
   effects: 'local',
+  provides: [DYNAMIC_METADATA],
   notes: {
     [NOTE_DELAYED]: 'delayed for ms',
     [NOTE_ABORTED]: 'aborted with status',
@@ -81,9 +87,10 @@ export const fault: HttpFilter<FaultFilterConfig, FaultOverride, FaultState> = d
     [NOTE_FAULT_SKIPPED]: 'fault skipped, faults active',
   },
   state: {
-    create: () => ({ abandon: undefined, faulty: false, bytesPerMs: 0 }),
+    create: () => ({ abandon: undefined, metadata: undefined, faulty: false, bytesPerMs: 0 }),
     reset(state) {
       state.abandon = undefined;
+      state.metadata = undefined;
       state.faulty = false;
       state.bytesPerMs = 0;
     },
@@ -147,6 +154,7 @@ async function createFault(
         stream.note(NOTE_FAULT_SKIPPED, faulty);
         return CONTINUE;
       }
+      state.metadata = inForce.metadata;
       const faults = faultsOf(inForce, stream.request.headers);
       const { delay, responseRate } = faults;
       if (responseRate !== undefined && draw(responseRate.percent)) {
@@ -162,6 +170,7 @@ async function createFault(
         return abortOrContinue(stream, faults, state);
       }
       begin(state);
+      tell(stream, state);
       delays.add();
       stream.note(NOTE_DELAYED, Math.round(delay.durationMs));
       return delayed(stream, faults, state, delay.durationMs);
@@ -188,6 +197,13 @@ async function createFault(
     faulty += 1;
   }
 
+  function tell(stream: HttpStream, state: FaultState): void {
+    const { metadata } = state;
+    if (metadata === undefined) return;
+    state.metadata = undefined;
+    addMetadata(stream, host.name, metadata);
+  }
+
   function draw(percent: number | undefined): boolean {
     return percent === undefined || percent >= 100 || host.random() * 100 < percent;
   }
@@ -195,8 +211,9 @@ async function createFault(
   function abortOrContinue(stream: HttpStream, { abort }: Faults, state: FaultState): Verdict {
     if (abort === undefined || !draw(abort.percent)) return CONTINUE;
     begin(state);
+    tell(stream, state);
     aborts.add();
-    const { grpcStatus } = abort;
+    const { grpcStatus, body } = abort;
     const grpc = grpcStatus !== undefined && isGrpcCall(stream);
     const status =
       grpcStatus !== undefined && abort.status === 200 && !grpc
@@ -204,7 +221,7 @@ async function createFault(
         : abort.status;
     stream.note(NOTE_ABORTED, status);
     const headers = grpc ? ['grpc-status', String(grpcStatus)] : undefined;
-    return stream.reply(status, 'TULLE_FAULT_ABORT', undefined, headers);
+    return stream.reply(status, 'TULLE_FAULT_ABORT', body, headers);
   }
 
   function paused(state: FaultState, delayMs: number): Promise<Verdict> {

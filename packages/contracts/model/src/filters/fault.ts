@@ -17,6 +17,8 @@ export interface FaultFilterConfig {
     readonly grpcStatus?: number;
     /** Share of requests, 0–100. Default 100. */
     readonly percent?: number;
+    /** Body of the answer, and `grpc-message` of one to a gRPC call (Envoy `response_body`). Default: a text that names the error. */
+    readonly body?: string;
   };
   /** Slows the bodies of responses down (Envoy `response_rate_limit`). */
   readonly responseRate?: {
@@ -32,9 +34,17 @@ export interface FaultFilterConfig {
    */
   readonly byHeader?: {
     readonly delay?: FaultShare;
-    readonly abort?: FaultShare;
+    readonly abort?: FaultShare & {
+      /** As `body` above. */
+      readonly body?: string;
+    };
     readonly responseRate?: FaultShare;
   };
+  /**
+   * What later filters and logs know of a request that is delayed or aborted, under the filter's name; of one that is only slowed down they
+   * know nothing, as in Envoy (`filter_metadata`). Default none.
+   */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   /** Only requests with all of these header values (exact). */
   readonly headers?: Readonly<Record<string, string>>;
   /** Only requests that fulfil all of these conditions on headers. */
@@ -84,16 +94,19 @@ const percent: JsonSchema = {
   default: 100,
   description: 'Share of requests in percent.',
 };
-const share: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    percent,
-    denominator: {
-      enum: [10_000, 1_000_000],
-      description: 'What the percentage that a request says is a part of. Default 100.',
-    },
+const shareProperties: Readonly<Record<string, JsonSchema>> = {
+  percent,
+  denominator: {
+    enum: [10_000, 1_000_000],
+    description: 'What the percentage that a request says is a part of. Default 100.',
   },
+};
+const share: JsonSchema = { type: 'object', additionalProperties: false, properties: shareProperties };
+const body: JsonSchema = {
+  type: 'string',
+  minLength: 1,
+  description:
+    'Body of the answer, and grpc-message of one to a gRPC call. Default: a text that names the error.',
 };
 
 /** JSON Schema of {@link FaultFilterConfig}. */
@@ -123,6 +136,7 @@ export const faultFilterSchema: JsonSchema = {
           description: 'Status that gRPC calls get. Default: what they take status for.',
         },
         percent,
+        body,
       },
     },
     responseRate: {
@@ -139,7 +153,17 @@ export const faultFilterSchema: JsonSchema = {
       type: 'object',
       additionalProperties: false,
       description: 'Faults that a request asks for itself, by x-envoy-fault-… headers.',
-      properties: { delay: share, abort: share, responseRate: share },
+      properties: {
+        delay: share,
+        abort: { ...share, properties: { ...shareProperties, body } },
+        responseRate: share,
+      },
+    },
+    metadata: {
+      type: 'object',
+      additionalProperties: true,
+      description:
+        'What later filters and logs know of a request that is delayed or aborted, under the filter’s name.',
     },
     headers: {
       type: 'object',

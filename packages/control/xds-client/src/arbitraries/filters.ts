@@ -85,7 +85,7 @@ export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterC
   delay: object<{ durationMs: number }>({ durationMs: milliseconds }, { percent }),
   abort: object<NonNullable<FaultFilterConfig['abort']>>(
     { status: fc.integer({ min: 200, max: 599 }) },
-    { percent, grpcStatus: fc.integer({ min: 0, max: 16 }) },
+    { percent, grpcStatus: fc.integer({ min: 0, max: 16 }), body: fc.string({ minLength: 1, maxLength: 5 }) },
   ),
   headers: fc.dictionary(label, fc.string({ maxLength: 5 }), { maxKeys: 2, noNullPrototype: true }),
   responseRate: object<NonNullable<FaultFilterConfig['responseRate']>>(
@@ -94,9 +94,14 @@ export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterC
   ),
   byHeader: options<NonNullable<FaultFilterConfig['byHeader']>>({
     delay: share,
-    abort: share,
+    abort: options<NonNullable<NonNullable<FaultFilterConfig['byHeader']>['abort']>>({
+      percent,
+      denominator: fc.constantFrom(10_000, 1_000_000),
+      body: label,
+    }),
     responseRate: share,
   }),
+  metadata: fc.constant({ by: 'chance', n: { x: [1, true, null] } }),
   match: fc.array(valueMatch, { minLength: 1, maxLength: 2 }),
   cluster: label,
   nodes: fc.array(label, { minLength: 1, maxLength: 2 }),

@@ -20,9 +20,10 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
     [limit, 'response_rate_limit'],
   ] as const)
     if (part && part.case === undefined) context.refuse(`${path}.${name}`, 'says nothing');
+  const text = abort?.responseBody || undefined;
   const byHeader = present({
     delay: specifier?.case === 'headerDelay' ? shareOf(delay?.percentage) : undefined,
-    abort: error?.case === 'headerAbort' ? shareOf(abort?.percentage) : undefined,
+    abort: error?.case === 'headerAbort' ? present({ ...shareOf(abort?.percentage), body: text }) : undefined,
     responseRate: limit?.case === 'headerLimit' ? shareOf(rate?.percentage) : undefined,
   });
   return present({
@@ -32,12 +33,13 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
         : undefined,
     abort:
       error?.case === 'httpStatus'
-        ? present({ status: error.value, percent: percentOf(abort?.percentage) })
+        ? present({ status: error.value, percent: percentOf(abort?.percentage), body: text })
         : error?.case === 'grpcStatus'
           ? present({
               status: httpStatusOf(context, error.value, `${path}.abort.grpc_status`),
               grpcStatus: error.value,
               percent: percentOf(abort?.percentage),
+              body: text,
             })
           : undefined,
     responseRate:
@@ -45,6 +47,7 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
         ? present({ kibPerSecond: Number(limit.value.limitKbps), percent: percentOf(rate?.percentage) })
         : undefined,
     byHeader: Object.keys(byHeader).length === 0 ? undefined : byHeader,
+    metadata: fault.filterMetadata,
     ...conditionsOf(conditions),
     cluster: fault.upstreamCluster || undefined,
     nodes: filled(fault.downstreamNodes),

@@ -30,6 +30,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'headers',
     'downstream_nodes',
     'max_active_faults',
+    'filter_metadata',
     // Switches that only an operator of Envoy can turn, and its statistics.
     'delay_percent_runtime',
     'abort_percent_runtime',
@@ -51,6 +52,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'grpc_status',
     'header_abort',
     'percentage',
+    'response_body',
   ],
   'envoy.type.v3.FractionalPercent': ['numerator', 'denominator'],
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation': [

@@ -14,7 +14,7 @@ import type { FractionalPercent } from '@tulle/xds-proto/envoy/type/v3/percent';
 import { encodeHeaderMatch } from './matchers.ts';
 import { share, shareOf } from './percent.ts';
 import { hasOnly, isCondition, isFilledList, isInteger, isObject, isPercent, isText } from './shape.ts';
-import { duration } from './values.ts';
+import { canonicalObject, duration } from './values.ts';
 
 /** @returns `undefined` where Envoy's type would not say exactly the same */
 export function encodeFault(config: unknown): HTTPFault | undefined {
@@ -40,10 +40,15 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
             ? { case: 'httpStatus', value: abort.status }
             : { case: 'grpcStatus', value: abort.grpcStatus },
         percentage: share(abort.percent),
+        responseBody: abort.body ?? '',
       },
     }),
     ...(byHeader.abort && {
-      abort: { errorType: { case: 'headerAbort', value: {} }, percentage: asked(byHeader.abort) },
+      abort: {
+        errorType: { case: 'headerAbort', value: {} },
+        percentage: asked(byHeader.abort),
+        responseBody: byHeader.abort.body ?? '',
+      },
     }),
     ...(responseRate && {
       responseRateLimit: {
@@ -63,6 +68,7 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
         .map(([name, value]) => encodeHeaderMatch({ name, match: { kind: 'exact', value } })),
       ...match.map(encodeHeaderMatch),
     ],
+    ...(config.metadata !== undefined && { filterMetadata: canonicalObject(config.metadata) }),
     upstreamCluster: cluster ?? '',
     downstreamNodes: [...(nodes ?? [])],
     ...(config.maxActiveFaults !== undefined && { maxActiveFaults: config.maxActiveFaults }),
@@ -88,6 +94,7 @@ const KEYS = [
   'abort',
   'responseRate',
   'byHeader',
+  'metadata',
   'headers',
   'match',
   'cluster',
@@ -106,7 +113,8 @@ function isFault(config: unknown): config is FaultFilterConfig {
         isPercent(delay['percent']))) &&
     (abort === undefined ||
       (isObject(abort) &&
-        hasOnly(abort, ['status', 'grpcStatus', 'percent']) &&
+        hasOnly(abort, ['status', 'grpcStatus', 'percent', 'body']) &&
+        isBody(abort['body']) &&
         isInteger(abort['status'], 200, 599) &&
         // Envoy has one of them, and makes the other one of it.
         (abort['grpcStatus'] === undefined ||
@@ -119,6 +127,7 @@ function isFault(config: unknown): config is FaultFilterConfig {
         isInteger(responseRate['kibPerSecond'], 1, 2 ** 32) &&
         isPercent(responseRate['percent']))) &&
     isByHeader(byHeader, config) &&
+    (config['metadata'] === undefined || isObject(config['metadata'])) &&
     (headers === undefined ||
       (isObject(headers) &&
         Object.keys(headers).length > 0 &&
@@ -130,6 +139,11 @@ function isFault(config: unknown): config is FaultFilterConfig {
     (nodes === undefined || isFilledList(nodes, isText)) &&
     (maxActiveFaults === undefined || isInteger(maxActiveFaults, 0, 2 ** 32 - 1))
   );
+}
+
+/** An empty text is none there. */
+function isBody(body: unknown): boolean {
+  return body === undefined || (isText(body) && body !== '');
 }
 
 function isExact({ match, invert }: ValueMatch): boolean {
@@ -151,7 +165,8 @@ function isByHeader(byHeader: unknown, config: Readonly<Record<string, unknown>>
       ([key, one]) =>
         config[key] === undefined &&
         isObject(one) &&
-        hasOnly(one, ['percent', 'denominator']) &&
+        hasOnly(one, ['percent', 'denominator', ...(key === 'abort' ? ['body'] : [])]) &&
+        isBody(one['body']) &&
         isPercent(one['percent']) &&
         (one['denominator'] === undefined || isDenominator(one['denominator'])) &&
         // What a request asks for is a part of the denominator, so it must be the one that is meant.

@@ -26,6 +26,7 @@ export const METADATA_WRITERS: readonly string[] = [
   'envoy.filters.http.jwt_authn',
   'envoy.filters.http.ext_authz',
   'envoy.filters.http.rbac',
+  'envoy.filters.http.fault',
 ];
 
 /** Filters whose metadata conditions may be about; `anybody`: whoever says something of connections. */
