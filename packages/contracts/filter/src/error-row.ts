@@ -51,6 +51,7 @@ export type ResponseFlag =
   | 'DPE'
   | 'UPE'
   | 'OM'
+  | 'IH'
   | 'DT';
 
 /** Makes a frozen row; the arguments in the order in which people compare rows. */

@@ -31,7 +31,8 @@ export type StreamErrorCode =
   | 'TULLE_PEER_REFUSED'
   | 'TULLE_PATH_REFUSED'
   | 'TULLE_ADDRESS_REFUSED'
-  | 'TULLE_CONNECTION_LIMITED';
+  | 'TULLE_CONNECTION_LIMITED'
+  | 'TULLE_CONTROL_FIELD';
 
 /** Rows for what goes wrong on the way of a request: routing, endpoints, callers. */
 export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
@@ -337,5 +338,15 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'filter',
     false,
     'A limit of connections, at a time or in a time, is reached; the details name it. Let callers keep connections open, or raise it.',
+  ),
+  TULLE_CONTROL_FIELD: row(
+    43,
+    400,
+    3,
+    'IH',
+    'request_headers_failed_strict_check',
+    'downstream',
+    false,
+    'An x-envoy-… field says what no Envoy understands, and the listener has it checked (callerControls); the details name it.',
   ),
 };

@@ -59,6 +59,8 @@ export type {
 } from './cluster.ts';
 export type { Demand, Discover, OnDemand, OnDemandClusters } from './on-demand.ts';
 export { BODILESS_CHECK_METHODS, DEFAULT_RECEIVED_BYTES, MAX_RECEIVED_BYTES } from './health-check.ts';
+export { CHECKED_CONTROLS } from './caller-controls.ts';
+export type { CallerControls, CheckedControl } from './caller-controls.ts';
 export { DEFAULT_CONNECT_ATTEMPTS, DEFAULT_REPLAY_BYTES } from './listener.ts';
 export type {
   HealthCheck,

@@ -1,3 +1,4 @@
+import type { CallerControls } from './caller-controls.ts';
 import type { AccessLog } from './access-log.ts';
 import type { ChainChoice } from './chain-choice.ts';
 import type { InternalAddress, ListenAddress } from './address.ts';
@@ -274,8 +275,15 @@ export interface HttpHandler {
   readonly delayedCloseMs?: number;
   /** How long HTTP/2 callers that are asked to leave may still begin streams. Default: as the engine's limits say (Envoy `drain_timeout`). */
   readonly drainTimeoutMs?: number;
+  /** Up to so much of `drainTimeoutMs` is added to it at random, for each connection (Envoy `drain_timeout_jitter`). Default 0. */
+  readonly drainTimeoutJitterPercent?: number;
   /** A connection that is older serves no further request; 0: any. Default 0. */
   readonly maxConnectionDurationMs?: number;
+  /**
+   * Up to so much of `maxConnectionDurationMs` is added to it at random, for each connection, so that callers which came together do not
+   * come back together (Envoy `max_connection_duration_jitter`). Default 0.
+   */
+  readonly maxConnectionDurationJitterPercent?: number;
   /** Requests that a connection serves; 0: any. Default 0. */
   readonly maxRequestsPerConnection?: number;
   /**
@@ -297,6 +305,8 @@ export interface HttpHandler {
    * bare. `rfc3986`: nothing but the grammar.
    */
   readonly targetChars?: 'whatwg' | 'rfc3986';
+  /** What is made of fields by which Envoys tell each other how a request is tried (Envoy's `Router`). Default nothing. */
+  readonly callerControls?: CallerControls;
   /** Absent: code and request id as plain text. */
   readonly localReplies?: LocalReplies;
   /** Where lines about its streams go, beside what the proxy itself logs. Default none. */
@@ -376,6 +386,11 @@ export interface TcpHandler {
   readonly connectBackoff?: ConnectBackoff;
   /** How long a connection may live; 0: for ever. Default 0 (Envoy `max_downstream_connection_duration`). */
   readonly maxDurationMs?: number;
+  /**
+   * Up to so much of `maxDurationMs` is added to it at random, for each connection (Envoy
+   * `max_downstream_connection_duration_jitter_percentage`). Default 0.
+   */
+  readonly maxDurationJitterPercent?: number;
   /** Endpoints are proxies, which are asked to connect on (Envoy `TcpProxy.tunneling_config`). Default: they get the bytes. */
   readonly tunnel?: TcpTunnel;
   /** Fields of the PROXY protocol that endpoints may be told besides the caller's. Not with {@link tunnel}. Default none. */

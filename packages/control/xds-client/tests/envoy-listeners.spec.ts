@@ -89,6 +89,16 @@ function readHandler(config: Json, listener: Json = {}): HttpHandler | string[] 
   return Array.isArray(got) ? got : (got.filterChains[0]?.handler as HttpHandler);
 }
 
+/** The chain that is a Router alone. */
+const routedBy = (router: Json): Json => ({
+  http_filters: [
+    {
+      name: 'envoy.filters.http.router',
+      typed_config: { '@type': `${TYPE}filters.http.router.v3.Router`, ...router },
+    },
+  ],
+});
+
 describe('an HttpConnectionManager that says nothing', () => {
   it('has Envoy’s defaults, where they are not Tulle’s', () => {
     expect(readHandler({})).toEqual({
@@ -129,12 +139,14 @@ describe('an HttpConnectionManager', () => {
         request_timeout: '300s',
         delayed_close_timeout: '2s',
         drain_timeout: '3s',
+        drain_timeout_jitter: { value: 100 },
         via: 'edge',
         always_set_request_id_in_response: true,
         server_header_transformation: 'APPEND_IF_ABSENT',
         common_http_protocol_options: {
           headers_with_underscores_action: 'REJECT_REQUEST',
           max_connection_duration: '3600s',
+          max_connection_duration_jitter: { value: 12.5 },
           max_stream_duration: '60s',
           max_requests_per_connection: 1000,
         },
@@ -154,13 +166,29 @@ describe('an HttpConnectionManager', () => {
       requestTimeoutMs: 300_000,
       delayedCloseMs: 2_000,
       drainTimeoutMs: 3_000,
+      drainTimeoutJitterPercent: 100,
       via: 'edge',
       serverHeader: { value: 'envoy', ifAbsent: true },
       underscores: 'refuse',
       maxConnectionDurationMs: 3_600_000,
+      maxConnectionDurationJitterPercent: 12.5,
       maxStreamDurationMs: 60_000,
       maxRequestsPerConnection: 1000,
       defaultHost: 'a.example',
+    });
+  });
+
+  it.each([
+    [
+      { strict_check_headers: ['x-envoy-retry-on', 'x-envoy-max-retries'] },
+      { checks: ['x-envoy-retry-on', 'x-envoy-max-retries'] },
+    ],
+    [{ respect_expected_rq_timeout: true }, { timeout: true }],
+    [{ respect_expected_rq_timeout: false }, undefined],
+  ])('whose router says %j looks at what callers say: %j', (router, callerControls) => {
+    expect(readHandler(routedBy(router))).toEqual({
+      ...(readHandler({}) as HttpHandler),
+      ...(callerControls && { callerControls }),
     });
   });
 
@@ -265,6 +293,17 @@ describe('an HttpConnectionManager', () => {
       'Unix sockets beside networks',
       { internal_address_config: { unix_sockets: true } },
       'internal_address_config.unix_sockets',
+    ],
+    ['more jitter than there is time', { drain_timeout_jitter: { value: 100.5 } }, 'drain_timeout_jitter'],
+    [
+      'jitter that takes time away',
+      { common_http_protocol_options: { max_connection_duration_jitter: { value: -1 } } },
+      'common_http_protocol_options.max_connection_duration_jitter',
+    ],
+    [
+      'checks of fields that say nothing to Envoy',
+      routedBy({ strict_check_headers: ['x-envoy-max-retries', 'x-other'] }),
+      'http_filters[0].typed_config.strict_check_headers[1]',
     ],
   ])('is refused by path: %s', (_what, config, path) => {
     expect(readHandler(config)).toEqual([`${HTTP}.${path}`]);
@@ -511,6 +550,7 @@ describe('a listener', () => {
         hash_policy: [{ source_ip: {} }],
         max_connect_attempts: 3,
         max_downstream_connection_duration: '60s',
+        max_downstream_connection_duration_jitter_percentage: { value: 20 },
       }),
       handler({ metadata_match: LABELS }),
       handler({
@@ -525,7 +565,7 @@ describe('a listener', () => {
       }),
       handler({ hash_policy: [{ filter_state: { key: 'k' } }] }),
     ]).toMatchObject([
-      { hash: 'source-ip', maxConnectAttempts: 3, maxDurationMs: 60_000 },
+      { hash: 'source-ip', maxConnectAttempts: 3, maxDurationMs: 60_000, maxDurationJitterPercent: 20 },
       { clusters: [{ name: 'c', subset: { x: '1' } }], maxConnectAttempts: 1 },
       {
         clusters: [

@@ -16,6 +16,15 @@ export function backoffDelayMs(attempt: number, options: BackoffOptions, random:
   return random() * Math.min(options.maxMs, options.baseMs * 2 ** Math.max(attempt - 1, 0));
 }
 
+/**
+ * A time with up to a share of it added at random, so that what began together does not end together.
+ * @param percent of `ms`, 0 to 100
+ * @param random uniform in [0, 1)
+ */
+export function jitteredMs(ms: number, percent: number, random: () => number): number {
+  return percent > 0 ? ms * (1 + (percent / 100) * random()) : ms;
+}
+
 /** A backoff that counts for itself, e.g. of one connection that is made again and again. */
 export interface Backoff {
   /** Delay before the next try in milliseconds. */

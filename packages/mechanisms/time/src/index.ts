@@ -6,7 +6,7 @@ export { systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
 export { createTimerWheel } from './timer-wheel.ts';
 export type { TimerWheel, TimerWheelOptions, WheelTimer } from './timer-wheel.ts';
-export { backoffDelayMs, createBackoff } from './backoff.ts';
+export { backoffDelayMs, createBackoff, jitteredMs } from './backoff.ts';
 export type { Backoff, BackoffOptions } from './backoff.ts';
 export { TokenBucket } from './token-bucket.ts';
 export type { TokenBucketOptions } from './token-bucket.ts';

@@ -123,6 +123,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
     maxConnectAttempts,
     connectBackoff,
     maxDurationMs,
+    maxDurationJitterPercent,
     tunnel,
     logMoments,
   } = options;
@@ -147,6 +148,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
           ...(maxConnectAttempts === undefined ? {} : { maxConnectAttempts }),
           ...(connectBackoff === undefined ? {} : { connectBackoff }),
           ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
+          ...(maxDurationJitterPercent === undefined ? {} : { maxDurationJitterPercent }),
           ...(tunnel === undefined ? {} : { tunnel }),
           ...(logMoments === undefined ? {} : { logMoments }),
         },

@@ -1,22 +1,23 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENVOY_FLAGS, startEnvoyProxy } from '@tulle/envoy-proxy';
+import { ENVOY_FLAGS } from '@tulle/envoy-proxy';
 import {
   configNames,
-  configText,
   type Expectation,
   expectations,
   WAITING,
   writeCertificates,
 } from '@tulle/envoy-proxy/corpus';
-import { freePort, runToEnd, start } from '@tulle/processes';
+import { runToEnd } from '@tulle/processes';
 import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
 import { program } from '../needs.ts';
 import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
+import { spreadEnds } from './ages.ts';
 import { type AdminPages, adminDifferences, readAdmin, readClusters } from './admin.ts';
 import { ask, differences } from './ask.ts';
+import { type Corpus, place, sameOf, withEnvoy, withTulle } from './both.ts';
 import { forgetEvents, readEvents } from './events.ts';
 import { INTERNAL, namesOf, sameNames } from './internal.ts';
 import {
@@ -30,27 +31,10 @@ import {
 } from './logs.ts';
 import { collectedBy } from './collected.ts';
 import { forgetMoments, momentsOf, momentsOfRequest } from './log-moments.ts';
-import { type Services, startServices } from './services.ts';
+import { startServices } from './services.ts';
 
-/** What the cases share. */
-interface Corpus {
-  readonly directory: string;
-  readonly envoy: string;
-  readonly services: Services;
-}
-
-/** Ports of listeners and of the admin interface in the corpus; each run has others. */
-const OWN_PORTS = [9901, 10000, 10001, 10002, 10443] as const;
 /** Status of what is closed without an answer. */
 const CLOSED = 0;
-/** Port at which nobody listens. */
-const NOBODY = 9009;
-
-/** A configuration with real ports, as a file. */
-interface Placed {
-  readonly file: string;
-  readonly ports: ReadonlyMap<number, number>;
-}
 
 export const envoyConfigsSuite: Suite<Corpus> = {
   name: 'envoy-configs',
@@ -88,6 +72,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
       name: 'requests that go on are logged alike',
       run: async (corpus) => compareMoments(corpus, 'http-log-moments', momentsOfRequest),
     },
+    { name: 'connections of one age end apart alike', run: compareAges },
     { name: 'several health checks of a cluster are counted alike', run: compareChecks },
     { name: 'ejections and turns of health are logged alike', run: compareEvents },
     {
@@ -141,49 +126,12 @@ async function compare(corpus: Corpus, name: string): Promise<string> {
   return waits ? `${asked} to Envoy; Tulle refuses ${WAITING[name]}` : `${asked} to each`;
 }
 
-async function place({ directory, services }: Corpus, name: string, who: string): Promise<Placed> {
-  const ports = new Map(services.ports);
-  for (const port of [...OWN_PORTS, NOBODY]) ports.set(port, await freePort());
-  const file = join(directory, `${name}-${who}.yaml`);
-  const text = configText(name, directory)
-    .replaceAll(/port_value: (\d+)/g, (_, port: string) => `port_value: ${ports.get(Number(port)) ?? port}`)
-    .replaceAll('/tmp/tulle-corpus.sock', services.socket);
-  writeFileSync(file, text);
-  return { file, ports };
-}
-
 async function faultsOfEnvoy(
   corpus: Corpus,
   name: string,
   wanted: readonly Expectation[],
 ): Promise<string[]> {
   return withEnvoy(corpus, name, async (ports) => faultsOf(corpus, ports, wanted, ({ status }) => status));
-}
-
-async function withEnvoy<T>(
-  corpus: Corpus,
-  name: string,
-  use: (ports: ReadonlyMap<number, number>) => Promise<T>,
-): Promise<T> {
-  const { file, ports } = await place(corpus, name, 'envoy');
-  const envoy = start(corpus.envoy, [
-    '-c',
-    file,
-    '-l',
-    'error',
-    '--disable-hot-restart',
-    '--concurrency',
-    '1',
-  ]);
-  try {
-    await until(`Envoy serves ${name}`, async () => {
-      const ready = await fetch(`http://127.0.0.1:${ports.get(9901)}/ready`);
-      if (ready.status !== 200) throw new Error(`it is ${await ready.text()}`);
-    });
-    return await use(ports);
-  } finally {
-    await envoy.stop();
-  }
 }
 
 async function faultsOfTulle(
@@ -194,40 +142,6 @@ async function faultsOfTulle(
   return withTulle(corpus, name, async (ports) =>
     faultsOf(corpus, ports, wanted, ({ tulle, status }) => tulle?.status ?? status),
   );
-}
-
-async function withTulle<T>(
-  corpus: Corpus,
-  name: string,
-  use: (ports: ReadonlyMap<number, number>) => Promise<T>,
-): Promise<T> {
-  const { file, ports } = await place(corpus, name, 'tulle');
-  const proxy = await startEnvoyProxy({
-    configPath: file,
-    supervisor: false,
-    runDir: join(corpus.directory, 'r'),
-    logLevel: 'error',
-    say() {},
-  });
-  try {
-    if (readFileSync(file, 'utf8').includes('health_checks:'))
-      await until(`Tulle has checked the endpoints of ${name}`, async () => everyClusterChecked(ports));
-    return await use(ports);
-  } finally {
-    await proxy.stop(0);
-  }
-}
-
-/** Envoy listens when the first health checks are done; here those that were not checked are used until then. */
-async function everyClusterChecked(ports: ReadonlyMap<number, number>): Promise<void> {
-  const page = await fetch(`http://127.0.0.1:${ports.get(9901)}/stats?filter=health_check`);
-  const results = new Map<string, number>();
-  for (const [, cluster = '', what, count] of (await page.text()).matchAll(
-    /^cluster\.(.+\.health_check(?:\.name\..+)?)\.(attempt|success|failure): (\d+)$/gm,
-  ))
-    results.set(cluster, (results.get(cluster) ?? 0) + (what === 'attempt' ? 0 : Number(count)));
-  if (results.size === 0 || [...results.values()].includes(0))
-    throw new Error(`checked so far: ${JSON.stringify([...results])}`);
 }
 
 /** Same configuration, same requests: what the pages of both say. */
@@ -272,8 +186,7 @@ async function compareCounts(corpus: Corpus): Promise<string> {
     const counted = (await page.text()).split('\n').filter((line) => !/: 0$|_time: |backoff/.test(line));
     return counted.toSorted().join('\n');
   };
-  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
-  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  const tulle = await sameOf(corpus, name, look);
   return `${tulle.split('\n').length} statistics`;
 }
 
@@ -292,8 +205,7 @@ async function compareNames(corpus: Corpus): Promise<string> {
     const observed = clusters.split('\n').filter((line) => line.includes('::observability_name::'));
     return [...stats.split('\n').filter((line) => line !== ''), ...observed].toSorted().join('\n');
   };
-  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
-  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  const tulle = await sameOf(corpus, name, look);
   return `${tulle.split('\n').length} names`;
 }
 
@@ -331,8 +243,7 @@ async function compareScopes(corpus: Corpus): Promise<string> {
     return JSON.stringify([said, configs.map((part) => part['@type'])]);
   };
   const name = 'scoped-routes';
-  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
-  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  const tulle = await sameOf(corpus, name, look);
   return `${tulle.length} characters`;
 }
 
@@ -376,6 +287,19 @@ async function compareMoments(corpus: Corpus, name: string, moments: typeof mome
   return tulle;
 }
 
+/** By how old they may become, and by chance. */
+async function compareAges(corpus: Corpus): Promise<string> {
+  const look = async (ports: ReadonlyMap<number, number>): Promise<string> => {
+    const http = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
+    const of = await Promise.all([
+      spreadEnds(ports.get(10_000) ?? 0, http),
+      spreadEnds(ports.get(10_001) ?? 0, ''),
+    ]);
+    return of.join('; ');
+  };
+  return sameOf(corpus, 'connection-jitter', look);
+}
+
 /** Same configuration, same requests: what the collector gets of both, and what is counted of it. */
 async function compareCollected(corpus: Corpus): Promise<string> {
   const name = 'otlp-logs';
@@ -391,8 +315,7 @@ async function compareCollected(corpus: Corpus): Promise<string> {
       return `${told}\n${counted.split('\n').toSorted().join('\n')}`;
     });
   };
-  const [envoy, tulle] = [await withEnvoy(corpus, name, look), await withTulle(corpus, name, look)];
-  if (envoy !== tulle) throw new Error(`Envoy: ${envoy}\nTulle: ${tulle}`);
+  await sameOf(corpus, name, look);
   return `${requests.length} records`;
 }
 

@@ -1,3 +1,4 @@
+import { CHECKED_CONTROLS } from '../caller-controls.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { chainChoiceDefinitions, chainChoiceSchema } from './chain-choice.ts';
 import { routeChoiceDefinitions } from './route-choice.ts';
@@ -14,6 +15,7 @@ import {
   name,
   names,
   oneOf,
+  percent,
   text,
   whole,
 } from './parts.ts';
@@ -92,11 +94,14 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   maxStreamDurationMs: milliseconds(),
   delayedCloseMs: milliseconds(),
   drainTimeoutMs: milliseconds(),
+  drainTimeoutJitterPercent: percent,
   maxConnectionDurationMs: milliseconds(),
+  maxConnectionDurationJitterPercent: percent,
   maxRequestsPerConnection: whole(0, 4_294_967_295),
   underscores: oneOf('allow', 'refuse', 'drop'),
   http10: oneOf('accept', 'refuse'),
   defaultHost: name,
+  callerControls: fields([], { checks: listOf(oneOf(...CHECKED_CONTROLS)), timeout: flag }),
   localReplies: localRepliesSchema,
   tracing: handlerTracingSchema,
   logMoments: fields([], { start: flag, tunnel: flag, everyMs: milliseconds(1) }),
@@ -113,6 +118,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
   maxConnectAttempts: whole(1, 100),
   connectBackoff: fields(['baseMs'], { baseMs: milliseconds(1), maxMs: milliseconds(1) }),
   maxDurationMs: milliseconds(),
+  maxDurationJitterPercent: percent,
   idleTimeoutMs: milliseconds(),
   tunnel: fields(['authority'], {
     authority: name,

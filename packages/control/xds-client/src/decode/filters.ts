@@ -89,7 +89,7 @@ export interface DecodedFilters {
 /** And what their router says. */
 export interface DecodedChain {
   readonly chain: DecodedFilters;
-  readonly router: Router | undefined;
+  readonly router: { readonly message: Router; readonly path: string } | undefined;
 }
 
 /** The chain of an HttpConnectionManager. */
@@ -100,7 +100,7 @@ export function decodeHttpFilters(
   path: string,
 ): DecodedChain {
   const entries: FilterEntry[] = [];
-  let router: Router | undefined;
+  let router: DecodedChain['router'];
   let onDemand: OnDemand | undefined;
   let denied: AuthzFilterConfig | undefined;
   for (const [index, filter] of filters.entries()) {
@@ -109,7 +109,7 @@ export function decodeHttpFilters(
     if (!message) continue;
     if (isMessage(message, RouterSchema)) {
       if (index < filters.length - 1) context.refuse(here, 'the router must be the last filter');
-      router = message;
+      router = { message, path: `${here}.typed_config` };
       continue;
     }
     if (index === filters.length - 1)

@@ -21,6 +21,8 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'suppress_envoy_headers',
     'suppress_grpc_request_failure_code_stats',
     'start_child_span',
+    'strict_check_headers',
+    'respect_expected_rq_timeout',
   ],
   'envoy.extensions.filters.http.fault.v3.HTTPFault': [
     'delay',

@@ -113,6 +113,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'max_connect_attempts',
     'backoff_options',
     'max_downstream_connection_duration',
+    'max_downstream_connection_duration_jitter_percentage',
     'hash_policy',
     'access_log',
     'proxy_protocol_tlvs',
@@ -172,6 +173,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'request_timeout',
     'delayed_close_timeout',
     'drain_timeout',
+    'drain_timeout_jitter',
     'http_protocol_options',
     'stream_error_on_invalid_http_message',
     // An interim answer of an endpoint always goes to its caller (RFC 9110 §15.2).
@@ -418,6 +420,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'max_headers_count',
     'max_requests_per_connection',
     'max_connection_duration',
+    'max_connection_duration_jitter',
     'max_stream_duration',
     'headers_with_underscores_action',
   ],

@@ -11,6 +11,7 @@ import { decodeAccessLogs } from './access-logs.ts';
 import { needFrom } from './config-source.ts';
 import { canonicalName } from './resource-name.ts';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
+import { decodeCallerControls } from './caller-controls.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeEarlyEdits } from './early-edits.ts';
 import type { Extras } from './extras.ts';
@@ -20,6 +21,7 @@ import { decodeHttp2 } from './http2.ts';
 import { checkKeyFormat } from './key-format.ts';
 import { decodeLocalReplies } from './local-replies.ts';
 import { decodeHttpLogMoments } from './log-moments.ts';
+import { percentValue } from './percent.ts';
 import { decodeRouteConfig } from './route-config.ts';
 import { decodeScopedRoutes } from './scoped-routes.ts';
 import { decodeTracing } from './tracing.ts';
@@ -74,7 +76,17 @@ export function decodeHttpHandler(
     maxStreamDurationMs: milliseconds(common?.maxStreamDuration),
     delayedCloseMs: milliseconds(manager.delayedCloseTimeout),
     drainTimeoutMs: milliseconds(manager.drainTimeout),
+    drainTimeoutJitterPercent: percentValue(
+      context,
+      manager.drainTimeoutJitter,
+      `${path}.drain_timeout_jitter`,
+    ),
     maxConnectionDurationMs: milliseconds(common?.maxConnectionDuration),
+    maxConnectionDurationJitterPercent: percentValue(
+      context,
+      common?.maxConnectionDurationJitter,
+      `${path}.common_http_protocol_options.max_connection_duration_jitter`,
+    ),
     maxRequestsPerConnection: common?.maxRequestsPerConnection,
     underscores: UNDERSCORES.get(common?.headersWithUnderscoresAction ?? Underscores.ALLOW),
     http10:
@@ -94,13 +106,14 @@ export function decodeHttpHandler(
       manager.earlyHeaderMutationExtensions,
       `${path}.early_header_mutation_extensions`,
     ),
+    callerControls: router && decodeCallerControls(context, router.message, router.path),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
     tracing: decodeTracing(
       context,
       manager.tracing,
       `${path}.tracing`,
       // The older of two places.
-      { spawns: router?.startChildSpan === true, samplesAll: samplesAll(context, manager, path) },
+      { spawns: router?.message.startChildSpan === true, samplesAll: samplesAll(context, manager, path) },
     ),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`, 'http'),
     logMoments: decodeHttpLogMoments(context, manager, path),

@@ -1,5 +1,7 @@
+import type { DecodeContext } from './context.ts';
 import {
   type FractionalPercent,
+  type Percent,
   FractionalPercent_DenominatorType as Denominator,
 } from '@tulle/xds-proto/envoy/type/v3/percent';
 
@@ -8,6 +10,19 @@ const PARTS: ReadonlyMap<number, number> = new Map([
   [Denominator.TEN_THOUSAND, 10_000],
   [Denominator.MILLION, 1_000_000],
 ]);
+
+/** A whole percentage of Envoy's `type.v3.Percent`. @returns `undefined` where nothing is said, or after an issue */
+export function percentValue(
+  context: DecodeContext,
+  percent: Percent | undefined,
+  path: string,
+): number | undefined {
+  if (percent === undefined) return undefined;
+  const { value } = percent;
+  if (value >= 0 && value <= 100) return value;
+  context.refuse(path, `is ${value}: must be from 0 to 100`);
+  return undefined;
+}
 
 /** 100 is the default here, 0 the default there. @returns `undefined` for 100 */
 export function percentOf(share: FractionalPercent | undefined): number | undefined {

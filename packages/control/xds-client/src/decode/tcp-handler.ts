@@ -8,6 +8,7 @@ import { decodeAccessLogs } from './access-logs.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeRouteEdits } from './header-edits.ts';
 import { decodeTcpLogMoments } from './log-moments.ts';
+import { percentValue } from './percent.ts';
 import { decodeTcpTlvs } from './proxy-protocol.ts';
 import { subsetsOf } from './labels.ts';
 import { filled, milliseconds, present } from './values.ts';
@@ -45,6 +46,11 @@ export function decodeTcpHandler(
     maxConnectAttempts: proxy.maxConnectAttempts ?? 1,
     connectBackoff: decodeBackoff(context, proxy.backoffOptions, `${path}.backoff_options`),
     maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
+    maxDurationJitterPercent: percentValue(
+      context,
+      proxy.maxDownstreamConnectionDurationJitterPercentage,
+      `${path}.max_downstream_connection_duration_jitter_percentage`,
+    ),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
     proxyTlvs: decodeTcpTlvs(context, proxy, path),
     tunnel: decodeTunnel(context, proxy.tunnelingConfig, `${path}.tunneling_config`),

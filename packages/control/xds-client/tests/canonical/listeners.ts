@@ -31,6 +31,8 @@ export function http(handler: HttpHandler, listenerName: string): HttpHandler {
           { mappers: [] },
         ),
       logMoments: momentsOf(handler.logMoments),
+      callerControls:
+        handler.callerControls && without(handler.callerControls, { checks: [], timeout: false }),
     } as HttpHandler,
     {
       connectionFilters: [],
@@ -44,6 +46,7 @@ export function http(handler: HttpHandler, listenerName: string): HttpHandler {
       underscores: 'allow',
       http10: 'accept',
       requestId: {},
+      callerControls: {},
     },
   );
 }

@@ -172,6 +172,7 @@ export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map(
       'envoy.config.route.v3.CorsPolicy.shadow_enabled',
       'envoy.config.cluster.v3.Cluster.lrs_report_endpoint_metrics',
       'envoy.extensions.filters.http.cors.v3.CorsPolicy.shadow_enabled envoy.config.core.v3.RuntimeFractionalPercent.default_value',
+      'envoy.config.route.v3.CorsPolicy.shadow_enabled envoy.config.core.v3.RuntimeFractionalPercent.default_value',
     ],
     "Envoy's documentation calls it not implemented, or of other uses of the message.": [
       'envoy.config.route.v3.HedgePolicy.initial_requests',

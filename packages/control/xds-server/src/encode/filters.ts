@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack, AnySchema } from '@bufbuild/protobuf/wkt';
 import {
   AUTHZ_FILTER,
+  type CallerControls,
   type FilterConfigs,
   type FilterEntry,
   IP_ALLOW_FILTER,
@@ -14,7 +15,7 @@ import {
   ListenerFilterSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { type Router, RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import {
   type RBAC,
   RBACPerRouteSchema,
@@ -43,10 +44,11 @@ import { sortedMap, typedStruct } from './values.ts';
 export function encodeHttpFilters(
   entries: readonly FilterEntry[],
   { release, workloadCertificate }: EncodeForm,
+  controls: CallerControls = {},
 ): HttpFilter[] {
   const router = create(HttpFilterSchema, {
     name: 'envoy.filters.http.router',
-    configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
+    configType: { case: 'typedConfig', value: anyPack(RouterSchema, encodeRouter(controls)) },
   });
   return [
     ...(workloadCertificate.kind !== 'own' && judgesPaths(entries)
@@ -61,6 +63,10 @@ export function encodeHttpFilters(
     ),
     router,
   ];
+}
+
+function encodeRouter({ checks = [], timeout = false }: CallerControls): Router {
+  return create(RouterSchema, { strictCheckHeaders: [...checks], respectExpectedRqTimeout: timeout });
 }
 
 /**

@@ -42,7 +42,7 @@ export function encodeHttpHandler(
     // The release before speaks HTTP/1.1 alone, to which these say nothing.
     ...(handler.http2 && form.release === 'this' && { http2ProtocolOptions: encodeHttp2(handler.http2) }),
     routeSpecifier: routes(handler, form),
-    httpFilters: encodeHttpFilters(handler.filters, form),
+    httpFilters: encodeHttpFilters(handler.filters, form, handler.callerControls),
     accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)], 'http'),
     ...(tracing && { tracing: encodeTracing(tracing) }),
     ...(tracing?.samplesAll === true && { requestIdExtension: notSampledById() }),
@@ -111,6 +111,9 @@ function encodeLimits(handler: HttpHandler): Fields<typeof HttpConnectionManager
     ...(handler.requestTimeoutMs !== undefined && { requestTimeout: duration(handler.requestTimeoutMs) }),
     ...(handler.delayedCloseMs !== undefined && { delayedCloseTimeout: duration(handler.delayedCloseMs) }),
     ...(handler.drainTimeoutMs !== undefined && { drainTimeout: duration(handler.drainTimeoutMs) }),
+    ...(handler.drainTimeoutJitterPercent !== undefined && {
+      drainTimeoutJitter: { value: handler.drainTimeoutJitterPercent },
+    }),
     httpProtocolOptions: {
       acceptHttp10: handler.http10 !== 'refuse',
       ...(handler.defaultHost !== undefined && { defaultHostForHttp10: handler.defaultHost }),
@@ -156,7 +159,7 @@ const UNDERSCORES = {
 
 function common(handler: HttpHandler): { commonHttpProtocolOptions?: object } {
   const { idleTimeoutMs, maxRequestHeadersCount, maxStreamDurationMs, maxConnectionDurationMs } = handler;
-  const { maxRequestsPerConnection, underscores } = handler;
+  const { maxRequestsPerConnection, maxConnectionDurationJitterPercent: jitter, underscores } = handler;
   const options = {
     ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
     ...(maxRequestHeadersCount !== undefined && { maxHeadersCount: maxRequestHeadersCount }),
@@ -164,6 +167,7 @@ function common(handler: HttpHandler): { commonHttpProtocolOptions?: object } {
     ...(maxConnectionDurationMs !== undefined && {
       maxConnectionDuration: duration(maxConnectionDurationMs),
     }),
+    ...(jitter !== undefined && { maxConnectionDurationJitter: { value: jitter } }),
     ...(maxRequestsPerConnection !== undefined && { maxRequestsPerConnection }),
     ...(underscores !== undefined && { headersWithUnderscoresAction: UNDERSCORES[underscores] }),
   };

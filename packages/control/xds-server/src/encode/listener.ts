@@ -262,6 +262,9 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
     ...(handler.maxDurationMs !== undefined && {
       maxDownstreamConnectionDuration: duration(handler.maxDurationMs),
     }),
+    ...(handler.maxDurationJitterPercent !== undefined && {
+      maxDownstreamConnectionDurationJitterPercentage: { value: handler.maxDurationJitterPercent },
+    }),
     ...(handler.logMoments && {
       accessLogOptions: {
         flushAccessLogOnStart: handler.logMoments.start === true,

@@ -229,7 +229,9 @@ function tellDeadline(stream: Stream): void {
 export function armAttemptTimers(stream: Stream): void {
   const action = stream.route?.action;
   if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
-  const limitMs = stream.grpc ? action.grpcTimeoutMs : action.requestTimeoutMs;
+  const { toldTimeoutMs } = stream;
+  const limitMs =
+    toldTimeoutMs >= 0 ? toldTimeoutMs : stream.grpc ? action.grpcTimeoutMs : action.requestTimeoutMs;
   const { deadlineMs, requestTimer } = stream;
   if (limitMs > 0 && !stream.limited && (deadlineMs !== 0 || requestTimer?.armed !== true)) {
     const endMs = stream.engine.turn.nowMs + limitMs;

@@ -10,6 +10,7 @@ import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
+import { obeyControls } from './caller-controls.ts';
 import { tellOperation } from './decorator.ts';
 import { editFields } from './edits.ts';
 import { recordReply } from './reply.ts';
@@ -129,6 +130,8 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   // By the request as it came, before anything of it is rewritten.
   if (route.countersOf !== undefined) stream.counters = route.countersOf(stream);
   if (!chooseUpgrade(stream, action.allowUpgrades)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
+  const { callerControls } = stream.chain.settings;
+  if (callerControls !== undefined && !obeyControls(stream, target, callerControls)) return;
   if (stream.chain.settings.decorates === 'endpoint') tellOperation(stream, stream.headers);
   // Before the target is rewritten, as in Envoy: values show what was asked for, and rewrites what was put.
   if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);

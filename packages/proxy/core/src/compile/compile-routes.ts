@@ -313,6 +313,7 @@ function compileForward(
   });
   const timeoutMs = action.requestTimeoutMs ?? 15_000;
   const perTryMs = action.perTryTimeoutMs ?? 0;
+  const longest = context.settings.callerControls?.timeout !== true;
   return Object.freeze({
     kind: 'forward',
     targets,
@@ -326,7 +327,7 @@ function compileForward(
     grpcTimeoutOffsetMs: action.grpcTimeoutOffsetMs ?? 0,
     maxStreamDurationMs: action.maxStreamDurationMs ?? -1,
     // Never longer than the request's; one that is as long would only change the error's name.
-    perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
+    perTryTimeoutMs: longest && timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
     perTryIdleMs: action.perTryIdleTimeoutMs ?? 0,
     avoidOnRetry: avoided(action, path, issues),
     newPriorityEvery: action.newPriorityEvery ?? 0,

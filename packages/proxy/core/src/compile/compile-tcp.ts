@@ -53,6 +53,7 @@ export function compileTcp(
       ...handler.connectBackoff,
     },
     maxDurationMs: handler.maxDurationMs ?? 0,
+    durationJitterPercent: handler.maxDurationJitterPercent ?? 0,
     tunnel: handler.tunnel && compileTunnel(handler.tunnel, `${path}/tunnel`, context),
     logMoments: {
       start: handler.logMoments?.start ?? false,

@@ -50,6 +50,7 @@ export interface TcpChain {
   readonly connectBackoff: BackoffOptions | undefined;
   /** 0: any. */
   readonly maxDurationMs: number;
+  readonly durationJitterPercent: number;
   /** `undefined`: endpoints get the bytes as they are. */
   readonly tunnel: CompiledTunnel | undefined;
   /** When there is a line about a connection that goes on; `everyMs` 0: not by time. */

@@ -5,6 +5,7 @@ import type { Http1Limits } from '@tulle/http1';
 import type { Http2Options } from '@tulle/http2';
 import type { CidrSet, EscapedSlashes, RouteMatcher } from '@tulle/match';
 import type {
+  CheckedControl,
   Forwarding,
   CertificatePart,
   ConnectTermination,
@@ -333,7 +334,9 @@ export interface HttpSettings {
   /** `undefined`: as the engine's limits say. */
   readonly delayedCloseMs: number | undefined;
   readonly drainTimeoutMs: number | undefined;
+  readonly drainJitterPercent: number;
   readonly maxConnectionDurationMs: number;
+  readonly connectionJitterPercent: number;
   readonly maxRequestsPerConnection: number;
   readonly underscores: 'allow' | 'refuse' | 'drop';
   readonly acceptHttp10: boolean;
@@ -344,6 +347,10 @@ export interface HttpSettings {
   /** When there is a line about a request that goes on, `everyMs` 0: not by time; `undefined`: never. */
   readonly logMoments:
     | { readonly start: boolean; readonly tunnel: boolean; readonly everyMs: number }
+    | undefined;
+  /** `undefined`: nothing of what callers say by fields is looked at. */
+  readonly callerControls:
+    | { readonly checks: readonly CheckedControl[]; readonly timeout: boolean }
     | undefined;
   readonly localReplies: CompiledLocalReplies | undefined;
   /** Who is told what routes call their requests; the other one is believed in it. `undefined`: nobody. */

@@ -1,6 +1,6 @@
 import type { Http2Session } from '@tulle/http2';
 import type { Http2Keepalive } from '@tulle/model';
-import type { WheelTimer } from '@tulle/time';
+import { jitteredMs, type WheelTimer } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 
 /** Token of the PING that asks for a sign of life. */
@@ -98,7 +98,7 @@ export class Liveness {
   }
 
   #nextIntervalMs({ intervalMs = Infinity, jitterPercent = DEFAULT_JITTER_PERCENT }: Http2Keepalive): number {
-    this.#intervalMs = intervalMs * (1 + (jitterPercent / 100) * this.#engine.random());
+    this.#intervalMs = jitteredMs(intervalMs, jitterPercent, this.#engine.random);
     return this.#intervalMs;
   }
 

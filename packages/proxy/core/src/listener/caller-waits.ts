@@ -1,4 +1,4 @@
-import type { WheelTimer } from '@tulle/time';
+import { jitteredMs, type WheelTimer } from '@tulle/time';
 import type { HttpSettings } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { LeaveTaking, type LeavingConnection } from '../leave-taking.ts';
@@ -34,7 +34,8 @@ export class CallerWaits extends LeaveTaking {
   readonly #restTimer: WheelTimer;
   readonly #headTimer: WheelTimer;
   #restingSinceMs: number;
-  readonly #bornMs: number;
+  /** From when on its age counts: later than it began by what its longest time was drawn longer. */
+  readonly #agesFromMs: number;
   #requests = 0;
   /** Where connections may only become so old. */
   #ageTimer: WheelTimer | undefined = undefined;
@@ -53,10 +54,14 @@ export class CallerWaits extends LeaveTaking {
     this.#restTimer = engine.wheel.timer(restTimerFired, this);
     this.#headTimer = engine.wheel.timer(headTimerFired, connection);
     this.#restingSinceMs = engine.turn.nowMs;
-    this.#bornMs = this.#restingSinceMs;
-    const { idleTimeoutMs = 0, maxConnectionDurationMs = 0 } = connection.settings ?? {};
-    if (maxConnectionDurationMs > 0)
-      (this.#ageTimer = engine.wheel.timer(ageTimerFired, this)).arm(maxConnectionDurationMs);
+    const {
+      idleTimeoutMs = 0,
+      maxConnectionDurationMs = 0,
+      connectionJitterPercent = 0,
+    } = connection.settings ?? {};
+    const maxAgeMs = jitteredMs(maxConnectionDurationMs, connectionJitterPercent, engine.random);
+    this.#agesFromMs = this.#restingSinceMs + maxAgeMs - maxConnectionDurationMs;
+    if (maxAgeMs > 0) (this.#ageTimer = engine.wheel.timer(ageTimerFired, this)).arm(maxAgeMs);
     if (idleTimeoutMs > 0) this.#restTimer.arm(idleTimeoutMs, this.#restingSinceMs);
   }
 
@@ -82,7 +87,9 @@ export class CallerWaits extends LeaveTaking {
     const requests = ++this.#requests;
     const { maxRequestsPerConnection = 0, maxConnectionDurationMs = 0 } = this.#connection.settings ?? {};
     if (maxRequestsPerConnection > 0 && requests >= maxRequestsPerConnection) return true;
-    return maxConnectionDurationMs > 0 && this.engine.turn.nowMs - this.#bornMs >= maxConnectionDurationMs;
+    return (
+      maxConnectionDurationMs > 0 && this.engine.turn.nowMs - this.#agesFromMs >= maxConnectionDurationMs
+    );
   }
 
   /** The connection is as old as it may become. */

@@ -9,6 +9,7 @@ import {
   type Http2Stream,
   type ResetCause,
 } from '@tulle/http2';
+import { jitteredMs } from '@tulle/time';
 import type { HttpChain, HttpSettings } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { GoingAway, type GoingAwayOwner } from '../http2/going-away.ts';
@@ -236,8 +237,9 @@ export class Http2ServerConnection
 
   /** Says that it will end, and ends with the last stream that the caller had begun by then. */
   #goAway(): void {
-    const timeoutMs = this.settings?.drainTimeoutMs ?? this.engine.limits.lingerMs;
-    if (this.#goingAway.begin(timeoutMs)) this.listener.metrics.goawaysSent.add();
+    const { drainTimeoutMs = this.engine.limits.lingerMs, drainJitterPercent = 0 } = this.settings ?? {};
+    if (this.#goingAway.begin(jitteredMs(drainTimeoutMs, drainJitterPercent, this.engine.random)))
+      this.listener.metrics.goawaysSent.add();
   }
 
   lastStreamKnown(): void {

@@ -1,5 +1,6 @@
 import { LOCAL_FAILURE, NEUTRAL, type Outcome, SUCCESS } from '@tulle/balance';
 import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
+import { jitteredMs } from '@tulle/time';
 import type { TcpChain } from '../compile/compiled-tcp.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents } from '../ports.ts';
@@ -80,7 +81,10 @@ export class TcpConnection implements SocketEvents, ListenerConnection, DialOwne
     this.#silent = detected?.silent ?? false;
     this.#detected = detected === undefined ? '' : `protocol_detected{bytes,${detected.by}}`;
     if (chain.maxDurationMs > 0)
-      this.#cancelDuration = engine.clock.setTimer(chain.maxDurationMs, () => this.destroy());
+      this.#cancelDuration = engine.clock.setTimer(
+        jitteredMs(chain.maxDurationMs, chain.durationJitterPercent, engine.random),
+        () => this.destroy(),
+      );
     if (first !== undefined && first.length > 0) this.#held.push(first);
     chain.filters.retain();
     chain.accessLogs?.retain();

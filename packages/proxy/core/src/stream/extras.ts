@@ -47,6 +47,7 @@ export class Extras {
   /** The endpoint gets what the request carries, and no request (model `ConnectTermination`). */
   toBytes = false;
   deadlineMs: number = 0;
+  toldTimeoutMs: number = -1;
   tried: readonly UpstreamEndpoint[] = NO_ENDPOINTS;
   retryRefused: string = '';
   staleReplays: number = 0;
@@ -96,6 +97,7 @@ export class Extras {
     this.upgrade = undefined;
     this.toBytes = false;
     this.deadlineMs = 0;
+    this.toldTimeoutMs = -1;
     this.tried = NO_ENDPOINTS;
     this.retryRefused = '';
     this.staleReplays = 0;

@@ -183,6 +183,15 @@ export abstract class StreamExtras extends StreamFlags {
     if (this.#extras !== undefined || value !== 0) this.own().deadlineMs = value;
   }
 
+  /** In place of its route's timeout, 0 for none; below 0: nothing is said. */
+  get toldTimeoutMs(): number {
+    return this.#extras === undefined ? -1 : this.#extras.toldTimeoutMs;
+  }
+
+  set toldTimeoutMs(value: number) {
+    if (this.#extras !== undefined || value !== -1) this.own().toldTimeoutMs = value;
+  }
+
   /** Endpoints of the attempts before this one. */
   get tried(): readonly UpstreamEndpoint[] {
     return this.#extras === undefined ? NO_ENDPOINTS : this.#extras.tried;
