@@ -3,7 +3,13 @@ import type { Mirror } from './mirror.ts';
 import type { HashPolicy } from './route.ts';
 import type { ChoiceCondition } from './route-choice.ts';
 import type { TcpAddress } from './address.ts';
-import type { BalancePolicy, HostOverride, SubsetRules, ZoneRouting } from './balance-policy.ts';
+import type {
+  BalancePolicy,
+  HostOverride,
+  MetadataPlace,
+  SubsetRules,
+  ZoneRouting,
+} from './balance-policy.ts';
 import type { Endpoint, EndpointPolicy } from './endpoint.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Http2Options } from './http2.ts';
@@ -100,7 +106,7 @@ export interface Cluster {
  * - `static`: the endpoints are here.
  * - `eds`: an `EndpointSet` of the given name (default: the cluster's) follows over discovery.
  * - `dns`: names among the endpoints are resolved again every `refreshMs` (default 5,000, Envoy `dns_refresh_rate`);
- *   `all` uses every address (Envoy STRICT_DNS), `first` one at a time (LOGICAL_DNS). `family` says which addresses of a
+ *   `all` uses every address (Envoy STRICT_DNS), `first` is one endpoint that has all of them (LOGICAL_DNS, {@link Endpoint.additionalAddresses}). `family` says which addresses of a
  *   name are used, by default all (Envoy `dns_lookup_family` ALL). `respectTtl`: as long as DNS says that they hold instead
  *   of every `refreshMs`, where it says so (Envoy `respect_dns_ttl`). `failureRefresh`: how soon a name is asked for again
  *   that could not be resolved; by default after `refreshMs`. `jitterMs`: up to this is added at random to the wait after a name was
@@ -161,11 +167,16 @@ export interface ForwardProxyDiscovery {
 
 /**
  * Connections go where they were going before they were led here: to the address that a listener filter restored, or with
- * `header` to the one that a request names there, an IP address with a port (Envoy ORIGINAL_DST). Who may say that header
- * reaches whatever the proxy can reach.
+ * `metadata` or `header` to the one that is said there, an IP address with a port (Envoy ORIGINAL_DST). Who may say it reaches
+ * whatever the proxy can reach. What is no such address leads nowhere.
  */
 export interface OriginalDstDiscovery {
   readonly kind: 'original-dst';
+  /**
+   * Among what filters found out of the request, else of its connection: a text, or a list that begins with one. Goes before `header`, which
+   * is asked where there is none, or none that is an address (Envoy `metadata_key`).
+   */
+  readonly metadata?: MetadataPlace;
   /** Lower case, e.g. `x-envoy-original-dst-host`; a request without it goes where its connection was going. */
   readonly header?: string;
   /** In place of the port. */
@@ -373,8 +384,28 @@ export interface PoolOptions {
   readonly tcpKeepalive?: TcpKeepalive;
   /** Address of this machine that connections come from, without a port (Envoy `upstream_bind_config.source_address`). */
   readonly sourceAddress?: string;
+  /** In which order the addresses of an endpoint that has several are tried. */
+  readonly addressOrder?: AddressOrder;
+  /**
+   * Whether connections to all endpoints serve nothing new as soon as one comes or goes (Envoy `close_connections_on_host_set_change`): those at
+   * rest are closed, others with what they carry. Connections of TCP listeners go on. Default false.
+   */
+  readonly drainsOnSetChange?: boolean;
+  /**
+   * Whether connections of bytes, of TCP listeners or CONNECT, are closed at once to an endpoint that fails its active health check or is ejected
+   * (Envoy `close_connections_on_host_health_failure`). Those of HTTP serve nothing new then in any case. Default false.
+   */
+  readonly closesOnFailure?: boolean;
   /** Of which network connections are, and with what mark. Absent: the process's own, without. */
   readonly network?: NetworkOptions;
+}
+
+/** Families of addresses take turns (RFC 8305 §4; Envoy `HappyEyeballsConfig`). */
+export interface AddressOrder {
+  /** Which begins. Default: that of the endpoint's `address`. */
+  readonly first?: 'v4' | 'v6';
+  /** How many of that one come before each of the other. At least 1, the default. */
+  readonly count?: number;
 }
 
 /** Where sockets towards endpoints are made, on Linux; the process must have what enters namespaces. */

@@ -34,6 +34,12 @@ export interface DropCategory {
 /** One instance that can be called. */
 export interface Endpoint {
   readonly address: Address | InternalAddress;
+  /**
+   * Others at which it is the same instance, IP addresses: connections are to the first that answers, each tried as soon as one before it
+   * fails or takes 300 ms (RFC 8305), in the order of {@link PoolOptions.addressOrder}. It is named, told apart and asked whether it is well by `address`
+   * alone. Not with mode `hbone` (Envoy `Endpoint.additional_addresses`). Default none.
+   */
+  readonly additionalAddresses?: readonly TcpAddress[];
   /** Its own name, e.g. for health checks and hashing (Envoy `Endpoint.hostname`). Default: the name it was resolved from. */
   readonly hostname?: string;
   /** Share among its peers, >= 1. Default 1. */

@@ -48,6 +48,7 @@ export type {
   OriginalDstDiscovery,
   OutlierDetection,
   NetworkOptions,
+  AddressOrder,
   PoolOptions,
   ProxyHeaderOptions,
   ProxyProtocolVersion,

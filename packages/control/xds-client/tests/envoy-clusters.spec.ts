@@ -106,6 +106,82 @@ describe("Envoy's extension for names", () => {
   });
 });
 
+describe("Envoy's connections to endpoints", () => {
+  const socket = (address: string): JsonObject => ({ socket_address: { address, port_value: 80 } });
+  const listed = (endpoint: JsonObject, more: JsonObject = {}): JsonObject => ({
+    load_assignment: { cluster_name: 'a', endpoints: [{ lb_endpoints: [{ endpoint, ...more }] }] },
+  });
+  const order = (happy_eyeballs_config: JsonObject): JsonObject => ({
+    upstream_connection_options: { happy_eyeballs_config },
+  });
+
+  it('go to one of several addresses', () => {
+    const additional_addresses = [{ address: socket('10.0.0.2') }, { address: socket('fd00::1') }];
+    expect(clusterOf(listed({ address: socket('10.0.0.1'), additional_addresses })).discovery).toEqual({
+      kind: 'static',
+      endpoints: [
+        {
+          address: { host: '10.0.0.1', port: 80 },
+          additionalAddresses: [
+            { host: '10.0.0.2', port: 80 },
+            { host: 'fd00::1', port: 80 },
+          ],
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['no address', [{}]],
+    ['a name', [{ address: socket('localhost') }]],
+    ['a socket of Unix', [{ address: { pipe: { path: '/run/a' } } }]],
+    ['a listener of this process', [{ address: { envoy_internal_address: { server_listener_name: 'a' } } }]],
+  ])('are refused where one is %s', (_, additional_addresses) => {
+    expect(refusedAt(listed({ address: socket('10.0.0.1'), additional_addresses }))).toEqual([
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses[0].address',
+    ]);
+  });
+
+  it('are refused where more addresses stand beside none, a tunnel or a name', () => {
+    const at = 'load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses';
+    const additional_addresses = [{ address: socket('10.0.0.2') }];
+    expect(refusedAt(listed({ address: { pipe: { path: '/run/a' } }, additional_addresses }))).toEqual([at]);
+    expect(
+      refusedAt(
+        listed(
+          { address: socket('10.0.0.1'), additional_addresses },
+          { metadata: { filter_metadata: { 'tulle.dev': { mode: 'hbone' } } } },
+        ),
+      ),
+    ).toEqual([at]);
+    expect(
+      refusedAt({ type: 'STRICT_DNS', ...listed({ address: socket('a.test'), additional_addresses }) }),
+    ).toEqual(['load_assignment']);
+  });
+
+  it('are tried in an order', () => {
+    expect(
+      clusterOf(order({ first_address_family_version: 'V6', first_address_family_count: 2 })).pool,
+    ).toEqual({ addressOrder: { first: 'v6', count: 2 } });
+    expect(clusterOf(order({}))).not.toHaveProperty('pool');
+    expect(refusedAt(order({ first_address_family_count: 0 }))).toEqual([
+      'upstream_connection_options.happy_eyeballs_config.first_address_family_count',
+    ]);
+  });
+
+  it('serve nothing new, or are closed, when endpoints change or fail', () => {
+    expect(
+      clusterOf({
+        close_connections_on_host_health_failure: true,
+        common_lb_config: { close_connections_on_host_set_change: true },
+      }).pool,
+    ).toEqual({ closesOnFailure: true, drainsOnSetChange: true });
+    expect(
+      clusterOf({ common_lb_config: { close_connections_on_host_set_change: false } }),
+    ).not.toHaveProperty('pool');
+  });
+});
+
 describe("Filters of Envoy's clusters", () => {
   const struct = (type_url: string): JsonObject => ({
     name: 'one',
@@ -467,12 +543,18 @@ describe("Envoy's clusters that find endpoints by requests", () => {
         original_dst_lb_config: { use_http_header: true, upstream_port_override: 15_008 },
       }).discovery,
     ).toEqual({ kind: 'original-dst', header: 'x-envoy-original-dst-host', port: 15_008 });
-    expect(
-      refusedAt({
-        ...original,
-        original_dst_lb_config: { metadata_key: { key: 'k', path: [{ key: 'p' }] } },
-      }),
-    ).toEqual(['original_dst_lb_config.metadata_key']);
+    const noted = (metadata_key: JsonObject): JsonObject => ({
+      ...original,
+      original_dst_lb_config: { metadata_key },
+    });
+    expect(clusterOf(noted({ key: 'k', path: [{ key: 'p' }, { key: 'q' }] })).discovery).toEqual({
+      kind: 'original-dst',
+      metadata: { namespace: 'k', path: ['p', 'q'] },
+    });
+    expect(refusedAt(noted({}))).toEqual([
+      'original_dst_lb_config.metadata_key.key',
+      'original_dst_lb_config.metadata_key.path',
+    ]);
   });
 });
 

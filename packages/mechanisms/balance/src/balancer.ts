@@ -69,6 +69,8 @@ export interface BalancerOptions<Data> {
   attach(endpoint: Endpoint, address: string): Data;
   /** The address left the set; attempts may still be under way (`state.active`). */
   detach?(state: EndpointState<Data>): void;
+  /** An active health check found ill who was not known to be. */
+  onFailedCheck?(state: EndpointState<Data>): void;
   /** For metrics and log. */
   onEjection?(event: EjectionEvent<Data>): void;
   /** Something was found, and `state.ejected` says whether it was ejected for it (`enforced…Percent`); for logs. */
@@ -264,9 +266,11 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     const same = state.check === check && state.checkedDegraded === degraded;
     if (same || state.removed) return;
     if (passed && state.check !== 'passed') state.freshSinceMs = nowMs;
+    const fails = !passed && state.check !== 'failed';
     state.check = check;
     state.checkedDegraded = degraded;
     this.#rebuild(nowMs);
+    if (fails) this.#options.onFailedCheck?.(state);
   }
 
   warmed(nowMs: number): void {

@@ -1,12 +1,23 @@
+import { addMetadata, CONTINUE } from '@tulle/filter';
 import type { ClusterDiscovery } from '@tulle/model';
-import { httpListener, route } from '@tulle/proxy';
+import { httpListener, route, tcpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { TestProxy } from '../src/index.ts';
-import { started } from './support.ts';
+import { filter, started } from './support.ts';
 
-function proxy(discovery: ClusterDiscovery, names: Record<string, string[]> = {}): Promise<TestProxy> {
+const proxyProtocol = { tlvs: [{ type: 0xe0, namespace: 'to', key: 'address' }] };
+
+function proxy(
+  discovery: ClusterDiscovery,
+  names: Record<string, string[]> = {},
+  filters: readonly ReturnType<ReturnType<typeof filter>>[] = [],
+): Promise<TestProxy> {
   return started({
-    listeners: [httpListener({ port: 8080, routes: [route('/', 'out')] })],
+    listeners: [
+      httpListener({ name: 'http', port: 8080, routes: [route('/', 'out')], filters }),
+      { ...httpListener({ name: 'told', port: 8081, routes: [route('/', 'out')], filters }), proxyProtocol },
+      { ...tcpListener({ name: 'bytes', port: 8082, cluster: 'out' }), proxyProtocol },
+    ],
     clusters: [{ name: 'out', discovery }],
     names,
     upstreams: {
@@ -23,6 +34,17 @@ const ask = (
   host: string,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: string }> => test.client().request({ headers: { host, ...headers } });
+
+/** A header of PROXY version 2 from 10.1.1.1:1000 to 10.0.0.1:80. @param text of the field that is kept; default: there is none */
+function told(text?: string): Buffer {
+  const field =
+    text === undefined
+      ? Buffer.alloc(0)
+      : Buffer.from(`\xe0\x00${String.fromCharCode(text.length)}${text}`, 'latin1');
+  const addresses = Buffer.from([10, 1, 1, 1, 10, 0, 0, 1, 3, 232, 0, 80]);
+  const start = Buffer.from('\r\n\r\n\0\r\nQUIT\n\x21\x11\0', 'latin1');
+  return Buffer.concat([start, Buffer.from([addresses.length + field.length]), addresses, field]);
+}
 
 describe('a forward proxy', () => {
   const NAMES = { 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.1'], 'c.test': ['10.0.0.2'] };
@@ -158,6 +180,54 @@ describe('a cluster of original destinations', () => {
     expect((await ask(test, 'a')).status).toBe(503);
     expect(test.records.at(-1)?.details).toBe('no_original_destination');
   });
+
+  it('goes where a filter says first, then where a header does', async () => {
+    const metadata = { namespace: 'to', path: ['where', 'address'] };
+    const says = filter('says', {
+      requestHeaders: (stream) => {
+        const said = stream.request.headers.get('x-said');
+        const address: unknown = said?.startsWith('[') === true ? JSON.parse(said) : said;
+        if (said !== undefined) addMetadata(stream, 'to', { where: { address } });
+        return CONTINUE;
+      },
+    })({});
+    const test = await proxy({ kind: 'original-dst', header: 'x-to', metadata }, {}, [says]);
+    const [one, two] = ['10.0.0.1:80', '10.0.0.2:80'];
+    const asked = async (headers: Readonly<Record<string, string>>): Promise<string> => {
+      const { status, body } = await ask(test, 'a', headers);
+      return status === 200 ? body : String(test.records.at(-1)?.details);
+    };
+    expect(await asked({ 'x-said': one })).toBe('one for a');
+    expect(await asked({ 'x-said': one, 'x-to': two })).toBe('one for a');
+    expect(await asked({ 'x-to': two })).toBe('two');
+    expect(await asked({ 'x-said': 'junk', 'x-to': two })).toBe('two');
+    expect(await asked({ 'x-said': one, 'x-to': 'junk' })).toBe('one for a');
+    expect(await asked({ 'x-said': 'junk' })).toBe('invalid_original_destination');
+    expect(await asked({ 'x-said': '10.0.0.1' })).toBe('invalid_original_destination');
+    expect(await asked({ 'x-said': `["${one}","${two}"]` })).toBe('one for a');
+    expect(await asked({ 'x-said': `[5,"${two}"]` })).toBe('no_original_destination');
+    expect(await asked({})).toBe('no_original_destination');
+  });
+
+  it.each(['told', 'bytes'])(
+    'goes where is said of the connection, else where that was going (%s)',
+    async (listener) => {
+      const metadata = { namespace: 'to', path: ['address'] };
+      const test = await proxy({ kind: 'original-dst', metadata });
+      const asked = async (text?: string): Promise<string> => {
+        const connection = test.connect({ listener });
+        connection.send(Buffer.concat([told(text), Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n')]));
+        await connection.until(
+          () => connection.closed || /\r\n\r\n./.test(connection.received),
+          () => 'an answer',
+        );
+        return connection.received.split('\r\n\r\n')[1] ?? '';
+      };
+      expect(await asked('10.0.0.2:80')).toBe('two');
+      expect(await asked()).toBe('one for a');
+      expect(await asked('junk')).not.toMatch(/one|two/);
+    },
+  );
 
   it('drops endpoints that nobody uses, and has no more than maxHosts', async () => {
     const test = await proxy({ kind: 'original-dst', header: 'x-to', port: 80, maxHosts: 1 });

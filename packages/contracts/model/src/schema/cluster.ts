@@ -22,9 +22,18 @@ import { routeChoiceDefinitions } from './route-choice.ts';
 import { tcpKeepaliveSchema } from './tcp-keepalive.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
+/** No name. */
+const IP_ADDRESS = '^(?:[0-9]{1,3}(?:\\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$';
+
 /** JSON Schema of `Endpoint`. */
 export const endpointSchema: JsonSchema = fields(['address'], {
   address: addressOrInternal(1),
+  additionalAddresses: {
+    ...listOf(
+      fields(['host', 'port'], { host: { type: 'string', pattern: IP_ADDRESS }, port: whole(1, 65_535) }),
+    ),
+    maxItems: 100,
+  },
   hostname: name,
   weight: whole(1, 1_000_000),
   health: oneOf('healthy', 'unhealthy', 'draining', 'degraded'),
@@ -56,6 +65,9 @@ export const endpointSetSchema: JsonSchema = fields(['name', 'endpoints'], { nam
 
 const someNames: JsonSchema = { type: 'array', minItems: 1, items: name };
 
+/** Of `MetadataPlace`. */
+const metadataPlace: Readonly<Record<string, JsonSchema>> = { namespace: name, path: someNames };
+
 const family: JsonSchema = oneOf('v4', 'v6', 'v4-first', 'v6-first');
 const failureRefresh: JsonSchema = fields(['baseMs'], { baseMs: milliseconds(1), maxMs: milliseconds(1) });
 
@@ -77,6 +89,7 @@ const discovery: JsonSchema = {
     }),
     fields(['kind'], {
       kind: { const: 'original-dst' },
+      metadata: fields(['namespace', 'path'], metadataPlace),
       header: name,
       port: whole(1, 65_535),
       cleanupMs: milliseconds(1),
@@ -177,8 +190,6 @@ const compared: Readonly<Record<string, JsonSchema>> = {
   enforcedPercent: chance,
   localEnforcedPercent: chance,
 };
-
-const metadataPlace: Readonly<Record<string, JsonSchema>> = { namespace: name, path: someNames };
 
 const cluster: JsonSchema = fields(['name', 'discovery'], {
   name,
@@ -284,6 +295,9 @@ const cluster: JsonSchema = fields(['name', 'discovery'], {
     bufferLimitBytes: whole(1, 4_294_967_295),
     tcpKeepalive: tcpKeepaliveSchema,
     sourceAddress: name,
+    addressOrder: fields([], { first: oneOf('v4', 'v6'), count: whole(1, 4_294_967_295) }),
+    drainsOnSetChange: flag,
+    closesOnFailure: flag,
     network: fields([], { namespace: name, mark: whole(1, 4_294_967_295) }),
   }),
   labels,

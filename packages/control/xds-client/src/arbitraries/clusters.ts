@@ -1,17 +1,14 @@
 import fc from 'fast-check';
 import type {
+  AddressOrder,
   BalancePolicy,
   CircuitLimits,
   Cluster,
   ClusterDiscovery,
   ConsecutiveRule,
-  Endpoint,
-  EndpointPolicy,
-  EndpointSet,
   HealthCheck,
   HostOverride,
   HostSource,
-  Locality,
   MetadataPlace,
   OutlierDetection,
   PoolOptions,
@@ -25,66 +22,11 @@ import type {
   TlsMatch,
   ZoneRouting,
 } from '@tulle/model';
-import {
-  http2Options,
-  address,
-  label,
-  labels,
-  milliseconds,
-  object,
-  options,
-  spiffeId,
-  uint32,
-} from './basics.ts';
+import { http2Options, label, labels, milliseconds, object, options, uint32 } from './basics.ts';
+import { endpoint, listed, policy } from './endpoints.ts';
 import { proxyHeader, proxyProtocol, withoutLoneHeader } from './proxy-protocol.ts';
 import { hashPolicy } from './routes.ts';
 import { upstreamTls } from './tls.ts';
-import { tunnel } from './tunnel.ts';
-
-const locality: fc.Arbitrary<Locality> = object<Locality>(
-  { region: fc.constantFrom('', 'eu', 'us') },
-  { zone: fc.constantFrom('a', 'b'), subZone: fc.constantFrom('1', '2') },
-);
-
-export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
-  { address },
-  {
-    hostname: label,
-    weight: fc.integer({ min: 1, max: 1000 }),
-    health: fc.constantFrom('healthy', 'unhealthy', 'draining', 'degraded'),
-    locality,
-    localityWeight: fc.integer({ min: 1, max: 1000 }),
-    priority: fc.integer({ min: 0, max: 3 }),
-    identity: spiffeId,
-    mode: fc.constantFrom('sidecar', 'captured', 'none', 'hbone'),
-    tunnel,
-    healthCheck: options<NonNullable<Endpoint['healthCheck']>>({
-      port: fc.integer({ min: 1, max: 65_535 }),
-      host: fc.ipV4(),
-      hostname: label,
-      disabled: fc.constant(true),
-    }),
-    tlsLabels: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
-    labels,
-  },
-);
-
-const policy: fc.Arbitrary<EndpointPolicy> = options<EndpointPolicy>({
-  overprovisioningPercent: fc.integer({ min: 1, max: 1_000 }).filter((percent) => percent !== 140),
-  weightedHealth: fc.constant(true),
-  drops: fc.array(
-    fc.record(
-      { category: label, perMillion: fc.integer({ min: 0, max: 1_000_000 }) },
-      { noNullPrototype: true },
-    ),
-    { minLength: 1, maxLength: 2 },
-  ),
-}).filter((some) => Object.keys(some).length > 0);
-
-/** An endpoint set of the given name. */
-export function endpointSet(name: fc.Arbitrary<string> = label): fc.Arbitrary<EndpointSet> {
-  return object<EndpointSet>({ name, endpoints: fc.array(endpoint, { maxLength: 4 }) }, { policy });
-}
 
 const family = fc.constantFrom('v4', 'v6', 'v4-first', 'v6-first');
 const failureRefresh: fc.Arbitrary<RefreshBackoff> = object<RefreshBackoff>(
@@ -92,9 +34,14 @@ const failureRefresh: fc.Arbitrary<RefreshBackoff> = object<RefreshBackoff>(
   { maxMs: milliseconds },
 );
 
+const place: fc.Arbitrary<MetadataPlace> = object<MetadataPlace>({
+  namespace: label,
+  path: fc.array(label, { minLength: 1, maxLength: 2 }),
+});
+
 const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
   object<ClusterDiscovery>(
-    { kind: fc.constant('static'), endpoints: fc.array(endpoint, { maxLength: 3 }) },
+    { kind: fc.constant('static'), endpoints: fc.array(listed, { maxLength: 3 }) },
     { policy },
   ),
   object<ClusterDiscovery>({ kind: fc.constant('eds') }, { serviceName: label }),
@@ -121,6 +68,7 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
   object<ClusterDiscovery>(
     { kind: fc.constant('original-dst') },
     {
+      metadata: place,
       header: label,
       port: fc.integer({ min: 1, max: 65_535 }),
       cleanupMs: milliseconds,
@@ -397,12 +345,14 @@ const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
     probes: fc.integer({ min: 1, max: 100 }),
   }),
   sourceAddress: fc.ipV4(),
+  addressOrder: options<AddressOrder>({
+    first: fc.constantFrom('v4', 'v6'),
+    count: fc.integer({ min: 1, max: 9 }),
+  }).filter((order) => Object.keys(order).length > 0),
+  drainsOnSetChange: fc.constant(true),
+  closesOnFailure: fc.constant(true),
 });
 
-const place: fc.Arbitrary<MetadataPlace> = object<MetadataPlace>({
-  namespace: label,
-  path: fc.array(label, { minLength: 1, maxLength: 2 }),
-});
 const hostOverride: fc.Arbitrary<HostOverride> = object<HostOverride>(
   {
     sources: fc.array(

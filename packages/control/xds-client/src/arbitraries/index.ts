@@ -5,12 +5,14 @@
 import fc from 'fast-check';
 import type { ProxyConfig } from '@tulle/model';
 import { label, object } from './basics.ts';
-import { cluster, endpointSet } from './clusters.ts';
+import { cluster } from './clusters.ts';
+import { endpointSet } from './endpoints.ts';
 import { listener } from './listeners.ts';
 import { routeConfig } from './routes.ts';
 
 export { authzConfig, plainAuthzConfig } from './authz.ts';
-export { cluster, endpoint, endpointSet } from './clusters.ts';
+export { cluster } from './clusters.ts';
+export { endpoint, endpointSet } from './endpoints.ts';
 export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
 export {

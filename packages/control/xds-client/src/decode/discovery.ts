@@ -2,6 +2,7 @@ import { isMessage } from '@bufbuild/protobuf';
 import type {
   AddressFamily,
   ClusterDiscovery,
+  Endpoint,
   ForwardProxyDiscovery,
   OriginalDstDiscovery,
   RefreshBackoff,
@@ -25,6 +26,7 @@ import type { DnsCacheConfig } from '@tulle/xds-proto/envoy/extensions/common/dy
 import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
+import { decodePlace } from './host-override.ts';
 import type { Extras } from './extras.ts';
 import { canonicalName } from './resource-name.ts';
 import { filled, milliseconds, present } from './values.ts';
@@ -56,6 +58,7 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras
     }
     case DiscoveryType.STRICT_DNS:
     case DiscoveryType.LOGICAL_DNS:
+      checkNamed(context, given.endpoints);
       return present({
         kind: 'dns' as const,
         ...given,
@@ -88,6 +91,7 @@ function decodeExtension(
   }
   if (message && isMessage(message, DnsClusterSchema)) {
     const given = loadAssignment && decodeAssignment(context, loadAssignment, 'load_assignment');
+    checkNamed(context, given?.endpoints ?? []);
     return { ...decodeDns(context, message, path), ...(given ?? { endpoints: [] }) };
   }
   if (message && isMessage(message, ForwardProxySchema)) {
@@ -107,6 +111,12 @@ function decodeExtension(
     context.refuse(path, 'must have a dns_cache_config');
   } else if (message) context.refuse(path, 'is no kind of cluster');
   return { kind: 'static', endpoints: [] };
+}
+
+/** Endpoints that are found by name have the addresses of that. */
+function checkNamed(context: DecodeContext, endpoints: readonly Endpoint[]): void {
+  if (endpoints.some(({ additionalAddresses }) => additionalAddresses !== undefined))
+    context.refuse('load_assignment', 'must have no additional_addresses in a cluster that resolves names');
 }
 
 /** The newer form of STRICT_DNS and LOGICAL_DNS. */
@@ -170,6 +180,8 @@ function decodeOriginalDst(context: DecodeContext, cluster: Cluster): OriginalDs
     context.refuse('load_assignment', 'must not be set on a cluster of type ORIGINAL_DST');
   return present({
     kind: 'original-dst' as const,
+    metadata:
+      config?.metadataKey && decodePlace(context, config.metadataKey, 'original_dst_lb_config.metadata_key'),
     header:
       config?.useHttpHeader === true ? config.httpHeaderName.toLowerCase() || ORIGINAL_DST_HEADER : undefined,
     port: config?.upstreamPortOverride,

@@ -1,3 +1,4 @@
+import { isIpAddress } from '@tulle/match';
 import {
   isUnixAddress,
   type Endpoint,
@@ -12,6 +13,7 @@ import type {
   ClusterLoadAssignment_Policy as Policy,
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import type {
+  Endpoint as EnvoyEndpoint,
   Endpoint_HealthCheckConfig as HealthCheckConfig,
   LbEndpoint,
   LocalityLbEndpoints,
@@ -105,6 +107,7 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
   const address = decodeEndpointAddress(context, host?.address, `${path}.endpoint.address`);
   return present({
     address,
+    additionalAddresses: decodeAdditional(context, host, address, mode, `${path}.endpoint`),
     hostname: host?.hostname === '' ? undefined : host?.hostname,
     weight: endpoint.loadBalancingWeight,
     health: decodeHealth(context, endpoint.healthStatus, path),
@@ -116,6 +119,32 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     tlsLabels: decodeTlsLabels(context, endpoint, path),
     labels,
     metadata: decodeEndpointMetadata(address, endpoint.metadata),
+  });
+}
+
+function decodeAdditional(
+  context: DecodeContext,
+  host: EnvoyEndpoint | undefined,
+  address: Endpoint['address'],
+  mode: string | undefined,
+  path: string,
+): Endpoint['additionalAddresses'] {
+  const given = host?.additionalAddresses ?? [];
+  if (given.length === 0) return undefined;
+  if (!('host' in address))
+    context.refuse(`${path}.additional_addresses`, 'must stand beside an address that is a socket_address');
+  if (mode === 'hbone')
+    context.refuse(
+      `${path}.additional_addresses`,
+      'must be absent where the endpoint is reached by a tunnel',
+    );
+  return given.flatMap((one, index) => {
+    const at = `${path}.additional_addresses[${index}].address`;
+    const isSocket = one.address?.address.case === 'socketAddress';
+    const other = isSocket ? decodeAddress(context, one.address, at) : undefined;
+    if (other !== undefined && 'host' in other && isIpAddress(other.host)) return [other];
+    context.refuse(at, 'must be a socket_address with an IP address');
+    return [];
   });
 }
 

@@ -58,6 +58,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'cleanup_interval',
     'load_balancing_policy',
     'common_lb_config',
+    'close_connections_on_host_health_failure',
     'lb_subset_config',
     'health_checks',
     'circuit_breakers',
@@ -108,6 +109,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers': ['max_pending_requests'],
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': [
     'use_http_header',
+    'metadata_key',
     'http_header_name',
     'upstream_port_override',
   ],
@@ -123,7 +125,11 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'auto_san_validation',
     'override_auto_sni_header',
   ],
-  'envoy.config.cluster.v3.UpstreamConnectionOptions': ['tcp_keepalive'],
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': ['tcp_keepalive', 'happy_eyeballs_config'],
+  'envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig': [
+    'first_address_family_version',
+    'first_address_family_count',
+  ],
   'envoy.config.core.v3.TcpKeepalive': ['keepalive_probes', 'keepalive_time', 'keepalive_interval'],
   'envoy.config.core.v3.BindConfig': ['source_address', 'freebind', 'socket_options'],
   'envoy.config.core.v3.SocketOption': [
@@ -206,6 +212,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'locality_weighted_lb_config',
     'zone_aware_lb_config',
     'consistent_hashing_lb_config',
+    'close_connections_on_host_set_change',
     // As it is here in any case.
     'ignore_new_hosts_until_first_hc',
     // Updates are taken as they come; Envoy gathers them to make its threads work less.
@@ -406,6 +413,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'address',
     'disable_active_health_check',
   ],
-  'envoy.config.endpoint.v3.Endpoint': ['address', 'hostname', 'health_check_config'],
+  'envoy.config.endpoint.v3.Endpoint': ['address', 'additional_addresses', 'hostname', 'health_check_config'],
+  'envoy.config.endpoint.v3.Endpoint.AdditionalAddress': ['address'],
   'envoy.config.core.v3.Locality': ['region', 'zone', 'sub_zone'],
 };

@@ -63,13 +63,7 @@ describe('the list of honoured fields', () => {
           {
             lbEndpoints: [
               {
-                hostIdentifier: {
-                  case: 'endpoint',
-                  value: {
-                    additionalAddresses: [{}],
-                    address: { address: { case: 'pipe', value: { path: '/p' } } },
-                  },
-                },
+                hostIdentifier: { case: 'endpointName', value: 'named' },
               },
             ],
           },
@@ -80,7 +74,8 @@ describe('the list of honoured fields', () => {
     expect(decoded).toMatchObject({ ok: false });
     expect(decoded.ok ? [] : decoded.issues.map(({ path }) => path).sort()).toEqual([
       'filters[0].typed_config',
-      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses',
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address',
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint_name',
       'track_timeout_budgets',
     ]);
   });

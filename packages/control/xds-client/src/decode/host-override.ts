@@ -34,7 +34,7 @@ function decodeSource(
     : { kind: 'metadata', ...decodePlace(context, metadata, `${path}.metadata`) };
 }
 
-function decodePlace(context: DecodeContext, { key, path }: MetadataKey, at: string): MetadataPlace {
+export function decodePlace(context: DecodeContext, { key, path }: MetadataKey, at: string): MetadataPlace {
   if (key === '') context.refuse(`${at}.key`, 'is missing');
   if (path.length === 0) context.refuse(`${at}.path`, 'is empty');
   return {

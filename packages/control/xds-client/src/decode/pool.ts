@@ -3,6 +3,7 @@ import type { Cluster as ModelCluster, PoolOptions, TcpKeepalive } from '@tulle/
 import {
   type Cluster,
   Cluster_ClusterProtocolSelection as ProtocolSelection,
+  UpstreamConnectionOptions_FirstAddressFamilyVersion as FirstFamily,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { BindConfig } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import type { UpstreamHttpProtocolOptions } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
@@ -60,6 +61,9 @@ export function decodePool(
       decodeKeepalive(cluster),
     ),
     sourceAddress: decodeSource(context, cluster.upstreamBindConfig, 'upstream_bind_config'),
+    addressOrder: decodeOrder(context, cluster),
+    drainsOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange || undefined,
+    closesOnFailure: cluster.closeConnectionsOnHostHealthFailure || undefined,
   });
   if (names?.autoSanValidation === true && !names.autoSni)
     context.refuse('upstream_http_protocol_options.auto_san_validation', 'needs auto_sni');
@@ -227,6 +231,27 @@ function decodeKeepalive({ upstreamConnectionOptions }: Cluster): TcpKeepalive |
     })
   );
 }
+
+/** Without what says no more than what holds anyway. */
+function decodeOrder(
+  context: DecodeContext,
+  { upstreamConnectionOptions }: Cluster,
+): PoolOptions['addressOrder'] {
+  const config = upstreamConnectionOptions?.happyEyeballsConfig;
+  const { firstAddressFamilyVersion: version, firstAddressFamilyCount: count } = config ?? {};
+  if (count === 0)
+    context.refuse(
+      'upstream_connection_options.happy_eyeballs_config.first_address_family_count',
+      'must be at least 1',
+    );
+  const order = present({ first: version === undefined ? undefined : FIRST[version], count });
+  return Object.keys(order).length === 0 ? undefined : order;
+}
+
+const FIRST: { readonly [V in FirstFamily]?: 'v4' | 'v6' } = {
+  [FirstFamily.V4]: 'v4',
+  [FirstFamily.V6]: 'v6',
+};
 
 function decodeSource(
   context: DecodeContext,

@@ -19,6 +19,7 @@ import {
   type Cluster,
   type Cluster_CommonLbConfigSchema as CommonLbConfigSchema,
   ClusterSchema,
+  UpstreamConnectionOptions_FirstAddressFamilyVersion as FirstFamily,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT, TULLE_METADATA } from '../wire.ts';
@@ -96,20 +97,31 @@ function connections({
   tcpKeepalive,
   sourceAddress,
   perDownstreamConnection = false,
+  addressOrder,
+  closesOnFailure = false,
 }: PoolOptions): ClusterInit {
   const seconds = (ms: number | undefined): number => Math.round((ms ?? 0) / 1_000);
   return {
     connectionPoolPerDownstreamConnection: perDownstreamConnection,
+    closeConnectionsOnHostHealthFailure: closesOnFailure,
     ...(bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: bufferLimitBytes }),
-    ...(tcpKeepalive && {
+    ...((tcpKeepalive ?? addressOrder) && {
       upstreamConnectionOptions: {
-        tcpKeepalive: {
-          ...(tcpKeepalive.idleMs !== undefined && { keepaliveTime: seconds(tcpKeepalive.idleMs) }),
-          ...(tcpKeepalive.intervalMs !== undefined && {
-            keepaliveInterval: seconds(tcpKeepalive.intervalMs),
-          }),
-          ...(tcpKeepalive.probes !== undefined && { keepaliveProbes: tcpKeepalive.probes }),
-        },
+        ...(tcpKeepalive && {
+          tcpKeepalive: {
+            ...(tcpKeepalive.idleMs !== undefined && { keepaliveTime: seconds(tcpKeepalive.idleMs) }),
+            ...(tcpKeepalive.intervalMs !== undefined && {
+              keepaliveInterval: seconds(tcpKeepalive.intervalMs),
+            }),
+            ...(tcpKeepalive.probes !== undefined && { keepaliveProbes: tcpKeepalive.probes }),
+          },
+        }),
+        ...(addressOrder && {
+          happyEyeballsConfig: {
+            firstAddressFamilyVersion: FIRST_FAMILY[addressOrder.first ?? 'same'],
+            ...(addressOrder.count !== undefined && { firstAddressFamilyCount: addressOrder.count }),
+          },
+        }),
       },
     }),
     ...(sourceAddress !== undefined && {
@@ -120,6 +132,8 @@ function connections({
   };
 }
 
+const FIRST_FAMILY = { same: FirstFamily.DEFAULT, v4: FirstFamily.V4, v6: FirstFamily.V6 } as const;
+
 function commonLbConfig(cluster: ModelCluster, { release }: EncodeForm): ClusterInit {
   const { balance, panicThresholdPercent } = cluster;
   // The release before never panics.
@@ -129,6 +143,7 @@ function commonLbConfig(cluster: ModelCluster, { release }: EncodeForm): Cluster
   const fields = {
     ...(panics && { healthyPanicThreshold: { value: panicThresholdPercent } }),
     ...localities(cluster),
+    ...(cluster.pool?.drainsOnSetChange === true && { closeConnectionsOnHostSetChange: true }),
     ...((useHostname || balanceFactorPercent !== undefined) && {
       consistentHashingLbConfig: {
         useHostnameForHashing: useHostname,

@@ -18,6 +18,7 @@ import {
 import { adsSource } from './config-source.ts';
 import { encodeAssignment } from './endpoints.ts';
 import type { EncodeForm } from './form.ts';
+import { place } from './host-override.ts';
 import { duration, type Fields } from './values.ts';
 
 type ClusterInit = Fields<typeof ClusterSchema>;
@@ -89,12 +90,13 @@ export function discovery({ name, discovery: source }: ModelCluster, { release }
       return {
         lbPolicy: LbPolicy.CLUSTER_PROVIDED,
         clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
-        ...((source.header ?? source.port) !== undefined && {
+        ...((source.header ?? source.port ?? source.metadata) !== undefined && {
           lbConfig: {
             case: 'originalDstLbConfig',
             value: {
               useHttpHeader: source.header !== undefined,
               httpHeaderName: source.header ?? '',
+              ...(source.metadata && { metadataKey: place(source.metadata) }),
               ...(source.port !== undefined && { upstreamPortOverride: source.port }),
             },
           },

@@ -118,7 +118,18 @@ function checked({ healthCheck }: Endpoint): Fields<typeof EndpointSchema> {
 }
 
 function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
-  const { address, hostname = '', weight, health, identity, mode, tunnel, labels, tlsLabels } = endpoint;
+  const {
+    address,
+    additionalAddresses = [],
+    hostname = '',
+    weight,
+    health,
+    identity,
+    mode,
+    tunnel,
+    labels,
+    tlsLabels,
+  } = endpoint;
   const described = metadata({
     ...endpoint.metadata,
     ...(labels && { [LB_METADATA]: labels }),
@@ -130,7 +141,12 @@ function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
   return create(LbEndpointSchema, {
     hostIdentifier: {
       case: 'endpoint',
-      value: { address: encodeAddress(address), hostname, ...checked(endpoint) },
+      value: {
+        address: encodeAddress(address),
+        additionalAddresses: additionalAddresses.map((other) => ({ address: encodeAddress(other) })),
+        hostname,
+        ...checked(endpoint),
+      },
     },
     healthStatus: health === undefined ? HealthStatus.UNKNOWN : HEALTH[health],
     ...(weight !== undefined && { loadBalancingWeight: weight }),

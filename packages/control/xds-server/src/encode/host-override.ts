@@ -76,6 +76,6 @@ export function withHostOverride(inner: ClusterInit, { sources, chosenIn }: Host
   return listed('envoy.load_balancing_policies.override_host', anyPack(OverrideHostSchema, message));
 }
 
-function place({ namespace, path }: MetadataPlace): Fields<typeof MetadataKeySchema> {
+export function place({ namespace, path }: MetadataPlace): Fields<typeof MetadataKeySchema> {
   return { key: namespace, path: path.map((key) => ({ segment: { case: 'key', value: key } })) };
 }

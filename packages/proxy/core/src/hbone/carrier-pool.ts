@@ -121,7 +121,7 @@ export class CarrierPool implements ConnectOwner, CarrierOwner, TunnelSource {
     const { address, options, tls } = this.#target;
     while (this.#connecting * this.#tunnelsEach < this.#waiting.size) {
       this.#connecting++;
-      new ConnectingSocket(this, this.engine.transport.connect(address, { ...options, tls: tls.tls }));
+      new ConnectingSocket(this, () => this.engine.transport.connect(address, { ...options, tls: tls.tls }));
     }
   }
 

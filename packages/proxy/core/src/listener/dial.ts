@@ -15,8 +15,9 @@ import type { Engine } from '../engine.ts';
 import { alongWithConnection } from '../internal/along.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
-import { connectEndpoint } from '../upstream/connect-endpoint.ts';
+import { addressesOfEndpoint, connectEndpoint } from '../upstream/connect-endpoint.ts';
 import { passthroughOf, proxyProtocolOf } from '../upstream/endpoint-tls.ts';
+import { FirstToOpen } from '../upstream/first-to-open.ts';
 import { calledBy } from './called-by.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { KeptAnswer } from './kept-answer.ts';
@@ -87,7 +88,7 @@ export class EndpointDial implements Dial {
   cluster: ClusterRuntime | undefined;
   /** That which is connected, or was tried last. */
   endpoint: UpstreamEndpoint | undefined;
-  /** Connected, or being so. */
+  /** Connected. */
   socket: Socket | undefined;
   /** Who the endpoint proved to be. */
   identity: string | undefined;
@@ -103,6 +104,8 @@ export class EndpointDial implements Dial {
   readonly #hash: number;
   readonly #tried: UpstreamEndpoint[] = [];
   #subset: SubsetCriteria | undefined;
+  /** It is being connected. */
+  #race: FirstToOpen | undefined;
   #admitted = false;
   #cancelTimer: (() => void) | undefined;
   #startedMs = 0;
@@ -148,7 +151,8 @@ export class EndpointDial implements Dial {
   /** Whether another caller of the chain may have it: nothing of it depends on who called. */
   get suitsAnybody(): boolean {
     const { cluster, endpoint } = this;
-    if (this.#chain.hashesSource || this.socket === undefined || endpoint === undefined) return false;
+    const made = this.socket ?? this.#race;
+    if (this.#chain.hashesSource || made === undefined || endpoint === undefined) return false;
     return (
       this.heard === undefined &&
       !this.heardEnd &&
@@ -197,12 +201,13 @@ export class EndpointDial implements Dial {
     this.#over = true;
     this.#cancelTimer?.();
     const { socket } = this;
-    if (socket !== undefined) {
+    const race = this.#race;
+    if (socket !== undefined || race !== undefined)
       this.#gone(outcome, this.#connected ? this.#connectMs : this.#engine.turn.nowMs - this.#startedMs);
-      if (!this.#taken) {
-        socket.events = NOBODY;
-        socket.destroy();
-      }
+    race?.destroy();
+    if (socket !== undefined && !this.#taken) {
+      socket.events = NOBODY;
+      socket.destroy();
     }
     if (this.#admitted) this.cluster?.leave(false);
   }
@@ -237,35 +242,39 @@ export class EndpointDial implements Dial {
     endpoint.onStart();
     cluster.connections++;
     cluster.used = true;
-    cluster.metrics.connections.add();
     const { counts } = endpoint.data;
-    counts.opened++;
     counts.dialled++;
     const { engine } = cluster;
-    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
-      whose: calledBy(this.#engine, this.#chain, this.#facts),
-      along: alongWithConnection(
-        this.#facts,
-        passthroughOf(endpoint.data.cluster, endpoint.endpoint) !== undefined,
-      ),
-    });
-    this.socket = socket;
+    const { endpoint: described } = endpoint;
+    const own = endpoint.data.cluster;
+    const addresses = addressesOfEndpoint(own, described);
+    const connect = (at: number): Socket =>
+      connectEndpoint(own, described, {
+        whose: calledBy(this.#engine, this.#chain, this.#facts),
+        along: alongWithConnection(this.#facts, passthroughOf(own, described) !== undefined),
+        address: addresses[at],
+      });
     let timedOut = false;
-    this.#cancelTimer = engine.clock.setTimer(endpoint.data.cluster.connectTimeoutMs, () => {
-      timedOut = true;
-      socket.destroy();
+    const race = new FirstToOpen(engine, connect, addresses.length, {
+      trying: () => {
+        cluster.metrics.connections.add();
+        counts.opened++;
+      },
+      won: (socket) => this.#inTurn(() => this.#opened(socket)),
+      lost: (fault) => this.#inTurn(() => this.#connectFailed(cluster, endpoint, fault, timedOut)),
     });
-    socket.events = {
-      onOpen: () => this.#inTurn(() => this.#opened(socket)),
-      onRead: () => {},
-      onEnd: () => {},
-      onDrain: () => {},
-      onClose: (fault) => this.#inTurn(() => this.#connectFailed(cluster, endpoint, fault, timedOut)),
-    };
+    this.#race = race;
+    this.#cancelTimer = engine.clock.setTimer(own.connectTimeoutMs, () => {
+      timedOut = true;
+      race.destroy();
+    });
   }
 
   #opened(socket: Socket): void {
     this.#cancelTimer?.();
+    this.#race = undefined;
+    this.socket = socket;
+    this.endpoint?.data.carries(socket);
     this.#connectMs = this.#engine.turn.nowMs - this.#startedMs;
     this.identity = socket.tls?.identity;
     if (this.endpoint !== undefined) this.endpoint.data.counts.sent++;
@@ -311,7 +320,9 @@ export class EndpointDial implements Dial {
 
   /** The socket is not counted any more. */
   #gone(outcome: Outcome, connectMs: number): void {
+    if (this.socket !== undefined) this.endpoint?.data.carriesNoMore(this.socket);
     this.socket = undefined;
+    this.#race = undefined;
     if (this.cluster !== undefined) this.cluster.connections--;
     const counts = this.endpoint?.data.counts;
     if (counts !== undefined) counts.dialled--;

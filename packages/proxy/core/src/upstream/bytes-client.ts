@@ -153,7 +153,7 @@ export class BytesConnection implements SocketEvents, UpstreamStream, UpstreamLi
     this.#closed = true;
     this.#outbox.close();
     this.#pool.cluster.engine.connections.delete(this);
-    this.#pool.bytesGone();
+    this.#pool.bytesGone(this.socket);
   }
 
   // — SocketEvents, until a relay takes the socket —

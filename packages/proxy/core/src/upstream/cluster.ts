@@ -176,8 +176,10 @@ export class ClusterRuntime {
       random: engine.random,
       attach: (endpoint, address) => new EndpointPool(this, endpoint, address),
       detach: (state) => state.data.retire(),
+      onFailedCheck: (state) => state.data.unwell(),
       onEjection: ({ state, ejected, reason, durationMs }) => {
         if (ejected) {
+          state.data.unwell();
           metrics.ejections.add();
           engine.log.warn(
             `endpoint ${state.address} of cluster ${this.name} ejected for ${Math.round(durationMs)} ms: ${reason}`,
@@ -234,8 +236,11 @@ export class ClusterRuntime {
   setEndpoints(endpoints: readonly Endpoint[], policy?: EndpointPolicy): void {
     this.policy = policy;
     this.drops = dropsOf(policy, this.metrics, this.engine.random);
+    const before = this.config.pool?.drainsOnSetChange === true ? this.own.endpoints : undefined;
     this.own.update(endpoints, this.engine.clock.nowMs(), policy);
     for (const state of this.own.endpoints) state.data.configure(state.endpoint);
+    if (before !== undefined && !haveSame(before, this.own.endpoints))
+      for (const state of this.own.endpoints) state.data.drain();
     this.#healthChecks?.follow(this.own.endpoints);
   }
 
@@ -314,6 +319,12 @@ export class ClusterRuntime {
     this.metrics.close();
     for (const { tls } of [this, ...this.tlsMatches]) tls?.close();
   }
+}
+
+/** Whether both are the same endpoints, in whatever order. */
+function haveSame(some: readonly UpstreamEndpoint[], others: readonly UpstreamEndpoint[]): boolean {
+  const known = new Set(some);
+  return some.length === others.length && others.every((one) => known.has(one));
 }
 
 function checksOf(

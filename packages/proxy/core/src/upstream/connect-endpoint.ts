@@ -1,6 +1,7 @@
 import {
   type Address,
   formatAddress,
+  type InternalAddress,
   isInternalAddress,
   type Cluster,
   type Endpoint,
@@ -13,6 +14,7 @@ import { type Along, NOTHING_ALONG, passedTo } from '../internal/along.ts';
 import type { ConnectOptions, Socket } from '../ports.ts';
 import type { ProxiedAddresses } from '../listener/proxy-protocol.ts';
 import type { EngineConnection } from '../sides.ts';
+import { addressesInOrder } from './address-order.ts';
 import { passthroughOf, proxyProtocolOf, tlsOf, type ClusterTls } from './endpoint-tls.ts';
 import type { OnDemandEndpoints } from './on-demand.ts';
 import { writeProxyHeader } from './proxy-header.ts';
@@ -20,6 +22,7 @@ import { writeProxyHeader } from './proxy-header.ts';
 /** What connecting to an endpoint depends on of its cluster. */
 export interface ConnectingCluster extends ClusterTls, TunnellingCluster {
   readonly engine: Engine;
+  readonly config: Pick<Cluster, 'pool' | 'tls'>;
   readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress' | 'network'>;
   readonly onDemand: OnDemandEndpoints | undefined;
   readonly serverNames: Cluster['serverNameFrom'];
@@ -37,20 +40,22 @@ export interface ConnectFor {
   readonly onlyAlpn?: readonly string[] | undefined;
   /** What a listener of this process is told; default: nothing. */
   readonly along?: Along | undefined;
+  /** Which one of its addresses; default the first. */
+  readonly address?: Address | InternalAddress | undefined;
 }
 
 /** Begins to connect, as everything does that talks to an endpoint: the same TLS, the same proof of identity. */
 export function connectEndpoint(
   cluster: ConnectingCluster,
   endpoint: Endpoint,
-  { serverName: name = '', whose, alpn, onlyAlpn, along }: ConnectFor = {},
+  { serverName: name = '', whose, alpn, onlyAlpn, along, address: chosen }: ConnectFor = {},
 ): Socket {
   const { engine, connectOptions, onDemand } = cluster;
   if (endpoint.mode === 'hbone') return engine.hbone.connect(cluster, endpoint, whose && callerOf(whose));
   const tls = tlsOf(cluster, endpoint);
   const header = proxyProtocolOf(cluster, endpoint);
   const preface = header === undefined ? {} : { preface: writeProxyHeader(header, whose) };
-  const address = onDemand?.addressOf(endpoint) ?? endpoint.address;
+  const address = chosen ?? onDemand?.reachedAt(endpoint).address ?? endpoint.address;
   const within = isInternalAddress(address)
     ? engine.internal.connect(
         address,
@@ -83,6 +88,16 @@ function callerOf({ sourceAddress: address, sourcePort: port }: ProxiedAddresses
 }
 
 const NO_TLVS: NonNullable<ProxiedAddresses['tlvs']> = [];
+
+/** Where an endpoint is connected, first to last; one where it is reached by a tunnel. */
+export function addressesOfEndpoint(
+  { config, onDemand }: Pick<ConnectingCluster, 'config' | 'onDemand'>,
+  endpoint: Endpoint,
+): readonly (Address | InternalAddress)[] {
+  return endpoint.mode === 'hbone'
+    ? [endpoint.address]
+    : addressesInOrder(onDemand?.reachedAt(endpoint) ?? endpoint, config.pool?.addressOrder);
+}
 
 /** Who called whom over an accepted connection, and what else its header said. */
 export function addressesOf(connection: EngineConnection): ProxiedAddresses {

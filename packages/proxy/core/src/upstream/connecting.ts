@@ -1,10 +1,13 @@
 import type { WheelTimer } from '@tulle/time';
 import type { Engine } from '../engine.ts';
-import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
+import type { Socket, SocketFault } from '../ports.ts';
+import { FirstToOpen, type Connect, type RaceOwner } from './first-to-open.ts';
 
 /** Who wants the connection. */
 export interface ConnectOwner {
   readonly cluster: { readonly engine: Engine; readonly connectTimeoutMs: number };
+  /** One of the endpoint's addresses is tried. */
+  trying?(): void;
   /** Connected, and where TLS is used the endpoint verified: the socket is the owner's. */
   connected(socket: Socket): void;
   /** It could not be made. @param fault `undefined`: it is not wanted any more */
@@ -23,33 +26,33 @@ const TIMED_OUT: SocketFault = {
 };
 
 /** A connection to an endpoint until it is open, whatever it will speak. */
-export class ConnectingSocket implements SocketEvents {
+export class ConnectingSocket implements RaceOwner {
   readonly #owner: ConnectOwner;
-  readonly #socket: Socket;
+  readonly #race: FirstToOpen;
   readonly #timer: WheelTimer;
   #timedOut = false;
   #over = false;
 
-  constructor(owner: ConnectOwner, socket: Socket) {
+  /** @param count of addresses that the endpoint has */
+  constructor(owner: ConnectOwner, connect: Connect, count = 1) {
     const { engine, connectTimeoutMs } = owner.cluster;
     this.#owner = owner;
-    this.#socket = socket;
     this.#timer = engine.wheel.timer(connectTimedOut, this);
     this.#timer.arm(connectTimeoutMs);
-    socket.events = this;
+    this.#race = new FirstToOpen(engine, connect, count, this);
     engine.connections.add(this);
   }
 
   /** connectTimeoutMs is over. */
   timeOut(): void {
     this.#timedOut = true;
-    this.#socket.destroy();
+    this.#race.destroy();
   }
 
   /** It is not wanted any more. */
   close(): void {
     if (!this.#leave()) return;
-    this.#socket.destroy();
+    this.#race.destroy();
     this.#owner.notConnected(undefined);
   }
 
@@ -61,24 +64,24 @@ export class ConnectingSocket implements SocketEvents {
     return true;
   }
 
-  onOpen(): void {
-    if (this.#leave()) this.#inTurn(() => this.#owner.connected(this.#socket));
+  trying(): void {
+    this.#owner.trying?.();
   }
 
-  onClose(fault: SocketFault | undefined): void {
-    if (this.#leave())
-      this.#inTurn(() => this.#owner.notConnected(this.#timedOut ? TIMED_OUT : (fault ?? CLOSED)));
+  won(socket: Socket): void {
+    if (!this.#leave()) return;
+    this.#owner.cluster.engine.inTurn(
+      () => this.#owner.connected(socket),
+      () => socket.destroy(),
+    );
   }
 
-  onRead(): void {}
-  /** The close follows, or a fault that says more. */
-  onEnd(): void {
-    this.#socket.destroy();
-  }
-  onDrain(): void {}
-
-  #inTurn(run: () => void): void {
-    this.#owner.cluster.engine.inTurn(run, () => this.#socket.destroy());
+  lost(fault: SocketFault | undefined): void {
+    if (!this.#leave()) return;
+    this.#owner.cluster.engine.inTurn(
+      () => this.#owner.notConnected(this.#timedOut ? TIMED_OUT : (fault ?? CLOSED)),
+      () => {},
+    );
   }
 }
 

@@ -7,12 +7,14 @@ import type { EngineConnection, UpstreamPool, UpstreamStream } from '../sides.ts
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
-import { addressesOf, connectEndpoint } from './connect-endpoint.ts';
+import { addressesOf, addressesOfEndpoint, connectEndpoint } from './connect-endpoint.ts';
 import { EndpointCounts } from './endpoint-counts.ts';
 import { mayAgreeOnHttp2, passthroughOf, proxyProtocolOf, tlsOf } from './endpoint-tls.ts';
 import { BytesConnection } from './bytes-client.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
+import { failureOf } from './connect-failure.ts';
+import { type PoolPart, tooManyParts } from './pool-part.ts';
 import { PoolParts } from './pool-parts.ts';
 import { serverNameOf } from './said-name.ts';
 import { RestingConnections } from './resting-connections.ts';
@@ -28,27 +30,6 @@ const MAX_SERVER_NAMES = 64;
 const MAX_CALLERS = 4_096;
 /** Sets of what goes along at a time that have connections of their own to one listener of this process. */
 const MAX_ALONG = 4_096;
-
-function tooManyParts(stream: Stream, of: string): undefined {
-  attemptFailed(
-    stream,
-    'TULLE_UPSTREAM_OVERFLOW',
-    true,
-    `upstream_reset_before_response_started{overflow,${of}}`,
-  );
-}
-
-/** Which requests a pool serves; all where nothing is said. */
-interface PoolPart {
-  readonly serverName?: string;
-  readonly protocol?: NonNullable<PoolOptions['protocol']>;
-  readonly caller?: EngineConnection | undefined;
-  readonly along?: Along | undefined;
-  /** Requests whose content is all that the endpoint gets. */
-  readonly forBytes?: boolean;
-  readonly onUnused?: () => void;
-  readonly counts?: EndpointCounts;
-}
 
 /**
  * The connections to one endpoint, and the streams that wait for one. HTTP/1 connections serve one stream and rest
@@ -69,6 +50,10 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   #shares: boolean;
   readonly #waiters: Waiters = new Waiters();
   #retired = false;
+  /** Connections of an earlier one serve nothing new. */
+  generation = 0;
+  /** Sockets that carry bytes, where they are closed as the endpoint fails. */
+  readonly #carrying: Set<Socket>;
 
   /** As the cluster says it; where that is the request's, of one of the two. */
   readonly #protocol: NonNullable<PoolOptions['protocol']>;
@@ -110,9 +95,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       forBytes = false,
       onUnused,
       counts = new EndpointCounts(),
+      carrying = new Set<Socket>(),
     }: PoolPart = {},
   ) {
     this.counts = counts;
+    this.#carrying = carrying;
     this.#forBytes = forBytes;
     this.#serverName = serverName;
     this.#protocol = protocol;
@@ -178,6 +165,30 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       return;
     this.resting.closeAll();
     this.#shared.leave();
+  }
+
+  /** Connections serve nothing new: those at rest close, others with what they carry. */
+  drain(): void {
+    this.generation++;
+    for (const pool of this.#parts()) pool.drain();
+    this.resting.closeAll();
+    this.#shared.leave();
+  }
+
+  /** The endpoint is known to be ill now. */
+  unwell(): void {
+    this.drain();
+    for (const socket of this.#carrying) socket.destroy();
+  }
+
+  /** The socket carries bytes. */
+  carries(socket: Socket): void {
+    if (this.cluster.config.pool?.closesOnFailure === true) this.#carrying.add(socket);
+  }
+
+  /** It is over. */
+  carriesNoMore(socket: Socket): void {
+    this.#carrying.delete(socket);
   }
 
   /** Whether what the socket proved when it was connected is what is expected by now. */
@@ -250,6 +261,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       along: this.#along,
       forBytes: this.#forBytes,
       counts: this.counts,
+      carrying: this.#carrying,
       ...part,
     });
   }
@@ -287,6 +299,12 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     return stream;
   }
 
+  /** Of several addresses each that is tried counts. */
+  trying(): void {
+    this.cluster.metrics.connections.add();
+    this.counts.opened++;
+  }
+
   connected(socket: Socket): void {
     const { cluster } = this;
     this.connecting--;
@@ -319,13 +337,17 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** It serves who waited longest, and nobody after. */
   #carryBytes(socket: Socket): void {
     const stream = this.#nextWaiter();
-    if (stream !== undefined) return sendAttempt(stream, new BytesConnection(this, socket));
+    if (stream !== undefined) {
+      this.carries(socket);
+      return sendAttempt(stream, new BytesConnection(this, socket));
+    }
     socket.destroy();
-    this.bytesGone();
+    this.bytesGone(socket);
   }
 
   /** A connection that carried bytes is gone. */
-  bytesGone(): void {
+  bytesGone(socket: Socket): void {
+    this.carriesNoMore(socket);
     this.connections--;
     this.cluster.connections--;
     this.#grow();
@@ -377,7 +399,8 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** A connection is free: the next waiter gets it, or it rests. */
   give(connection: UpstreamConnection): void {
     const { cluster } = this;
-    if (!connection.reusable || !this.#isExpected(connection.socket)) return connection.close();
+    const isOld = connection.generation !== this.generation;
+    if (isOld || !connection.reusable || !this.#isExpected(connection.socket)) return connection.close();
     const nowMs = cluster.engine.turn.nowMs;
     const stream = this.#nextWaiter();
     if (stream !== undefined) {
@@ -395,7 +418,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.connections--;
     this.cluster.connections--;
     if (fault === undefined) return;
-    const code = this.#codeOf(fault);
+    const code = failureOf(this, fault);
     const details =
       code === 'TULLE_UPSTREAM_CONNECT' || code === 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
         ? undefined
@@ -414,24 +437,6 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       const stream = this.#nextWaiter();
       if (stream !== undefined) attemptFailed(stream, code, true, details);
     }
-  }
-
-  #codeOf(fault: SocketFault): ErrorCode {
-    const { metrics, engine, name } = this.cluster;
-    metrics.connectFailures.add();
-    this.counts.connectFailures++;
-    if (fault.kind === 'timeout') {
-      metrics.connectTimeouts.add();
-      return 'TULLE_UPSTREAM_CONNECT_TIMEOUT';
-    }
-    if (fault.kind !== 'identity' && fault.kind !== 'tls') return 'TULLE_UPSTREAM_CONNECT';
-    metrics.tlsRefused(fault.reason);
-    engine.log.warn(`endpoint ${this.address} of cluster ${name} refused: ${fault.message}`, {
-      cluster: name,
-      endpoint: this.address,
-      reason: fault.reason,
-    });
-    return fault.kind === 'identity' ? 'TULLE_UPSTREAM_IDENTITY' : 'TULLE_UPSTREAM_TLS';
   }
 
   /** An open connection is gone. @param resting it was at rest and the peer closed it */
@@ -477,17 +482,17 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       this.connecting++;
       this.connections++;
       cluster.connections++;
-      cluster.metrics.connections.add();
-      this.counts.opened++;
-      new ConnectingSocket(
-        this,
-        connectEndpoint(cluster, this.endpoint, {
+      const { endpoint } = this;
+      const addresses = addressesOfEndpoint(cluster, endpoint);
+      const connect = (at: number): Socket =>
+        connectEndpoint(cluster, endpoint, {
           serverName: this.#serverName,
           whose: this.#caller && addressesOf(this.#caller),
           alpn: this.#alpn(),
           along: this.#along,
-        }),
-      );
+          address: addresses[at],
+        });
+      new ConnectingSocket(this, connect, addresses.length);
     }
   }
 }

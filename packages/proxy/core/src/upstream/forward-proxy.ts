@@ -1,10 +1,10 @@
-import { formatAddress, type Address, type Endpoint, type InternalAddress } from '@tulle/model';
-import type { ForwardProxyDiscovery, TcpAddress } from '@tulle/model';
+import { formatAddress, type Endpoint, type ForwardProxyDiscovery, type TcpAddress } from '@tulle/model';
 import { backoffDelayMs } from '@tulle/time';
 import { attemptFailed, endpointChosen } from '../attempts/attempts.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import { ofFamily } from './address-family.ts';
+import { atAll } from './address-order.ts';
 import { hostPortOf, isAddress } from './host-port.ts';
 import type { OnDemandCluster, OnDemandEndpoints } from './on-demand.ts';
 
@@ -72,9 +72,10 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
     for (const { waiters } of this.#hosts.values()) if (waiters?.delete(stream) === true) this.#pending--;
   }
 
-  addressOf({ address }: Endpoint): Address | InternalAddress {
-    const known = this.#hosts.get(formatAddress(address))?.addresses[0];
-    return known === undefined || !('port' in address) ? address : { host: known, port: address.port };
+  reachedAt(endpoint: Endpoint): Pick<Endpoint, 'address' | 'additionalAddresses'> {
+    const { address } = endpoint;
+    const known = this.#hosts.get(formatAddress(address))?.addresses ?? [];
+    return 'port' in address ? atAll(endpoint, known, address.port) : endpoint;
   }
 
   serverNameOf({ hostname = '' }: Endpoint): string {

@@ -58,6 +58,8 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   idleSinceMs = 0;
   reused = false;
   readonly provesUnsent = false;
+  /** Of its pool, when it was made. */
+  readonly generation: number;
   readonly #pool: EndpointPool;
   readonly #outbox: Outbox;
   readonly #decoder: ResponseDecoder;
@@ -86,6 +88,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   constructor(pool: EndpointPool, socket: Socket) {
     const { engine } = pool.cluster;
     this.#pool = pool;
+    this.generation = pool.generation;
     this.socket = socket;
     this.#outbox = new Outbox(socket, engine.turn);
     this.#decoder = new ResponseDecoder(this, engine.responseLimits, restingHead);

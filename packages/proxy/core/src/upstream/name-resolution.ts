@@ -1,6 +1,7 @@
 import { backoffDelayMs } from '@tulle/time';
 import type { ClusterDiscovery, Endpoint } from '@tulle/model';
 import { ofFamily } from './address-family.ts';
+import { atAll } from './address-order.ts';
 import type { ClusterRuntime } from './cluster.ts';
 
 /** A name that holds for no time at all is still not asked for all the time. */
@@ -103,11 +104,9 @@ export class NameResolution {
     const { address } = endpoint;
     if (!('host' in address)) return [endpoint];
     const addresses = this.#known.get(address.host) ?? [];
-    const used = this.#discovery.use === 'first' ? addresses.slice(0, 1) : addresses;
-    return used.map((host) => ({
-      ...endpoint,
-      hostname: endpoint.hostname ?? address.host,
-      address: { host, port: address.port },
-    }));
+    const named = { ...endpoint, hostname: endpoint.hostname ?? address.host };
+    if (this.#discovery.use === 'first')
+      return addresses.length === 0 ? [] : [atAll(named, addresses, address.port)];
+    return addresses.map((host) => ({ ...named, address: { host, port: address.port } }));
   }
 }

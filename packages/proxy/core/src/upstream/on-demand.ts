@@ -1,4 +1,4 @@
-import type { Address, ClusterDiscovery, Endpoint, InternalAddress } from '@tulle/model';
+import type { ClusterDiscovery, Endpoint } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ConnectionFacts } from '../listener/connection-facts.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
@@ -17,7 +17,7 @@ export interface OnDemandEndpoints {
   /** The stream does not wait any more. */
   forget(stream: Stream): void;
   /** Where to connect. */
-  addressOf(endpoint: Endpoint): Address | InternalAddress;
+  reachedAt(endpoint: Endpoint): Pick<Endpoint, 'address' | 'additionalAddresses'>;
   /** Server name for TLS; `''`: none. */
   serverNameOf(endpoint: Endpoint): string;
   close(): void;

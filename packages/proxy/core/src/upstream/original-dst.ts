@@ -1,21 +1,29 @@
-import {
-  formatAddress,
-  type Address,
-  type Endpoint,
-  type InternalAddress,
-  type OriginalDstDiscovery,
-} from '@tulle/model';
-import type { TcpAddress } from '@tulle/model';
+import { DYNAMIC_METADATA, type MetadataValues } from '@tulle/filter';
+import { formatAddress, type Endpoint, type OriginalDstDiscovery, type TcpAddress } from '@tulle/model';
+import { metadataAt } from '@tulle/record-format';
 import type { ConnectionFacts } from '../listener/connection-facts.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import { hostPortOf, isAddress } from './host-port.ts';
 import type { OnDemandCluster, OnDemandEndpoints } from './on-demand.ts';
 
+/** Of filters that looked at the connection. */
+function metadataOf({ state }: ConnectionFacts): Readonly<Record<string, MetadataValues>> | undefined {
+  return state?.get(DYNAMIC_METADATA);
+}
+
+/** @returns `undefined` where it is no IP address with a port */
+function addressIn(text: string | undefined): TcpAddress | undefined {
+  const address = text === undefined ? undefined : hostPortOf(text.trim(), 0);
+  return address !== undefined && isAddress(address.host) ? address : undefined;
+}
+
 /** Where connections were going before they were led here (Envoy ORIGINAL_DST). */
 export class OriginalDestinations implements OnDemandEndpoints {
   readonly #cluster: OnDemandCluster;
   readonly #config: OriginalDstDiscovery;
+  /** Of the metadata that is asked. */
+  readonly #way: readonly string[] | undefined;
   /** By address, and whether they were used since the last sweep. */
   readonly #known: Map<string, { readonly endpoint: Endpoint; used: boolean }> = new Map<
     string,
@@ -26,29 +34,49 @@ export class OriginalDestinations implements OnDemandEndpoints {
   constructor(cluster: OnDemandCluster, config: OriginalDstDiscovery) {
     this.#cluster = cluster;
     this.#config = config;
+    const { metadata } = config;
+    this.#way = metadata && [metadata.namespace, ...metadata.path];
   }
 
   find(stream: Stream): UpstreamEndpoint | string {
     const { header } = this.#config;
-    const said = header === undefined ? undefined : stream.headers.get(header);
-    if (said === undefined)
-      return this.ofConnection(stream.downstream.connection as ConnectionFacts) ?? 'no_original_destination';
-    const address = hostPortOf(said.trim(), 0);
-    return address === undefined || !isAddress(address.host)
-      ? 'invalid_original_destination'
-      : this.#endpointAt(address);
+    const connection = stream.downstream.connection as ConnectionFacts;
+    const noted = this.#noted(stream.getSlot(DYNAMIC_METADATA)) ?? this.#noted(metadataOf(connection));
+    const named = header === undefined ? undefined : stream.headers.get(header);
+    if (noted === undefined && named === undefined)
+      return this.#restored(connection) ?? 'no_original_destination';
+    const address = addressIn(noted) ?? addressIn(named);
+    return address === undefined ? 'invalid_original_destination' : this.#endpointAt(address);
   }
 
-  ofConnection({ originalDestination }: ConnectionFacts): UpstreamEndpoint | undefined {
-    if (originalDestination === undefined) return undefined;
-    const found = this.#endpointAt(originalDestination);
+  ofConnection(facts: ConnectionFacts): UpstreamEndpoint | undefined {
+    const noted = this.#noted(metadataOf(facts));
+    if (noted === undefined) return this.#restored(facts);
+    const address = addressIn(noted);
+    return address && this.#knownAt(address);
+  }
+
+  #restored({ originalDestination }: ConnectionFacts): UpstreamEndpoint | undefined {
+    return originalDestination && this.#knownAt(originalDestination);
+  }
+
+  #knownAt(address: TcpAddress): UpstreamEndpoint | undefined {
+    const found = this.#endpointAt(address);
     return typeof found === 'string' ? undefined : found;
+  }
+
+  /** What stands at the configured place; `undefined`: no text. */
+  #noted(metadata: Readonly<Record<string, MetadataValues>> | undefined): string | undefined {
+    if (this.#way === undefined || metadata === undefined) return undefined;
+    const value = metadataAt(metadata, this.#way);
+    const first: unknown = Array.isArray(value) ? value[0] : value;
+    return typeof first === 'string' ? first : undefined;
   }
 
   forget(): void {}
 
-  addressOf({ address }: Endpoint): Address | InternalAddress {
-    return address;
+  reachedAt(endpoint: Endpoint): Endpoint {
+    return endpoint;
   }
 
   serverNameOf(): string {
