@@ -631,11 +631,11 @@ describe("Envoy's transport sockets for some endpoints", () => {
   });
 
   it('send the server name that requests say', () => {
-    const options = (names: JsonObject): JsonObject => ({
+    const options = (names?: JsonObject): JsonObject => ({
       typed_extension_protocol_options: {
         'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
           '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-          upstream_http_protocol_options: names,
+          ...(names && { upstream_http_protocol_options: names }),
           explicit_http_config: { http_protocol_options: {} },
         },
       },
@@ -651,6 +651,10 @@ describe("Envoy's transport sockets for some endpoints", () => {
     expect(refusedAt({ ...options({ auto_sni: true, auto_san_validation: true }), ...tls({}) })).toEqual([
       'transport_socket',
     ]);
+    const older = { upstream_http_protocol_options: { auto_sni: true } };
+    expect(clusterOf({ ...older, ...trusted }).serverNameFrom).toEqual({});
+    // Envoy sends no name where the newer options stand beside that, and do not say it.
+    expect(clusterOf({ ...older, ...options(), ...trusted }).serverNameFrom).toBeUndefined();
   });
 });
 

@@ -43,11 +43,9 @@ export function decodePool(
   /** What stands in the place of what routes say. */
   readonly policies: Policies;
 } {
-  const {
-    pool: newer,
-    policies = {},
-    names = cluster.upstreamHttpProtocolOptions,
-  } = decodeOptions(context, cluster);
+  const { pool: newer, policies = {}, names: newerNames } = decodeOptions(context, cluster);
+  // Where the newer options are, Envoy (1.40) looks at none of the older: not at names either.
+  const names = newer === undefined ? cluster.upstreamHttpProtocolOptions : newerNames;
   const own = newer ?? decodeDeprecated(context, cluster);
   const pool: PoolOptions = present({
     ...own,

@@ -4,6 +4,7 @@ import { type ResourceKind, TYPE_URLS } from '../../src/wire.ts';
 import { Generator, randomFrom } from './generate.ts';
 import { Recording } from './recording.ts';
 import { seeds } from './seeds.ts';
+import { isSuperseded } from './superseded.ts';
 import { type Tries, variations } from './vary.ts';
 import { waysFrom } from './way.ts';
 
@@ -32,6 +33,7 @@ export function lookAtEverything(): Looked {
     const decoder = createResourceDecoder({}, recording.watch);
     const { ok } = decoder.decode(kind, any, { kind: 'ads' });
     for (const { path, name, place } of recording.set) {
+      if (isSuperseded(path, recording.set)) continue;
       const known = places.get(place) ?? { name, taken: 0, read: false };
       places.set(place, {
         name,
