@@ -492,38 +492,43 @@ function chainOf(proxy: object): object {
 it.each([
   ['nobody asks', 0],
   ['a request stays under way', 1],
-])('holds no generation of the configuration between those in use: %s', async (_name, streams) => {
-  const test = await simple({ answer: () => new Promise<never>(() => {}) });
-  if (streams > 0) {
-    test
-      .client()
-      .request()
-      .catch(() => {});
-    await test.upstream('10.0.0.1:80').next();
-  }
-  // Of this proxy alone: those of other tests may go at any time.
-  const generations = [new WeakRef(chainOf(test.proxy))];
-  const update = async (from: number, to: number): Promise<number> => {
-    for (let n = from; n < to; n++) {
-      const { config: before } = test.proxy;
-      const virtualHosts = [{ name: 'all', domains: ['*'], routes: [route(`/${n}`, 'api')] }];
-      const listeners = before.listeners.map((listener) => ({
-        ...listener,
-        filterChains: listener.filterChains.map(({ name }): FilterChain => ({
-          name,
-          handler: { kind: 'http', filters: [], routes: { name: 'routes', virtualHosts } },
-        })),
-      }));
-      await test.proxy.update({ ...before, version: `${n}`, listeners });
-      generations.push(new WeakRef(chainOf(test.proxy)));
+])(
+  'holds no generation of the configuration between those in use: %s',
+  async (_name, streams) => {
+    const test = await simple({ answer: () => new Promise<never>(() => {}) });
+    if (streams > 0) {
+      test
+        .client()
+        .request()
+        .catch(() => {});
+      await test.upstream('10.0.0.1:80').next();
     }
-    await new Promise((resolve) => setImmediate(resolve));
-    queryObjects(chainOf(test.proxy).constructor); // collects garbage
-    return generations.filter((generation) => generation.deref() !== undefined).length;
-  };
-  const few = await update(0, 5);
-  expect(test.proxy.stats.streams).toBe(streams);
-  // The one in use, and the first, by which the request went.
-  expect(few).toBe(1 + streams);
-  expect(await update(5, 20)).toBe(few);
-});
+    // Of this proxy alone: those of other tests may go at any time.
+    const generations = [new WeakRef(chainOf(test.proxy))];
+    const update = async (from: number, to: number): Promise<number> => {
+      for (let n = from; n < to; n++) {
+        const { config: before } = test.proxy;
+        const virtualHosts = [{ name: 'all', domains: ['*'], routes: [route(`/${n}`, 'api')] }];
+        const listeners = before.listeners.map((listener) => ({
+          ...listener,
+          filterChains: listener.filterChains.map(({ name }): FilterChain => ({
+            name,
+            handler: { kind: 'http', filters: [], routes: { name: 'routes', virtualHosts } },
+          })),
+        }));
+        await test.proxy.update({ ...before, version: `${n}`, listeners });
+        generations.push(new WeakRef(chainOf(test.proxy)));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      queryObjects(chainOf(test.proxy).constructor); // collects garbage
+      return generations.filter((generation) => generation.deref() !== undefined).length;
+    };
+    const few = await update(0, 5);
+    expect(test.proxy.stats.streams).toBe(streams);
+    // The one in use, and the first, by which the request went.
+    expect(few).toBe(1 + streams);
+    expect(await update(5, 20)).toBe(few);
+    // It collects the garbage of all tests in the process, which takes as long as there is much of it.
+  },
+  60_000,
+);
