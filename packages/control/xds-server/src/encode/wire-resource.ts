@@ -29,7 +29,7 @@ export function wireResource(name: string, message: Any, ttlMs?: number): WireRe
   const head = resourceHead({ name, version, ...(ttlMs === undefined ? {} : { ttlMs }) });
   const any = toBinary(AnySchema, message);
   const prefix = lengthPrefix(RESOURCE_TAG, any.length);
-  const bytes = Buffer.concat([head, prefix, any]);
+  const bytes = joined(head, prefix, any);
   return {
     name,
     version,
@@ -37,6 +37,17 @@ export function wireResource(name: string, message: Any, ttlMs?: number): WireRe
     anyAt: head.length + prefix.length,
     ...(ttlMs === undefined ? {} : { ttlMs }),
   };
+}
+
+/** In memory of their own: what is kept as long as a snapshot would keep all of the pool that `Buffer` takes small ones from. */
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The same for a client that knows of no TTL: nobody would tell it again that the resource is still there. */
@@ -47,7 +58,7 @@ export function withoutTtl(resource: WireResource): WireResource {
   const head = resourceHead(rest);
   return {
     ...rest,
-    bytes: Buffer.concat([head, resource.bytes.subarray(before)]),
+    bytes: joined(head, resource.bytes.subarray(before)),
     anyAt: resource.anyAt - before + head.length,
   };
 }
