@@ -7,7 +7,7 @@ import {
   defineHttpFilter,
   DYNAMIC_METADATA,
 } from '@tulle/filter';
-import type { ExtAuthzFilterConfig, ExtAuthzHttpService, FilterConfigs } from '@tulle/model';
+import type { ExtAuthzFilterConfig, ExtAuthzHttpService, FilterConfigs, Route } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
 import {
   fakeClock,
@@ -131,6 +131,32 @@ describe('a service over HTTP', () => {
     expect(sent?.header('x-forwarded-for')).not.toContain('10.9.9.9');
     expect(sent?.header('x-envoy-auth-headers-to-remove')).toBeUndefined();
     expect(sent?.body).toBe('{}');
+  });
+
+  it('gives its words to what the proxy answers itself, too, once it has allowed that', async () => {
+    const at = (path: string) => ({ path: { kind: 'exact' as const, value: path } });
+    const routes: readonly Route[] = [
+      { name: 'moved', match: at('/moved'), action: { kind: 'redirect', host: 'other' } },
+      { name: 'said', match: at('/said'), action: { kind: 'direct', status: 200 } },
+      {
+        name: 'lost',
+        match: at('/lost'),
+        action: { kind: 'forward', clusters: [], clusterHeader: 'x-none' },
+      },
+    ];
+    const told = async (path: string, status: number) => {
+      const { response } = await ask(
+        () => ({ status, headers: { 'x-told': 'yes' } }),
+        {},
+        { clientHeadersOnSuccess: ['x-told'] },
+        { routes, request: { path } },
+      );
+      return [response?.status, response?.header('x-told')];
+    };
+    expect(await told('/moved', 200)).toEqual([302, 'yes']);
+    expect(await told('/said', 200)).toEqual([200, 'yes']);
+    expect(await told('/lost', 200)).toEqual([503, 'yes']);
+    expect(await told('/said', 500)).toEqual([403, undefined]);
   });
 
   it('is told the length of the body as Envoy tells it: 0 where none is sent along', async () => {

@@ -175,7 +175,7 @@ async function createExtAuthz(
     requestData: (stream, inForce, state, bytes) =>
       state.unasked ? CONTINUE : check(stream, inForce, state, bytes),
     responseHeaders(stream, _inForce, state) {
-      if (stream.response.origin === 'upstream') edit(stream.response.headers, state.responseEdits);
+      edit(stream.response.headers, state.responseEdits);
       return CONTINUE;
     },
     complete(_stream, _inForce, state) {

@@ -173,7 +173,8 @@ describe('what is meant to differ', () => {
     expect(judge(closed(refused(403)), refused(403), post).left).toEqual([]);
     expect(judge(closed(passed(post)), passed(post), post).left).toEqual(['reply.fate']);
     // A service that takes part fails: not where an origin answered.
-    const processed = { httpFilters: [{ name: 'envoy.filters.http.ext_proc' }] };
+    const mode = { processing_mode: { response_header_mode: 'SKIP' } };
+    const processed = { httpFilters: [{ name: 'envoy.filters.http.ext_proc', typed_config: mode }] };
     expect(judge(closed(refused(500)), refused(500), {}, processed).left).toEqual([]);
     expect(judge(closed(refused(500)), refused(500), {}).left).toEqual(['reply.fate']);
     expect(judge(closed(passed({})), passed({}), {}, processed).left).toEqual(['reply.fate']);

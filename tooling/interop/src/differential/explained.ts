@@ -9,6 +9,7 @@ import { explainsAuthz, isListed, isRefusalOf } from './explained/ext-authz.ts';
 import { explainsHopByHop } from './explained/hop-by-hop.ts';
 import { explainsLocation, isForwarded } from './explained/locations.ts';
 import { explainsHttp1, explainsHttp2 } from './explained/malformed.ts';
+import { explainsUnanswered } from './explained/unanswered.ts';
 import type { Pair } from './explained/pair.ts';
 import { explainsAmbiguous, explainsAsterisk, explainsSpelling } from './explained/paths.ts';
 import { explainsRepeats } from './explained/repeats.ts';
@@ -355,8 +356,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'strict-http1',
     citation:
       'RFC 9112 §2.2, §3, §3.2, §5, §6.1, §6.3, §7.1; RFC 9110 §9.1 (501), §15.5.15 (414); docs/reference/errors.md: TULLE_DOWNSTREAM_PROTOCOL',
-    why: 'What is no valid message is refused with one answer, and the connection ends; Envoy mends some of it and passes it on, or calls it by another status. A judge of its own (explained/malformed.ts) says what is not valid.',
-    explains: explainsHttp1,
+    why: 'What is no valid message is refused with one answer, and the connection ends; Envoy mends some of it and passes it on, or calls it by another status, and gives it no answer where a processor takes part in answers. A judge of its own (explained/malformed.ts) says what is not valid.',
+    explains: (difference, pair) => explainsHttp1(difference, pair) || explainsUnanswered(difference, pair),
   },
   {
     id: 'strict-http2',
