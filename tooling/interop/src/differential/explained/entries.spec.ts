@@ -101,6 +101,14 @@ describe('an entry of the list', () => {
     expect(asked(observed(403, [question]), says(403))).toEqual([]);
     expect(asked(observed(404, [question]), says(200))).toEqual([]);
     expect(asked(observed(403), { path: '/none' }, 'gone')).toEqual([]);
+    // What it says to whom it lets in, and nothing else of that.
+    const lists = { allowed_client_headers_on_success: { patterns: [{ exact: 'x-told' }] } };
+    const success: Json = { http_service: { cluster: 'd', authorization_response: lists } };
+    const told: Exchange = { path: '/none', answers: { d: [{ headers: [['x-told', 'yes']] }] } };
+    const told404 = (value: string): Observation => observed(404, [question], { 'x-told': value });
+    expect(asked(told404('yes'), told, 'd', success)).toEqual([]);
+    expect(asked(told404('no'), told, 'd', success)).not.toEqual([]);
+    expect(asked(told404('yes'), told)).not.toEqual([]);
     // Not where nobody's answer lets requests in.
     const open = { failure_mode_allow: true };
     expect(asked(observed(403), { path: '/none' }, 'gone', open)).not.toEqual([]);

@@ -25,7 +25,11 @@ export function explainsAuthz(difference: Difference, pair: Pair): boolean {
     if (all !== last && isSet && envoy === theirs && tulle === ours) return true;
   }
   if (isAskedWithoutRoute(pair, exchange, answer))
-    return aspect.startsWith('seen') || observations.envoy.reply.status !== observations.tulle.reply.status;
+    return (
+      aspect.startsWith('seen') ||
+      observations.envoy.reply.status !== observations.tulle.reply.status ||
+      isToldOnSuccess(difference, configuration, answer)
+    );
   // What a refusal says of its content is told without content too.
   if (aspect === 'reply.header.content-type' && envoy === '(none)' && observations.tulle.reply.body === '')
     return (
@@ -75,6 +79,22 @@ function isAskedWithoutRoute(
     tulle.seen.length === 1 &&
     tulle.seen[0]?.origin === 'd' &&
     tulle.reply.status === ((answer.status ?? 200) === 200 ? envoy.reply.status : answer.status)
+  );
+}
+
+/** Whether the caller is told what authorization says to whom it lets in. */
+function isToldOnSuccess(
+  { aspect, envoy, tulle }: Difference,
+  configuration: Named,
+  answer: Answer,
+): boolean {
+  const [, name] = /^reply\.header\.(x-.+)$/.exec(aspect) ?? [];
+  return (
+    name !== undefined &&
+    envoy === '(none)' &&
+    (answer.status ?? 200) === 200 &&
+    isListed(configuration, 'allowed_client_headers_on_success', name) &&
+    tulle === allSaid(answer, name)
   );
 }
 
@@ -150,7 +170,11 @@ export function isRefusalOf({ envoy, tulle }: Observations, { status = 200 }: An
 /** Whether a field of what authorization answers is in a list: of those that the called service gets, or the caller. */
 export function isListed(
   { httpFilters }: Named,
-  by: 'allowed_upstream_headers' | 'allowed_upstream_headers_to_append' | 'allowed_client_headers',
+  by:
+    | 'allowed_upstream_headers'
+    | 'allowed_upstream_headers_to_append'
+    | 'allowed_client_headers'
+    | 'allowed_client_headers_on_success',
   name: string,
 ): boolean {
   return (httpFilters ?? []).some(({ typed_config: config }) => {
