@@ -86,8 +86,8 @@ export interface RunningControlPlane {
 }
 
 /**
- * What Node takes small buffers from; its own is 64 KiB. Each connection keeps a few bytes for as long as it lives, each in another
- * such block, and with them all of it: 2,000 proxies kept 150 MiB that way.
+ * What Node takes small buffers from; its own is 64 KiB. Each connection keeps a few bytes for as long as it lives, which keep the whole
+ * block that they are in, and hardly two are in the same.
  */
 const BUFFER_POOL_BYTES = 8 * 1_024;
 

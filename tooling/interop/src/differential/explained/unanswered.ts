@@ -18,7 +18,7 @@ export function explainsUnanswered(
   if (exchange?.protocol !== 'raw') return aspect === 'reply.fate' && envoy === 'closed' && tulle === 'open';
   const [theirs, ours] = [observations.envoy, observations.tulle];
   return (
-    /^reply\./.test(aspect) &&
+    aspect.startsWith('reply.') &&
     NO_REQUEST.test(exchange.bytes ?? '') &&
     theirs.seen.length + ours.seen.length === 0 &&
     theirs.reply.outcome === 'ended' &&
