@@ -399,8 +399,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** A connection is free: the next waiter gets it, or it rests. */
   give(connection: UpstreamConnection): void {
     const { cluster } = this;
-    const isOld = connection.generation !== this.generation;
-    if (isOld || !connection.reusable || !this.#isExpected(connection.socket)) return connection.close();
+    if (!connection.reusable || !this.#isExpected(connection.socket)) return connection.close();
     const nowMs = cluster.engine.turn.nowMs;
     const stream = this.#nextWaiter();
     if (stream !== undefined) {

@@ -59,7 +59,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   reused = false;
   readonly provesUnsent = false;
   /** Of its pool, when it was made. */
-  readonly generation: number;
+  readonly #generation: number;
   readonly #pool: EndpointPool;
   readonly #outbox: Outbox;
   readonly #decoder: ResponseDecoder;
@@ -88,7 +88,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   constructor(pool: EndpointPool, socket: Socket) {
     const { engine } = pool.cluster;
     this.#pool = pool;
-    this.generation = pool.generation;
+    this.#generation = pool.generation;
     this.socket = socket;
     this.#outbox = new Outbox(socket, engine.turn);
     this.#decoder = new ResponseDecoder(this, engine.responseLimits, restingHead);
@@ -103,10 +103,11 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
 
   /** Open, at rest, and nothing speaks against another request. */
   get reusable(): boolean {
-    const { cluster } = this.#pool;
+    const { cluster, generation } = this.#pool;
     return (
       this.#state === RESTING &&
       this.#keepAlive &&
+      this.#generation === generation &&
       (cluster.maxRequestsPerConnection === 0 || this.#served < cluster.maxRequestsPerConnection)
     );
   }
