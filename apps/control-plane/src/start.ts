@@ -91,7 +91,7 @@ export interface RunningControlPlane {
  */
 const BUFFER_POOL_BYTES = 8 * 1_024;
 
-/** Starts CA, xDS, sources and REST, in that order; what fails undoes what was started. */
+/** Starts CA, xDS, sources and REST, in that order; what fails undoes what was started. Sets `Buffer.poolSize` of the process. */
 export async function startControlPlane(options: StartOptions): Promise<RunningControlPlane> {
   const { stateDir } = options;
   Buffer.poolSize = BUFFER_POOL_BYTES;

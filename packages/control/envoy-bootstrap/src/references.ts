@@ -1,5 +1,6 @@
 import type { Listener, ProxyConfig, RouteConfig } from '@tulle/model';
 import type { Listener as EnvoyListener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import type { RouteConfiguration } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
@@ -71,10 +72,18 @@ export function uncheckedRoutes({
       filters.flatMap(({ configType }) => {
         const found = configType.case === 'typedConfig' ? openAny(configType.value) : undefined;
         if (found?.$typeName !== MANAGER) return [];
-        const { routeSpecifier } = found as HttpConnectionManager;
-        const inline = routeSpecifier.case === 'routeConfig' ? routeSpecifier.value : undefined;
-        return inline?.validateClusters === false ? [inline.name || name] : [];
+        return inlineOf(found as HttpConnectionManager).flatMap((routes) =>
+          routes.validateClusters === false ? [routes.name || name] : [],
+        );
       }),
     ),
   );
+}
+
+function inlineOf({ routeSpecifier }: HttpConnectionManager): readonly RouteConfiguration[] {
+  if (routeSpecifier.case === 'routeConfig') return [routeSpecifier.value];
+  const specifier = routeSpecifier.case === 'scopedRoutes' ? routeSpecifier.value.configSpecifier : undefined;
+  return specifier?.case === 'scopedRouteConfigurationsList'
+    ? specifier.value.scopedRouteConfigurations.flatMap(({ routeConfiguration }) => routeConfiguration ?? [])
+    : [];
 }

@@ -107,6 +107,27 @@ describe('the static resources', () => {
     const checked = `validate_clusters: false\n                  virtual_hosts:`;
     const later = listener('b').replace('virtual_hosts:', checked);
     expect(faults(`static_resources:${later}${CLUSTERS}`)).toEqual([]);
+    const scoped = (value: string): string => `
+  listeners:
+    - address: { socket_address: { address: 0.0.0.0, port_value: 8000 } }
+      filter_chains:
+        - filters:
+            - name: hcm
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: http
+                scoped_routes:
+                  name: scopes
+                  scope_key_builder: { fragments: [ { header_value_extractor: { name: x-scope, index: 0 } } ] }
+                  scoped_route_configurations_list:
+                    scoped_route_configurations:
+                      - name: one
+                        key: { fragments: [ { string_key: one } ] }
+                        route_configuration: { name: r, ${value}virtual_hosts: [ { name: all, domains: ["*"], routes: [ { match: { prefix: / }, route: { cluster: b } } ] } ] }
+                http_filters: [ { name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } } ]
+`;
+    expect(faults(`static_resources:${scoped('validate_clusters: false, ')}${CLUSTERS}`)).toEqual([]);
+    expect(faults(`static_resources:${scoped('')}${CLUSTERS}`)).toHaveLength(1);
   });
 
   it('may not have two of one name', () => {

@@ -11,7 +11,7 @@ const PARTS: ReadonlyMap<number, number> = new Map([
   [Denominator.MILLION, 1_000_000],
 ]);
 
-/** A whole percentage of Envoy's `type.v3.Percent`. @returns `undefined` where nothing is said, or after an issue */
+/** Envoy's `type.v3.Percent`. @returns `undefined` where nothing is said, or after an issue */
 export function percentValue(
   context: DecodeContext,
   percent: Percent | undefined,

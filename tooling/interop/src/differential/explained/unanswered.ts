@@ -2,8 +2,8 @@ import type { Difference } from '../compare.ts';
 import type { Json, Named } from '../configuration.ts';
 import type { Pair } from './pair.ts';
 
-/** What Envoy calls no request of its protocol, or one of a version that is not accepted. */
-const NO_REQUEST = /^[A-Z]+ \S+ HTTP\/1\.0\r\n/;
+/** A request of a version that is not accepted. */
+const REFUSED_VERSION = /^[A-Z]+ \S+ HTTP\/1\.0\r\n/;
 
 /**
  * Explanation `strict-http1`: what is no request is refused with an answer also where a processor takes part in answers; Envoy ends the
@@ -19,7 +19,7 @@ export function explainsUnanswered(
   const [theirs, ours] = [observations.envoy, observations.tulle];
   return (
     aspect.startsWith('reply.') &&
-    NO_REQUEST.test(exchange.bytes ?? '') &&
+    REFUSED_VERSION.test(exchange.bytes ?? '') &&
     theirs.seen.length + ours.seen.length === 0 &&
     theirs.reply.outcome === 'ended' &&
     ours.reply.outcome === 'answered' &&
